@@ -1,0 +1,39 @@
+/* The only computing with OpenSSL: algorithms are fetched once per process, contexts are re-keyed per thread. */
+#ifndef BASE_CRYPTO_H
+#define BASE_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+#define POC_MD5_LEN       16u
+#define POC_SHA1_LEN      20u
+#define POC_SHA256_LEN    32u
+#define POC_AES_LEN       16u
+#define POC_GCM_NONCE_LEN 12u
+#define POC_GCM_TAG_LEN   16u
+
+/** Equal in constant time; the length is not secret. */
+bool poc_equal_ct(const void *a, const void *b, size_t n);
+
+/* All of these return POC_E_NOMEM when OpenSSL cannot allocate, else POC_OK; outputs are untouched on error. */
+poc_err poc_md5(uint8_t out[POC_MD5_LEN], poc_span data);
+poc_err poc_sha256(uint8_t out[POC_SHA256_LEN], poc_span data);
+poc_err poc_hmac_sha1(uint8_t out[POC_SHA1_LEN], poc_span key, poc_span data);
+poc_err poc_hmac_sha256(uint8_t out[POC_SHA256_LEN], poc_span key, poc_span data);
+/** One block of AES-128 (the E[] of MILENAGE). */
+poc_err poc_aes128_block(uint8_t out[POC_AES_LEN], const uint8_t key[16], const uint8_t in[POC_AES_LEN]);
+/** AES-128 in counter mode with a full 128-bit big-endian increment; `out` may be `in`. */
+poc_err poc_aes128_ctr(uint8_t *out, const uint8_t key[16], const uint8_t iv[16], poc_span in);
+/** AES-256-GCM: writes in.n octets of ciphertext and the tag behind it. `out` has room for in.n + 16. */
+poc_err poc_gcm_seal(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in);
+/** The reverse: in.n >= 16; writes in.n - 16 octets. POC_E_AUTH when the tag does not hold, `out` is then wiped. */
+poc_err poc_gcm_open(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in);
+/** AES key wrap (RFC 3394) of n octets, a multiple of 8: writes n + 8. */
+poc_err poc_key_wrap(uint8_t *out, poc_span kek, poc_span key);
+poc_err poc_key_unwrap(uint8_t *out, poc_span kek, poc_span wrapped);
+
+#endif
