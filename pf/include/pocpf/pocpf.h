@@ -1,0 +1,431 @@
+/* libpocpf: the key management of a Participating PoC Function as a library that computes. Tell it what happened, ask it
+ * what to do. It opens no socket, reads no clock and draws no randomness of its own; one engine belongs to one thread.
+ *
+ *     pocpf_member_joined(pf, now_ms, &join);            what happened
+ *     while (pocpf_poll(pf, &effect))                     what to do, in this order
+ *         carry_out(&effect);
+ *     timer_at(pocpf_deadline_ms(pf));                    when to call pocpf_tick
+ *
+ * Conventions. Times are milliseconds since 1970 by a clock that never runs backwards. Texts are UTF-8 with terminator;
+ * users and groups are canonical SIP URIs ("sip:bob@home2.example"). Everything passed in is borrowed for the call;
+ * everything in an effect is borrowed until the next call on the same engine. Structs begin with their own size so that
+ * they can grow: set it with sizeof. A call that returns an error has changed nothing, unless it says otherwise. Effects
+ * may be pending after any call. */
+#ifndef POCPF_POCPF_H
+#define POCPF_POCPF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define POCPF_VERSION_MAJOR 0
+#define POCPF_VERSION_MINOR 1
+
+/** Kinds of errors; the same numbers as poc_err inside. */
+typedef enum pocpf_err {
+    POCPF_OK = 0,
+    POCPF_E_INPUT,  /* malformed                          */
+    POCPF_E_AUTH,   /* MAC or freshness does not hold     */
+    POCPF_E_DENIED, /* authentic, but not allowed         */
+    POCPF_E_STATE,  /* not now                            */
+    POCPF_E_LIMIT,  /* a configured bound was met         */
+    POCPF_E_NOMEM,
+    POCPF_E_IO,
+    POCPF_E_BUG
+} pocpf_err;
+
+const char *pocpf_err_name(pocpf_err err);
+
+typedef struct pocpf pocpf;
+
+/* ---- secrets ---- */
+
+/** A key in locked memory, wiped when the last owner lets go. */
+typedef struct poc_secret pocpf_secret;
+
+/** Copies 1..64 octets; wipe your own copy. NULL when out of memory. */
+pocpf_secret *pocpf_secret_new(const void *bytes, size_t len);
+void pocpf_secret_free(pocpf_secret *s);
+/** The octets, for the BCAST enabler of a vendor who needs them; they are wiped with the secret. */
+const uint8_t *pocpf_secret_bytes(const pocpf_secret *s, size_t *len);
+
+/* ---- making an engine ---- */
+
+typedef struct pocpf_host {
+    size_t size;
+    void *user;
+    /** Fills `n` octets from a cryptographic generator; 0 on success. */
+    int (*random)(void *user, uint8_t *out, size_t n);
+} pocpf_host;
+
+typedef struct pocpf_settings {
+    size_t size;
+    const uint8_t *naf_id; /* FQDN || Ua security protocol identifier: IDi of every MSK message */
+    size_t naf_id_len;
+    const pocpf_secret *store_key; /* 32 octets: seals MUKs in journal records; kept by reference */
+    uint32_t members_max;          /* over all channels; 0: 100,000 */
+    uint32_t channels_max;         /* 0: 1,000 */
+    uint32_t offer_window;         /* offers outstanding per channel during a rekey; 0: 100 */
+    uint32_t roster_max;           /* endpoints kept per conference; 0: 100,000 */
+    bool require_verification;     /* V flag on: a member is confirmed only by a valid MIKEY verification message */
+    bool accept_ts64;              /* also accept verification MACs over the counter padded to 64 bits */
+    bool idi_fqdn;                 /* IDi is the bare FQDN as NAI, not the NAF_Id as URI */
+    bool sdp_ids;                  /* put the SDP IDs extension into MSK messages (RFC 4567 7) */
+} pocpf_settings;
+
+/** POCPF_E_INPUT: a setting is out of range; POCPF_E_NOMEM. `*out` is NULL on error. */
+pocpf_err pocpf_new(pocpf **out, const pocpf_host *host, const pocpf_settings *settings);
+/** Wipes all keys. NULL is fine. Nothing is emitted: a daemon that stops politely calls pocpf_channel_stop first. */
+void pocpf_free(pocpf *pf);
+
+/* ---- channels ---- */
+
+typedef enum pocpf_on_leave { POCPF_LEAVE_NEVER, POCPF_LEAVE_ALWAYS, POCPF_LEAVE_BATCH } pocpf_on_leave;
+typedef enum pocpf_gate { POCPF_GATE_HOLD, POCPF_GATE_CONTINUE } pocpf_gate;
+/** What happens to a member that refuses an offer (488): it goes on by unicast, or its session is ended (RFC 4567). */
+typedef enum pocpf_on_refusal { POCPF_REFUSAL_UNICAST, POCPF_REFUSAL_RELEASE } pocpf_on_refusal;
+enum { POCPF_BY_SIP = 1u, POCPF_BY_PUSH = 2u };
+
+/** When the MSK changes. An expulsion always rekeys (POC-10): there is no field for it. */
+typedef struct pocpf_rekey_policy {
+    pocpf_on_leave on_leave;
+    uint32_t leave_batch_ms; /* BATCH: one rekey for all who left within this time */
+    bool on_join;
+    uint32_t interval_s;  /* 0: never by age */
+    uint32_t max_mtk;     /* a rekey after so many MTKs under one MSK; 0: only before the MTK IDs run out */
+    uint32_t deadline_ms; /* T_rekey: switch at the latest so long after the trigger; 0: 2,000; at most 32,000 */
+    pocpf_gate gate;      /* on expulsion; for everything else media always continues */
+    pocpf_on_refusal on_refusal;
+    uint32_t delivery; /* POCPF_BY_SIP, POCPF_BY_PUSH or both; 0: POCPF_BY_SIP */
+} pocpf_rekey_policy;
+
+typedef struct pocpf_channel {
+    size_t size;
+    const char *id;        /* at most 63 octets */
+    const char *group_uri; /* the PoC session or group */
+    uint8_t key_domain[3];
+    uint16_t key_group; /* one per channel */
+    pocpf_rekey_policy rekey;
+} pocpf_channel;
+
+/** A new channel, idle until the first member. POCPF_E_STATE: id or key group are taken; POCPF_E_LIMIT. */
+pocpf_err pocpf_channel_add(pocpf *pf, int64_t now_ms, const pocpf_channel *channel);
+/** New policy for a channel; identity and key group must be the same. A running rekey keeps its plan. */
+pocpf_err pocpf_channel_change(pocpf *pf, int64_t now_ms, const pocpf_channel *channel);
+/** Ends the channel: off air, keys wiped, members to unicast (WITHDRAW offers). */
+pocpf_err pocpf_channel_stop(pocpf *pf, int64_t now_ms, const char *channel);
+
+/* ---- what happened: users and members ---- */
+
+/** A user was authenticated with GBA: this MUK is used for every following MSK message (digest 4.1). */
+typedef struct pocpf_credential {
+    size_t size;
+    const char *user;
+    const char *btid;        /* IDr */
+    const pocpf_secret *muk; /* 32 octets; kept by reference */
+    int64_t expires_ms;
+} pocpf_credential;
+
+pocpf_err pocpf_authenticated(pocpf *pf, int64_t now_ms, const pocpf_credential *credential);
+
+/** A client's unicast PoC session is up. It becomes a member as soon as the roster is known, if it can be one. */
+typedef struct pocpf_join {
+    size_t size;
+    const char *channel;
+    const char *user;
+    bool multicast_capable; /* a=bcastversion in its SDP */
+    const void *dialog; /* opaque: what the shell needs to reach this client after a restart, stored with the member */
+    size_t dialog_len;  /* at most 2,048 */
+} pocpf_join;
+
+/** POCPF_OK also when the client stays on unicast (an AUDIT effect says why). POCPF_E_STATE: this user is in already. */
+pocpf_err pocpf_member_joined(pocpf *pf, int64_t now_ms, const pocpf_join *join);
+
+typedef enum pocpf_departure {
+    POCPF_LEFT,    /* BYE from the client                                                               */
+    POCPF_REMOVED, /* BYE from the CF for this client: expelled, unless the session turns out to be over */
+    POCPF_LOST,    /* dialog dead (481, 408, session timer): counts as left                              */
+    POCPF_EXPELLED /* by the operator or by policy: the shell is told to end the session (RELEASE)      */
+} pocpf_departure;
+
+/** POCPF_E_STATE: no such member (nothing to do). */
+pocpf_err pocpf_member_departed(pocpf *pf, int64_t now_ms, const char *channel, const char *user, pocpf_departure how);
+/** The client turned its multicast lines off or on again by its own offer (lost or regained the bearer). */
+pocpf_err pocpf_member_bearer(pocpf *pf, int64_t now_ms, const char *channel, const char *user, bool receives);
+/** An operator wants a new MSK. POCPF_E_STATE when the channel is not active. */
+pocpf_err pocpf_rekey(pocpf *pf, int64_t now_ms, const char *channel);
+
+/* ---- what happened: answers ---- */
+
+typedef enum pocpf_answer {
+    POCPF_ANSWER_ACCEPTED, /* 2xx, multicast lines as offered; `verification` as received, or empty               */
+    POCPF_ANSWER_UNICAST,  /* 2xx, multicast lines refused (port 0)                                               */
+    POCPF_ANSWER_WRONG,    /* 2xx with another group, port or direction: counts as a refusal                      */
+    POCPF_ANSWER_REFUSED,  /* 488 or another final refusal of the offer                                           */
+    POCPF_ANSWER_TIMEOUT,  /* no final answer in time, or glare that outlasted its retries                        */
+    POCPF_ANSWER_GONE      /* 481, 408: dialog dead                                                               */
+} pocpf_answer;
+
+/** The end of an OFFER effect. `offer` is the effect's number; late or repeated answers are ignored (POCPF_E_STATE).
+ *  A verification message that does not hold counts as a refusal. */
+pocpf_err pocpf_offer_answered(pocpf *pf, int64_t now_ms, const char *channel, const char *user, uint64_t offer,
+                               pocpf_answer answer, const uint8_t *verification, size_t verification_len);
+
+/* ---- what happened: conference state (RFC 4575) ---- */
+
+typedef enum pocpf_conf_state { POCPF_CONF_FULL, POCPF_CONF_PARTIAL, POCPF_CONF_DELETED } pocpf_conf_state;
+typedef enum pocpf_conf_status {
+    POCPF_CONF_STATUS_ABSENT,
+    POCPF_CONF_PENDING,
+    POCPF_CONF_DIALING_OUT,
+    POCPF_CONF_DIALING_IN,
+    POCPF_CONF_ALERTING,
+    POCPF_CONF_ON_HOLD,
+    POCPF_CONF_CONNECTED,
+    POCPF_CONF_MUTED,
+    POCPF_CONF_DISCONNECTING,
+    POCPF_CONF_DISCONNECTED
+} pocpf_conf_status;
+typedef enum pocpf_conf_method {
+    POCPF_CONF_METHOD_ABSENT,
+    POCPF_CONF_DEPARTED,
+    POCPF_CONF_BOOTED,
+    POCPF_CONF_FAILED,
+    POCPF_CONF_BUSY
+} pocpf_conf_method;
+
+typedef struct pocpf_conf_endpoint {
+    const char *entity; /* key, compared octet by octet */
+    pocpf_conf_state state;
+    pocpf_conf_status status;
+    pocpf_conf_method disconnection_method;
+    const char *disconnected_by; /* NULL when absent */
+} pocpf_conf_endpoint;
+
+typedef struct pocpf_conf_user {
+    const char *entity;
+    pocpf_conf_state state;
+    const pocpf_conf_endpoint *endpoints;
+    size_t endpoint_count;
+} pocpf_conf_user;
+
+/** One conference-info document as it stood: `state` defaults are resolved (absent = full), nothing is merged yet. */
+typedef struct pocpf_conference {
+    size_t size;
+    pocpf_conf_state state;
+    uint32_t version;
+    bool has_users;
+    pocpf_conf_state users_state;
+    const pocpf_conf_user *users;
+    size_t user_count_listed;
+    bool has_user_count;
+    uint32_t user_count; /* <user-count> */
+} pocpf_conference;
+
+/** Merges the document (RFC 4575 4.6) and classifies who went (digest "PoC" 3.4). */
+pocpf_err pocpf_conference_info(pocpf *pf, int64_t now_ms, const char *channel, const pocpf_conference *document);
+
+typedef enum pocpf_subscription {
+    POCPF_SUB_ACTIVE,      /* 2xx or NOTIFY active; a new dialog starts a new version scope: say `fresh`             */
+    POCPF_SUB_REFUSED,     /* 403, or terminated;reason=rejected: tried once more for a served user, then blind      */
+    POCPF_SUB_UNSUPPORTED, /* 489: blind mode                                                                        */
+    POCPF_SUB_ENDED,       /* terminated: noresource = session over                                                  */
+    POCPF_SUB_RETRY        /* timeout, deactivated, probation, giveup, 481, transport failure: again after `retry_ms` */
+} pocpf_subscription;
+
+pocpf_err pocpf_subscription_changed(pocpf *pf, int64_t now_ms, const char *channel, pocpf_subscription what,
+                                     bool fresh, uint32_t retry_ms);
+
+/* ---- what happened: enabler, store, time ---- */
+
+typedef enum pocpf_enabler {
+    POCPF_ENABLER_STARTED,
+    POCPF_ENABLER_FAILED, /* to start or to take the MSK: fail closed, unicast goes on, tried again later */
+    POCPF_ENABLER_DOWN,   /* bearer lost: as failed, until up                                             */
+    POCPF_ENABLER_UP,
+    POCPF_ENABLER_STOPPED
+} pocpf_enabler;
+
+pocpf_err pocpf_enabler_changed(pocpf *pf, int64_t now_ms, const char *channel, pocpf_enabler what);
+/** The enabler made its `mtks`-th MTK under this MSK (for max_mtk). */
+pocpf_err pocpf_mtk_made(pocpf *pf, int64_t now_ms, const char *channel, uint32_t msk_id, uint32_t mtks);
+/** The PERSIST effect handed out last is durable (`ok`), or could not be written: then what stood behind it is dropped
+ *  where it needs the record, and the channels concerned fail closed until a later write succeeds. */
+pocpf_err pocpf_persisted(pocpf *pf, int64_t now_ms, bool ok);
+/** Does what is due. */
+void pocpf_tick(pocpf *pf, int64_t now_ms);
+/** When pocpf_tick wants to be called; INT64_MAX for never. */
+int64_t pocpf_deadline_ms(const pocpf *pf);
+
+/** Before anything else, after the channels were added: one stored record, in any order. POCPF_E_INPUT: not ours;
+ *  POCPF_E_AUTH: sealed under another store key. */
+pocpf_err pocpf_restore(pocpf *pf, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len);
+/** All records are in: members come back as RESTORED effects, and their channels continue under a fresh MSK. */
+pocpf_err pocpf_restored(pocpf *pf, int64_t now_ms);
+
+/* ---- what to do ---- */
+
+typedef enum pocpf_effect_type {
+    POCPF_DO_PERSIST = 1,
+    POCPF_DO_OFFER,
+    POCPF_DO_RELEASE,
+    POCPF_DO_SERVE,
+    POCPF_DO_GATE,
+    POCPF_DO_ENABLER_START,
+    POCPF_DO_ENABLER_UPDATE,
+    POCPF_DO_ENABLER_STOP,
+    POCPF_DO_SUBSCRIBE,
+    POCPF_DO_UNSUBSCRIBE,
+    POCPF_DO_RESTORED,
+    POCPF_DO_AUDIT
+} pocpf_effect_type;
+
+/** One record of the journal: a small key-value store. `value` NULL: delete. Secrets in it are sealed. */
+typedef struct pocpf_record {
+    const uint8_t *key;
+    size_t key_len;
+    const uint8_t *value;
+    size_t value_len;
+} pocpf_record;
+
+typedef enum pocpf_offer_kind {
+    POCPF_OFFER_OPEN,    /* first MSK for this member                                      */
+    POCPF_OFFER_REKEY,   /* next MSK                                                       */
+    POCPF_OFFER_WITHDRAW /* multicast lines with port 0; no key                            */
+} pocpf_offer_kind;
+
+/** Why the MSK changes, and why a member went. The text forms stand in pocpf_reason_name. */
+typedef enum pocpf_reason {
+    POCPF_REASON_NONE,
+    POCPF_REASON_EXPEL,
+    POCPF_REASON_LEAVE,
+    POCPF_REASON_JOIN,
+    POCPF_REASON_INTERVAL,
+    POCPF_REASON_MAX_MTK,
+    POCPF_REASON_OPERATOR,
+    POCPF_REASON_BLIND,   /* timer of blind mode                */
+    POCPF_REASON_RESTART, /* fresh MSK after a restart          */
+    POCPF_REASON_RECOVERY /* fresh MSK after the enabler failed */
+} pocpf_reason;
+const char *pocpf_reason_name(pocpf_reason reason);
+
+/** What the audit log says; ids and results, never keys. Names and texts stand in one table: pocpf_audit_name. */
+typedef enum pocpf_audit {
+    POCPF_AUDIT_MEMBER_IN = 1,    /* offered its first MSK                              */
+    POCPF_AUDIT_MEMBER_CONFIRMED, /* holds the MSK                                      */
+    POCPF_AUDIT_MEMBER_UNICAST,   /* stays on or goes back to unicast; detail says why  */
+    POCPF_AUDIT_MEMBER_LEFT,
+    POCPF_AUDIT_MEMBER_EXPELLED,
+    POCPF_AUDIT_REKEY_STARTED,  /* reason, msk_id (next), count = members to reach    */
+    POCPF_AUDIT_REKEY_SWITCHED, /* reason, msk_id, count = confirmed, total = members */
+    POCPF_AUDIT_REKEY_CANCELLED,
+    POCPF_AUDIT_CHANNEL_STARTED,
+    POCPF_AUDIT_CHANNEL_STOPPED,
+    POCPF_AUDIT_CHANNEL_FAILED, /* fail closed; detail says why                       */
+    POCPF_AUDIT_BLIND,          /* the roster cannot be seen                          */
+    POCPF_AUDIT_SIGHTED,
+    POCPF_AUDIT_REFUSED, /* an event that the tables do not permit             */
+    POCPF_AUDIT_STORE_FAILED,
+    POCPF_AUDIT_COUNT
+} pocpf_audit;
+const char *pocpf_audit_name(pocpf_audit audit);
+
+typedef struct pocpf_effect {
+    pocpf_effect_type type;
+    const char *channel; /* NULL where none is concerned */
+    const char *user;    /* NULL where none is concerned */
+    union {
+        /** Make all records durable in one write, then call pocpf_persisted. Until then pocpf_poll gives nothing more: no
+         *  effect behind it happens before the records are safe. */
+        struct {
+            const pocpf_record *records;
+            size_t count;
+        } persist;
+        /** Offer the multicast lines with this MIKEY message (key-mgmt of the STKM line); answer with
+         *  pocpf_offer_answered. `timeout_ms` from now. An older offer to the same member is void. */
+        struct {
+            uint64_t number;
+            pocpf_offer_kind kind;
+            uint32_t msk_id;
+            const uint8_t *mikey; /* empty for WITHDRAW */
+            size_t mikey_len;
+            uint32_t timeout_ms;
+        } offer;
+        /** End this client's session (BYE to client and CF). */
+        struct {
+            pocpf_reason reason;
+        } release;
+        /** From now on this member hears the channel by multicast only, or gets the unicast copy. */
+        struct {
+            bool multicast;
+        } serve;
+        /** Hold back (or let go) media and floor packets on the channel. */
+        struct {
+            bool hold;
+        } gate;
+        /** Give the enabler its MSK: with start when the channel goes on air (POC-13), with update at every change (POC-18).
+         *  The enabler makes a fresh MTK each time. */
+        struct {
+            uint8_t key_domain[3];
+            uint32_t msk_id;
+            uint16_t seq_low, seq_high;
+            uint32_t csb_id;
+            uint8_t rand[16];
+            const pocpf_secret *msk;
+        } enabler;
+        /** Subscribe to the conference state of the group at the CF. `as_user` NULL: as the PF itself, else on behalf of that
+         *  user. `refresh`: the subscription stands, ask for a full document. */
+        struct {
+            const char *group_uri;
+            const char *as_user;
+            bool refresh;
+        } subscribe;
+        /** A member from before the restart; `dialog` as it was given with the join. Followed by its offer. */
+        struct {
+            const void *dialog;
+            size_t dialog_len;
+        } restored;
+        struct {
+            pocpf_audit what;
+            pocpf_reason reason;
+            uint32_t msk_id; /* 0: none */
+            uint32_t count, total;
+            const char *detail; /* constant text, or NULL */
+        } audit;
+    } u;
+} pocpf_effect;
+
+/** The next thing to do: true and `*out`, or false when there is nothing (or a PERSIST is being waited for). */
+bool pocpf_poll(pocpf *pf, pocpf_effect *out);
+
+/* ---- looking ---- */
+
+typedef struct pocpf_channel_status {
+    size_t size;
+    const char *state;    /* "idle", "starting", "active", "rekeying", "failed" ... */
+    uint32_t msk_id;      /* current, 0: none */
+    uint32_t next_msk_id; /* during a rekey */
+    uint32_t members, confirmed, unicast;
+    bool blind, held;
+} pocpf_channel_status;
+
+pocpf_err pocpf_channel_look(const pocpf *pf, const char *channel, pocpf_channel_status *out);
+
+typedef struct pocpf_member_status {
+    size_t size;
+    const char *user;
+    const char *state; /* "waiting", "offered", "keyed", "unicast" ... */
+    uint32_t msk_id;   /* confirmed last, 0: none */
+} pocpf_member_status;
+
+/** Walks the members of a channel: start with `*at` = 0; false at the end. */
+bool pocpf_member_next(const pocpf *pf, const char *channel, size_t *at, pocpf_member_status *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/* What the PF writes and reads as text: session descriptions (RFC 8866, 3264, 4567, 4570, 5159) and conference-info
+ * documents (RFC 4575). Pure: text and plain values, no sockets; the daemon and the simulated world use the same. */
+#ifndef PF_WIRE_WIRE_H
+#define PF_WIRE_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/sdp.h"
+#include "bcast/enabler.h"
+#include "pocpf/pocpf.h"
+
+#define WIRE_LINES_MAX 2048u /* octets of the lines of one m-line that are passed on */
+
+/** A client's or the CF's unicast description: one audio and at most one floor line are used, others are refused. */
+typedef struct wire_unicast {
+    struct sockaddr_storage audio, floor; /* where the peer receives; family 0: absent or port 0 */
+    char audio_proto[32];                 /* "RTP/AVP" */
+    char audio_formats[64];               /* "97 0" */
+    char audio_lines[WIRE_LINES_MAX];     /* rtpmap, fmtp, ptime, maxptime and b= lines, passed on; CRLF ends */
+    char floor_lines[512];                /* fmtp:TBCP ... */
+    poc_sdp_direction direction;
+    bool multicast_capable; /* a=bcastversion */
+    bool multicast_refused; /* the multicast lines are there with port 0 (client lost or gave up the bearer) */
+    size_t media_count;     /* m-lines of the description */
+} wire_unicast;
+
+/** Reads an offer or answer. POC_E_INPUT: malformed; POC_E_DENIED: no usable audio line (488). */
+poc_err wire_unicast_read(wire_unicast *out, poc_span sdp, poc_fault *fault);
+
+/** The PF's side of one leg: what it says about itself. */
+typedef struct wire_local {
+    const struct sockaddr *audio, *floor; /* the PF's own receiving addresses towards this peer */
+    uint64_t session_id;
+    uint64_t version; /* o= version: one more for every changed description */
+} wire_local;
+
+/** A plain unicast description: `peer`'s formats with the PF's addresses (the other leg's offer or answer). */
+poc_err wire_unicast_write(poc_wr *out, const wire_local *local, const wire_unicast *formats, bool bcastversion);
+
+/** The offer with five m-lines: unicast audio and floor, then multicast audio (RTP/SAVP), floor and STKM. `mikey` goes as
+ *  a=key-mgmt on the STKM line. With `mikey` empty the three multicast lines have port 0 (WITHDRAW). */
+poc_err wire_offer_write(poc_wr *out, const wire_local *local, const wire_unicast *formats,
+                         const bcast_channel *channel, poc_span mikey);
+
+/** Checks the answer to wire_offer_write: same group, ports and directions. `verification` receives the decoded MIKEY
+ *  message (n 0 when absent) and points into `room`. `why` gets a constant text unless ACCEPTED. */
+pocpf_answer wire_answer_check(poc_span sdp, const bcast_channel *channel, uint8_t *room, size_t cap,
+                               poc_span *verification, const char **why);
+
+typedef struct wire_conference wire_conference;
+
+/** Parses application/conference-info+xml (no DTD, no entities, at most 1 MiB, depth 16; any prefix; foreign elements
+ *  ignored). POC_E_INPUT with a reason, POC_E_LIMIT, POC_E_NOMEM. */
+poc_err wire_conference_read(wire_conference **out, poc_span xml, const char **why);
+/** Borrowed from `c`. */
+const pocpf_conference *wire_conference_document(const wire_conference *c);
+void wire_conference_free(wire_conference *c);
+POC_DEFINE_OWNED(wire_conference, wire_conference_free)
+
+#endif
