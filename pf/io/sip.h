@@ -1,0 +1,93 @@
+/* SIP on Sofia's transaction layer (nta): the B2BUA between a client and the CF, GBA challenges, the PF's own offers, and
+ * conference subscriptions. Private to pf/io; Sofia types stop at sip.c and its neighbours. One sip belongs to one su_root. */
+#ifndef PF_IO_SIP_H
+#define PF_IO_SIP_H
+
+#include <sofia-sip/su_wait.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "bcast/enabler.h"
+#include "gba/gba.h"
+#include "pf/io/relay.h"
+#include "pf/io/zn.h"
+#include "pf/wire/wire.h"
+#include "pocpf/pocpf.h"
+
+typedef struct sip sip;
+typedef struct sip_session sip_session; /* one client's PoC session: a leg to the client and a leg to the CF */
+
+typedef enum sip_auth { SIP_AUTH_DIGEST, SIP_AUTH_REGISTERED } sip_auth;
+
+typedef struct sip_settings {
+    const char *const *listen; /* "udp:127.0.0.1:5060", "tcp:[::1]:5060" ... */
+    size_t listen_count;
+    const char *domain;               /* own host name in From, Contact, Server */
+    const char *next_hop;             /* SIP URI of the CF or the core towards it */
+    const char *const *trusted_peers; /* addresses whose requests need no digest (CF, core) */
+    size_t trusted_count;
+    sip_auth auth;
+    uint32_t session_expires_s; /* RFC 4028; 0: off */
+    uint32_t sessions_max;
+    uint32_t requests_per_source_s; /* unauthenticated requests per second from one address; 0: no limit */
+    bool strict_identities;         /* a B-TID without identities covers nobody */
+} sip_settings;
+
+/** How the shell hears of things. Never called from inside a sip_* call. */
+typedef struct sip_events {
+    /** The multicast channel of a group (canonical URI), or NULL: then the session is plain unicast PoC. */
+    const bcast_channel *(*channel_of)(void *user, const char *group_uri);
+    /** A user passed GBA authentication (also on every later challenge). */
+    void (*authenticated)(void *user, const char *impu, const gba_naf_user *who);
+    /** Both legs are confirmed, unicast flows. */
+    void (*session_up)(void *user, sip_session *s);
+    /** The session ended; `s` is freed when this returns. */
+    void (*session_down)(void *user, sip_session *s, pocpf_departure how);
+    /** The client's own re-offer turned its multicast lines off or on. */
+    void (*bearer)(void *user, sip_session *s, bool receives);
+    /** The end of sip_offer. */
+    void (*answered)(void *user, sip_session *s, uint64_t number, pocpf_answer answer, poc_span verification,
+                     const char *why);
+    /** A NOTIFY body. */
+    void (*conference)(void *user, const char *channel, const pocpf_conference *document);
+    void (*subscription)(void *user, const char *channel, pocpf_subscription what, bool fresh, uint32_t retry_ms);
+    /** Something worth a line in the log and a counter: kind, who (may be NULL), constant reason. Rate-limited by the shell. */
+    void (*refused)(void *user, poc_err kind, const char *who, const char *reason);
+} sip_events;
+
+/** POC_E_IO: an address cannot be bound (a line is logged). `naf`, `zn` and `relay` are borrowed. */
+poc_err sip_new(sip **out, su_root_t *root, const sip_settings *settings, gba_naf *naf, zn *zn, relay *relay,
+                const sip_events *events, void *user);
+/** Ends at once: no BYE. */
+void sip_free(sip *s);
+/** Begins to drain: new INVITEs get 503, BYE on every leg; `done` is called when the last transaction ended. */
+void sip_drain(sip *s, void (*done)(void *user), void *user);
+
+const char *sip_session_user(const sip_session *s);    /* canonical SIP URI */
+const char *sip_session_channel(const sip_session *s); /* NULL: plain unicast */
+bool sip_session_capable(const sip_session *s);        /* a=bcastversion */
+relay_session *sip_session_relay(sip_session *s);
+
+/** Offers the multicast lines to the client: UPDATE when it allows it, else re-INVITE; 491 and 500 with Retry-After are
+ *  retried within `timeout_ms`. The end is events.answered. A newer offer to the same session replaces one that still waits. */
+poc_err sip_offer(sip_session *s, uint64_t number, pocpf_offer_kind kind, poc_span mikey, uint32_t timeout_ms);
+/** BYE to the client and to the CF; session_down is not called for it. */
+void sip_release(sip_session *s, pocpf_reason reason);
+
+/** Subscribes (or refreshes) the conference state of a group for a channel; news by events. */
+poc_err sip_subscribe(sip *s, const char *channel, const char *group_uri, const char *as_user, bool refresh);
+void sip_unsubscribe(sip *s, const char *channel);
+
+/** What sip_session_restore needs after a restart, at most 2,048 octets. */
+poc_err sip_session_save(const sip_session *s, poc_wr *out);
+/** Rebuilds both legs from a record. POC_E_INPUT, POC_E_IO when its relay ports are taken. */
+poc_err sip_session_restore(sip *s, poc_span record, sip_session **out);
+
+typedef struct sip_counts {
+    uint64_t requests, refused, challenged, offers, sessions_made;
+    uint32_t sessions;
+} sip_counts;
+sip_counts sip_look(const sip *s);
+
+#endif
