@@ -1,0 +1,144 @@
+/* A world that a scenario plays in: PoC clients, one PF, one Controlling Function and the air between them. Two worlds
+ * have this shape: `simulated` (everything in one process on a hand-turned clock) and `real` (sockets, our daemon or
+ * anybody's PF). The script and the report know only this header. Operations return at once; what comes of them arrives
+ * as observations while the world runs. */
+#ifndef TESTS_HARNESS_WORLD_H
+#define TESTS_HARNESS_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/ident.h"
+
+#define WORLD_NAME_MAX    32u
+#define WORLD_CLIENTS_MAX 64u
+#define WORLD_PAYLOAD_MAX 160u /* octets of PCMU in one packet of 20 ms */
+
+/** How a channel is to be run; the real world writes it into the configuration of the daemon it starts. */
+typedef struct world_channel {
+    char id[WORLD_NAME_MAX];
+    char group_uri[128];
+    char on_leave[8]; /* "never", "always", "batch" */
+    uint32_t leave_batch_ms;
+    bool on_join;
+    uint32_t interval_s, max_mtk, deadline_ms;
+    char gate[10];       /* "hold", "continue" */
+    char on_refusal[10]; /* "unicast", "release" */
+    bool enabler_works;  /* false: nothing can be put on air (fail closed) */
+} world_channel;
+
+typedef struct world_client {
+    char name[WORLD_NAME_MAX];
+    bool multicast_capable; /* says a=bcastversion */
+    bool bootstraps;        /* false: has no GBA context */
+    bool update_allowed;
+    bool answers_offers; /* false: never answers the PF's offers */
+    bool refuses_keys;   /* answers key offers with 488 */
+    bool keeps_keys;     /* goes on listening with every key it ever had */
+} world_client;
+
+/** The network of the simulated world; the real world refuses it (POC_E_STATE). Applies to SIP and to the air. */
+typedef struct world_net {
+    double loss;    /* 0..1 */
+    double reorder; /* 0..1: chance that a packet is delayed by another delay_ms */
+    uint32_t delay_ms, jitter_ms;
+} world_net;
+
+typedef enum world_what {
+    WORLD_BOOTSTRAPPED = 1,
+    WORLD_IN,       /* session up (unicast)                                        */
+    WORLD_REFUSED,  /* join got `status`                                           */
+    WORLD_OUT,      /* left by its own BYE                                         */
+    WORLD_BYED,     /* got a BYE                                                   */
+    WORLD_OFFERED,  /* answered an offer of the PF with `status`                   */
+    WORLD_ON_GROUP, /* listens to the group now                                    */
+    WORLD_OFF_GROUP,
+    WORLD_KEY,        /* holds MSK mki.msk_id                                        */
+    WORLD_KEY_MISSED, /* unknown MSK mki.msk_id on air                               */
+    WORLD_MTK,        /* opened MTK mki                                              */
+    WORLD_ON_AIR,     /* the listener saw a media packet on the group: ssrc, seq, mki; no client */
+    WORLD_FLOOR_ON_AIR,
+    WORLD_STKM_ON_AIR,
+    WORLD_CLEAR_ON_AIR, /* a datagram on the group that is not protected (POC-1): always a failure */
+    WORLD_PLAYED,       /* a client decrypted or received a media packet: ssrc, seq, payload */
+    WORLD_UNREADABLE,   /* a media packet on air that this client could not open       */
+    WORLD_FLOOR,        /* a client understood a floor message: status = MBCP type     */
+    WORLD_SENT,         /* a talker sent a media packet: ssrc, seq                     */
+    WORLD_EXPELLED,     /* the CF or an operator expelled `client`: the clock of exposure starts */
+    WORLD_SESSION_OVER,
+    WORLD_PF_CRASHED,
+    WORLD_PF_BACK,
+    WORLD_NOTE /* text only                                                   */
+} world_what;
+
+/** One thing that was seen, from outside the PF. */
+typedef struct world_seen {
+    world_what what;
+    int64_t at_us; /* since the start of the scenario */
+    int client;    /* index, or -1 */
+    int status;
+    bool by_multicast; /* PLAYED, FLOOR */
+    poc_mki mki;
+    uint32_t ssrc, timestamp;
+    uint16_t seq;
+    uint8_t payload[WORLD_PAYLOAD_MAX];
+    uint16_t payload_len;
+    char text[96];
+} world_seen;
+
+typedef void world_seen_fn(void *user, const world_seen *seen);
+
+typedef struct world world;
+
+typedef struct world_ops {
+    const char *name; /* "simulated", "real" */
+    void (*free)(world *w);
+    /** Before the first client joins. */
+    poc_err (*channel)(world *w, const world_channel *channel);
+    /** Makes a client; returns its index (0..) in `*index`. */
+    poc_err (*client)(world *w, const world_client *client, int *index);
+    poc_err (*bootstrap)(world *w, int client);
+    poc_err (*join)(world *w, int client, const char *channel_id);
+    poc_err (*leave)(world *w, int client);
+    /** One packet of 20 ms from the client to the PF. */
+    poc_err (*talk)(world *w, int client, const uint8_t *pcmu, size_t n, bool first);
+    /** The client asks for the floor (true) or gives it back; the CF answers, and tells everybody. */
+    poc_err (*floor)(world *w, int client, bool request);
+    /** The client asks the CF by REFER to expel another. */
+    poc_err (*refer_expel)(world *w, int client, int subject);
+    /** The CF expels a client: BYE and NOTIFY booted. */
+    poc_err (*cf_expel)(world *w, int client);
+    /** The CF ends the session of a channel. */
+    poc_err (*cf_end)(world *w, const char *channel_id);
+    /** The operator at the PF: expel (client >= 0) or rekey (client -1). POC_E_STATE where the PF has no such door. */
+    poc_err (*operate)(world *w, const char *channel_id, int client);
+    poc_err (*net)(world *w, const world_net *net);
+    /** kill -9 at the PF, and its restart. */
+    poc_err (*crash)(world *w);
+    poc_err (*restart)(world *w);
+    /** Runs until the given time since start has come, or `stop` says so after an observation (may be NULL). */
+    poc_err (*run)(world *w, int64_t until_us, bool (*stop)(void *user), void *user);
+    int64_t (*now_us)(const world *w);
+} world_ops;
+
+struct world {
+    const world_ops *ops;
+};
+
+typedef struct world_settings {
+    uint64_t seed;
+    world_seen_fn *seen;
+    void *user;
+    const char *pf_uri; /* real: somebody's PF; NULL: start our own pocpfd */
+    const char
+        *pf_config;      /* real, without pf_uri: configuration file to use as it is; NULL: written from the channels */
+    const char *bsf_url; /* real, with pf_uri */
+    const char *report_dir;  /* where the real world keeps the daemon's files */
+    const char *program_dir; /* where pocpfd lies */
+} world_settings;
+
+poc_err world_simulated(world **out, const world_settings *settings);
+poc_err world_real(world **out, const world_settings *settings);
+
+#endif
