@@ -90,13 +90,16 @@ POC_DEFINE_OWNED(bcast_protector, bcast_protector_free)
 
 /** Takes the first MSK (start) or the next one (rekey). In both cases: a fresh random MTK and salt with MTK ID 1, its
  *  STKM at once, then whatever the gate held under the new MKI; the former MSK and MTK are wiped. The gate is open
- *  afterwards. On error nothing has changed and nothing was sent. `msk` is borrowed. */
+ *  afterwards. On error nothing has changed and nothing was sent: whom the former MSK must not serve any more, stops the
+ *  channel. `msk` is borrowed. An MSK is given to one protector, once: its MTK IDs and counters start again here.
+ *  POC_E_STATE: the MSK in use; POC_E_INPUT: other key domain, key number 0, bad sizes or empty interval. */
 poc_err bcast_protector_set_msk(bcast_protector *p, int64_t now_ms, const bcast_msk *msk);
 /** Holds (buffers) or continues. Holding survives until bcast_protector_set_msk or an explicit open. */
 void bcast_protector_gate(bcast_protector *p, int64_t now_ms, bool hold);
 /** Protects one clear packet of `flow` (BCAST_FLOW_RTP or BCAST_FLOW_FLOOR) and sends it, or keeps it while the gate holds.
- *  POC_E_INPUT: not an RTP or RTCP packet; POC_E_STATE: no MSK (fail closed: nothing is ever sent in clear);
- *  POC_E_LIMIT: the MTK IDs of this MSK are used up. */
+ *  SSRC, sequence number and timestamp stay; a packet sent before, or too late, is dropped and counted.
+ *  POC_E_INPUT: not an RTP or RTCP packet, or longer than BCAST_PACKET_MAX - BCAST_OVERHEAD_MAX; POC_E_STATE: no MSK (fail
+ *  closed: nothing is ever sent in clear); POC_E_LIMIT: the MTK IDs of this MSK are used up. */
 poc_err bcast_protector_send(bcast_protector *p, int64_t now_ms, bcast_flow flow, poc_span packet);
 /** A new MTK under the same MSK: STKM now, first use after stkm_lead_ms, or at once when `now`. POC_E_LIMIT as above. */
 poc_err bcast_protector_roll_mtk(bcast_protector *p, int64_t now_ms, bool now);
@@ -107,8 +110,10 @@ int64_t bcast_protector_deadline(const bcast_protector *p);
 
 typedef struct bcast_protector_stats {
     poc_mki mki; /* in use */
-    uint64_t rtp_packets, floor_packets, stkm_messages, held_packets, dropped_packets;
-    uint32_t mtks; /* made under the current MSK */
+    uint64_t rtp_packets, floor_packets, stkm_messages;
+    uint64_t held_packets;    /* ever kept by the gate */
+    uint64_t dropped_packets; /* duplicates, too late ones, and those that the gate could not keep */
+    uint32_t mtks;            /* made under the current MSK */
 } bcast_protector_stats;
 bcast_protector_stats bcast_protector_look(const bcast_protector *p);
 
