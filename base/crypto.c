@@ -29,8 +29,9 @@ static void fetch_all(void)
 
 /* Contexts of one thread, freed when it ends. */
 typedef struct thread_ctx {
-    EVP_MAC_CTX *hmac_sha1, *hmac_sha256;
-    EVP_CIPHER_CTX *cipher;
+    EVP_MAC_CTX *hmac_sha256;
+    EVP_CIPHER_CTX *ecb, *ctr; /* keep their cipher: setting one anew allocates */
+    EVP_CIPHER_CTX *cipher;    /* all others */
 } thread_ctx;
 static pthread_key_t thread_key;
 static pthread_once_t thread_key_made = PTHREAD_ONCE_INIT;
@@ -38,8 +39,9 @@ static pthread_once_t thread_key_made = PTHREAD_ONCE_INIT;
 static void thread_ctx_free(void *at)
 {
     thread_ctx *t = at;
-    EVP_MAC_CTX_free(t->hmac_sha1);
     EVP_MAC_CTX_free(t->hmac_sha256);
+    EVP_CIPHER_CTX_free(t->ecb);
+    EVP_CIPHER_CTX_free(t->ctr);
     EVP_CIPHER_CTX_free(t->cipher);
     OPENSSL_free(t);
 }
@@ -63,6 +65,17 @@ static EVP_MAC_CTX *hmac_ctx_new(const char *digest)
     return ctx;
 }
 
+static EVP_CIPHER_CTX *cipher_ctx_new(const EVP_CIPHER *cipher)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    if (ctx != NULL && (cipher == NULL || EVP_EncryptInit_ex2(ctx, cipher, NULL, NULL, NULL) != 1 ||
+                        EVP_CIPHER_CTX_set_padding(ctx, 0) != 1)) {
+        EVP_CIPHER_CTX_free(ctx);
+        return NULL;
+    }
+    return ctx;
+}
+
 static thread_ctx *thread_ctx_get(void)
 {
     pthread_once(&fetched, fetch_all);
@@ -73,10 +86,11 @@ static thread_ctx *thread_ctx_get(void)
     t = OPENSSL_zalloc(sizeof(*t));
     if (t == NULL)
         return NULL;
-    t->hmac_sha1 = hmac_ctx_new("SHA1");
     t->hmac_sha256 = hmac_ctx_new("SHA256");
+    t->ecb = cipher_ctx_new(algorithms.ecb);
+    t->ctr = cipher_ctx_new(algorithms.ctr);
     t->cipher = EVP_CIPHER_CTX_new();
-    if (t->hmac_sha1 == NULL || t->hmac_sha256 == NULL || t->cipher == NULL ||
+    if (t->hmac_sha256 == NULL || t->ecb == NULL || t->ctr == NULL || t->cipher == NULL ||
         pthread_setspecific(thread_key, t) != 0) {
         thread_ctx_free(t);
         return NULL;
@@ -115,38 +129,34 @@ static poc_err hmac(uint8_t *out, size_t out_len, EVP_MAC_CTX *ctx, poc_span key
     return POC_OK;
 }
 
-poc_err poc_hmac_sha1(uint8_t out[POC_SHA1_LEN], poc_span key, poc_span data)
-{
-    thread_ctx *t = thread_ctx_get();
-    return t == NULL ? POC_E_NOMEM : hmac(out, POC_SHA1_LEN, t->hmac_sha1, key, data);
-}
-
 poc_err poc_hmac_sha256(uint8_t out[POC_SHA256_LEN], poc_span key, poc_span data)
 {
     thread_ctx *t = thread_ctx_get();
     return t == NULL ? POC_E_NOMEM : hmac(out, POC_SHA256_LEN, t->hmac_sha256, key, data);
 }
 
-static poc_err encrypt(uint8_t *out, EVP_CIPHER *const *cipher, const uint8_t *key, const uint8_t *iv, poc_span in)
+static poc_err encrypt(uint8_t *out, EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *iv, poc_span in)
 {
-    thread_ctx *t = thread_ctx_get();
     int len = 0;
-    if (t == NULL || in.n > INT32_MAX)
-        return POC_E_NOMEM;
-    if (EVP_EncryptInit_ex2(t->cipher, *cipher, key, iv, NULL) != 1 || EVP_CIPHER_CTX_set_padding(t->cipher, 0) != 1 ||
-        EVP_EncryptUpdate(t->cipher, out, &len, in.p, (int)in.n) != 1)
+    if (in.n > INT32_MAX)
+        return POC_E_LIMIT;
+    if (EVP_EncryptInit_ex2(ctx, NULL, key, iv, NULL) != 1 || EVP_EncryptUpdate(ctx, out, &len, in.p, (int)in.n) != 1)
         return POC_E_NOMEM;
     return POC_OK;
 }
 
 poc_err poc_aes128_block(uint8_t out[POC_AES_LEN], const uint8_t key[16], const uint8_t in[POC_AES_LEN])
 {
-    return encrypt(out, &algorithms.ecb, key, NULL, poc_span_of(in, POC_AES_LEN));
+    thread_ctx *t = thread_ctx_get();
+    return t == NULL ? POC_E_NOMEM : encrypt(out, t->ecb, key, NULL, poc_span_of(in, POC_AES_LEN));
 }
 
 poc_err poc_aes128_ctr(uint8_t *out, const uint8_t key[16], const uint8_t iv[16], poc_span in)
 {
-    return in.n == 0 ? POC_OK : encrypt(out, &algorithms.ctr, key, iv, in);
+    thread_ctx *t = thread_ctx_get();
+    if (t == NULL)
+        return POC_E_NOMEM;
+    return in.n == 0 ? POC_OK : encrypt(out, t->ctr, key, iv, in);
 }
 
 poc_err poc_gcm_seal(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in)

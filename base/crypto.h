@@ -24,6 +24,16 @@ poc_err poc_md5(uint8_t out[POC_MD5_LEN], poc_span data);
 poc_err poc_sha256(uint8_t out[POC_SHA256_LEN], poc_span data);
 poc_err poc_hmac_sha1(uint8_t out[POC_SHA1_LEN], poc_span key, poc_span data);
 poc_err poc_hmac_sha256(uint8_t out[POC_SHA256_LEN], poc_span key, poc_span data);
+/** HMAC-SHA-1 with its key absorbed, for many short inputs under one key. As secret as the key: the caller wipes it. */
+typedef struct poc_hmac_sha1_key {
+    uint32_t inner[5], outer[5];
+} poc_hmac_sha1_key;
+
+/* Neither can fail nor allocates. */
+void poc_hmac_sha1_rekey(poc_hmac_sha1_key *state, poc_span key);
+/** The MAC over the `n` parts in a row. */
+void poc_hmac_sha1_keyed(uint8_t out[POC_SHA1_LEN], const poc_hmac_sha1_key *state, const poc_span *parts, size_t n);
+
 /** One block of AES-128 (the E[] of MILENAGE). */
 poc_err poc_aes128_block(uint8_t out[POC_AES_LEN], const uint8_t key[16], const uint8_t in[POC_AES_LEN]);
 /** AES-128 in counter mode with a full 128-bit big-endian increment; `out` may be `in`. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/hmac.h>
 
 #include "base/bytes.h"
 #include "base/crypto.h"
@@ -147,6 +148,25 @@ static void primitives_match_published_values(void **state)
     assert_int_equal(poc_key_unwrap(want, poc_span_of(kek, 16), poc_span_of(out, 24)), POC_E_AUTH);
 }
 
+static void keyed_hmac_sha1_equals_openssl_at_every_length(void **state)
+{
+    (void)state;
+    uint8_t data[200], out[POC_SHA1_LEN], want[POC_SHA1_LEN];
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 7 + 1);
+    for (size_t key_len = 0; key_len <= 130; key_len += 13) {
+        poc_hmac_sha1_key state_of_key;
+        poc_hmac_sha1_rekey(&state_of_key, poc_span_of(data, key_len));
+        for (size_t n = 0; n <= sizeof(data); n++) {
+            const size_t cut = n / 3;
+            const poc_span parts[] = { poc_span_of(data, cut), poc_span_of(data + cut, n - cut) };
+            poc_hmac_sha1_keyed(out, &state_of_key, parts, POC_COUNT(parts));
+            assert_non_null(HMAC(EVP_sha1(), data, (int)key_len, data, n, want, NULL));
+            assert_memory_equal(out, want, sizeof(want));
+        }
+    }
+}
+
 static void sealed_record_opens_only_unaltered(void **state)
 {
     (void)state;
@@ -269,6 +289,7 @@ int main(void)
         cmocka_unit_test(one_user_has_one_canonical_uri),
         cmocka_unit_test(secret_is_wiped_when_the_last_owner_goes),
         cmocka_unit_test(primitives_match_published_values),
+        cmocka_unit_test(keyed_hmac_sha1_equals_openssl_at_every_length),
         cmocka_unit_test(sealed_record_opens_only_unaltered),
         cmocka_unit_test(serial_numbers_wrap),
         cmocka_unit_test(mki_is_msk_id_then_mtk_id),
