@@ -100,7 +100,30 @@ poc_err mikey_decode(mikey_msg *out, poc_span datagram, poc_fault *fault);
 /** "KEMAC", "T", ...; "unknown" for others. */
 const char *mikey_payload_name(uint8_t type);
 
-/** The PRF of RFC 3830 4.1.2. */
+/** A General Extension as it stood. */
+typedef struct mikey_ext {
+    uint8_t type; /* mikey_ext_type, or one that was skipped */
+    poc_span data;
+} mikey_ext;
+
+/** A security policy as it stood: { type, length, value }*. */
+typedef struct mikey_sp {
+    uint8_t policy_no;
+    uint8_t protocol; /* 0: SRTP */
+    poc_span params;
+} mikey_sp;
+
+typedef struct mikey_sp_param {
+    uint8_t type;
+    poc_span value;
+} mikey_sp_param;
+
+/* For who looks closer at a payload: `body` reads mikey_payload.body, `params` reads mikey_sp.params. POC_E_INPUT. */
+poc_err mikey_ext_read(mikey_ext *out, poc_rd *body);
+poc_err mikey_sp_read(mikey_sp *out, poc_rd *body);
+poc_err mikey_sp_param_next(mikey_sp_param *out, poc_rd *params);
+
+/** The PRF of RFC 3830 4.1.2. POC_E_LIMIT: `inkey` is empty. */
 poc_err mikey_prf(uint8_t *out, size_t out_len, poc_span inkey, poc_span label);
 
 /** What transport keys are derived with besides the pre-shared key: of the message itself for an MSK message, of the
@@ -148,7 +171,8 @@ typedef struct mikey_msk {
     poc_msk_id msk_id;
     uint16_t seq_low, seq_high;
     uint32_t csb_id, counter;
-    poc_secret *msk; /* owned; NULL for a solicited pull (key number 0) */
+    uint8_t key_type; /* MIKEY_TGK or MIKEY_TEK, as it was sent */
+    poc_secret *msk;  /* owned; NULL for a solicited pull (key number 0) */
 } mikey_msk;
 
 /** Checks the MAC under `muk`, then decrypts and parses the key data strictly. POC_E_AUTH: wrong key or altered;

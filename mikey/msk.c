@@ -1,0 +1,183 @@
+/* The MSK delivery message of TS 33.246 6.4.5.1: HDR, EXT(Key ID) [, EXT(SDP IDs)], T, RAND, IDi, IDr [, SP], KEMAC. */
+#include <string.h>
+
+#include "mikey/keys.h"
+#include "mikey/payloads.h"
+
+#define KEY_DATA_MAX 32u
+
+/* Everything that is the same for all members of a channel, made once: the octets in front of IDr with a hole for the
+ * counter, those between IDr and KEMAC, the labels of the transport keys and the plain key data. */
+typedef struct msk_template {
+    const mikey_msk_params *params;
+    uint8_t head[MIKEY_MESSAGE_MAX];
+    size_t head_len;
+    size_t counter_at;
+    uint8_t sp[64];
+    size_t sp_len;
+    uint8_t plain[KEY_DATA_MAX]; /* holds the MSK: wiped */
+    size_t plain_len;
+    mikey_transport transport; /* re-keyed for every member: wiped */
+} msk_template;
+
+static poc_err head_make(msk_template *m, const mikey_msk_params *p)
+{
+    const uint8_t zero[4] = { 0 };
+    mikey_msg hdr = {
+        .data_type = MIKEY_PSK,
+        .wants_verification = p->wants_verification,
+        .csb_id = p->csb_id,
+        .map_type = p->srtp_id_map ? MIKEY_MAP_SRTP_ID : MIKEY_MAP_EMPTY,
+        .cs_count = p->srtp_id_map ? 1 : 0,
+        .cs = { { .policy_no = 0, .ssrc = p->ssrc, .roc = p->roc } },
+    };
+    poc_wr wr = poc_wr_into(m->head, sizeof(m->head));
+    mikey_hdr_encode(&wr, &hdr, MIKEY_EXT);
+    mikey_ext_encode_key_id(&wr, p->sdp_ids ? MIKEY_EXT : MIKEY_T, p->key_domain, p->msk_id, NULL);
+    if (p->sdp_ids)
+        mikey_ext_encode_sdp_ids(&wr, MIKEY_T);
+    mikey_t_encode(&wr, MIKEY_RAND, MIKEY_TS_COUNTER, poc_span_of(zero, sizeof(zero)));
+    m->counter_at = wr.len - sizeof(zero);
+    mikey_rand_encode(&wr, MIKEY_ID, poc_span_of(p->rand, sizeof(p->rand)));
+    mikey_id_encode(&wr, MIKEY_ID, p->idi_type, p->idi);
+    m->head_len = wr.len;
+    return poc_wr_done(&wr);
+}
+
+static poc_err tail_make(msk_template *m, const mikey_msk_params *p)
+{
+    poc_wr wr = poc_wr_into(m->sp, sizeof(m->sp));
+    if (p->srtp_id_map)
+        mikey_sp_encode_default(&wr, MIKEY_KEMAC);
+    m->sp_len = wr.len;
+    return poc_wr_done(&wr);
+}
+
+static poc_err plain_make(msk_template *m, const mikey_msk_params *p, const poc_secret *msk)
+{
+    const uint8_t from[MIKEY_SEQ_LEN] = { (uint8_t)(p->seq_low >> 8), (uint8_t)p->seq_low };
+    const uint8_t to[MIKEY_SEQ_LEN] = { (uint8_t)(p->seq_high >> 8), (uint8_t)p->seq_high };
+    m->plain_len = 0;
+    if (poc_msk_number(p->msk_id) == 0)
+        return POC_OK; /* a solicited pull carries no key */
+    if (msk == NULL || poc_secret_len(msk) != POC_MSK_LEN || (p->key_type != MIKEY_TGK && p->key_type != MIKEY_TEK))
+        return POC_E_BUG;
+    mikey_key_data key = {
+        .type = p->key_type,
+        .kv = MIKEY_KV_INTERVAL,
+        .key = poc_secret_span(msk),
+        .valid_from = poc_span_of(from, sizeof(from)),
+        .valid_to = poc_span_of(to, sizeof(to)),
+    };
+    poc_wr wr = poc_wr_into(m->plain, sizeof(m->plain));
+    mikey_key_data_encode(&wr, &key);
+    m->plain_len = wr.len;
+    return poc_wr_done(&wr);
+}
+
+static poc_err template_init(msk_template *m, const mikey_msk_params *p, const poc_secret *msk)
+{
+    m->params = p;
+    POC_TRY(mikey_transport_labels(&m->transport, (mikey_context){ p->csb_id, poc_span_of(p->rand, sizeof(p->rand)) }));
+    POC_TRY(head_make(m, p));
+    POC_TRY(tail_make(m, p));
+    return plain_make(m, p, msk);
+}
+
+static void template_done(msk_template *m)
+{
+    poc_wipe(m->plain, sizeof(m->plain));
+    mikey_transport_done(&m->transport);
+}
+
+static poc_err seal_one(msk_template *m, mikey_msk_job *job)
+{
+    const mikey_msk_params *p = m->params;
+    poc_wr wr = poc_wr_into(job->out, job->cap < MIKEY_MESSAGE_MAX ? job->cap : MIKEY_MESSAGE_MAX);
+    if (job->muk == NULL || poc_secret_len(job->muk) != POC_MUK_LEN)
+        return POC_E_BUG;
+    POC_TRY(mikey_transport_rekey(&m->transport, job->muk));
+    poc_wr counter = poc_wr_into(m->head + m->counter_at, sizeof(job->counter));
+    poc_wr_u32(&counter, job->counter);
+    poc_wr_put(&wr, m->head, m->head_len);
+    mikey_id_encode(&wr, p->srtp_id_map ? MIKEY_SP : MIKEY_KEMAC, p->idr_type, job->idr);
+    poc_wr_put(&wr, m->sp, m->sp_len);
+    POC_TRY(mikey_kemac_seal(&wr, 0, &m->transport, p->csb_id, job->counter, poc_span_of(m->plain, m->plain_len)));
+    job->len = wr.len;
+    return POC_OK;
+}
+
+poc_err mikey_msk_seal(const mikey_msk_params *params, const poc_secret *msk, mikey_msk_job *jobs, size_t n)
+{
+    msk_template m;
+    poc_err ready = template_init(&m, params, msk), first = ready;
+    for (size_t i = 0; i < n; i++) {
+        jobs[i].len = 0;
+        jobs[i].err = ready == POC_OK ? seal_one(&m, &jobs[i]) : ready;
+        if (first == POC_OK)
+            first = jobs[i].err;
+    }
+    template_done(&m);
+    return first;
+}
+
+/* Everything that must stand in the message besides the key; nothing of it is authentic yet. */
+static poc_err shape_check(const mikey_msg *msg, poc_fault *fault)
+{
+    if (msg->data_type != MIKEY_PSK)
+        return mikey_refuse(fault, 1, "not an MSK message: data type");
+    if (!msg->has_key_domain || !msg->has_msk_id || msg->has_mtk_id)
+        return mikey_refuse(fault, 0, "not an MSK message: Key ID extension");
+    if (msg->ts_type != MIKEY_TS_COUNTER)
+        return mikey_refuse(fault, 0, "not an MSK message: time stamp is no counter");
+    if (msg->rand.n == 0)
+        return mikey_refuse(fault, 0, "not an MSK message: no RAND");
+    if (!msg->idi.present || !msg->idr.present)
+        return mikey_refuse(fault, 0, "not an MSK message: identities");
+    return POC_OK;
+}
+
+static uint16_t seq_of(poc_span field)
+{
+    return (uint16_t)(field.p[0] << 8 | field.p[1]);
+}
+
+static poc_err key_take(mikey_msk *out, const mikey_msg *msg, const uint8_t *plain, poc_fault *fault)
+{
+    const size_t at = (size_t)(msg->encr_data.p - msg->raw.p);
+    mikey_key_data key;
+    POC_TRY(mikey_key_data_single(&key, msg, plain, fault));
+    if (key.type != MIKEY_TGK && key.type != MIKEY_TEK)
+        return mikey_refuse(fault, at + 1, "MSK with a salt");
+    if (key.kv != MIKEY_KV_INTERVAL || key.valid_from.n != MIKEY_SEQ_LEN || key.valid_to.n != MIKEY_SEQ_LEN)
+        return mikey_refuse(fault, at + 1, "MSK without an interval of MTK IDs");
+    out->key_type = key.type;
+    out->seq_low = seq_of(key.valid_from);
+    out->seq_high = seq_of(key.valid_to);
+    return poc_secret_from(&out->msk, key.key.p, key.key.n);
+}
+
+poc_err mikey_msk_open(mikey_msk *out, const mikey_msg *msg, const poc_secret *muk, poc_fault *fault)
+{
+    uint8_t plain[MIKEY_MESSAGE_MAX];
+    poc_err err = POC_OK;
+    *out = (mikey_msk){ .msk = NULL };
+    POC_TRY(shape_check(msg, fault));
+    POC_TRY(mikey_kemac_open(plain, msg, muk, (mikey_context){ msg->csb_id, msg->rand }));
+    if (poc_msk_number(msg->msk_id) != 0)
+        err = key_take(out, msg, plain, fault);
+    poc_wipe(plain, msg->encr_data.n);
+    if (err != POC_OK)
+        return err;
+    out->key_domain = msg->key_domain;
+    out->msk_id = msg->msk_id;
+    out->csb_id = msg->csb_id;
+    out->counter = msg->counter;
+    return POC_OK;
+}
+
+void mikey_msk_done(mikey_msk *m)
+{
+    poc_secret_free(m->msk);
+    m->msk = NULL;
+}
