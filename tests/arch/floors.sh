@@ -40,7 +40,8 @@ done < <(grep -HnE '^#include "' $sources)
 
 # Which library may be seen from where.
 only_in() { # pattern, rooms (extended regular expression), what
-    grep -HnE "$1" $sources | grep -vE "^($2)/" | while IFS= read -r hit; do echo "${hit%%#*}: $3 is seen only from $2"; done
+    { grep -HnE "$1" $sources || true; } | { grep -vE "^($2)/" || true; } |
+        while IFS= read -r hit; do echo "${hit%%#*} $3 is seen only from $2"; done
 }
 hits=$(
     only_in '#include <openssl/' 'base' OpenSSL
@@ -51,6 +52,7 @@ hits=$(
     only_in '#include <curl/' 'ue/io|pf/io|pf/ctl' libcurl
     only_in '#include <libconfig' 'pf/io' libconfig
     only_in '#include <libxml/' 'pf/wire' libxml2
+    true
 )
 [[ -z $hits ]] || complain "$hits"
 
