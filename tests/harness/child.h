@@ -1,0 +1,23 @@
+/* A daemon under test: started with its standard error in a file and on our event loop, killed or stopped on demand. */
+#ifndef TESTS_HARNESS_CHILD_H
+#define TESTS_HARNESS_CHILD_H
+
+#include <sofia-sip/su_wait.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+typedef struct child child;
+
+/** Runs PROGRAM -c CONFIG; what it says on standard error is appended to `log_path`. */
+poc_err child_start(child **out, su_root_t *root, const char *program, const char *config, const char *log_path);
+/** It has said that all its sockets are bound. */
+bool child_is_ready(const child *c);
+/** It has ended. */
+bool child_has_ended(const child *c);
+/** kill -9, and waits for the end. */
+void child_kill(child *c);
+/** SIGTERM, up to `limit_ms` for an orderly end, then kill -9; frees. Returns the exit status, or -1. NULL is fine. */
+int child_stop(child *c, int limit_ms);
+
+#endif

@@ -1,0 +1,265 @@
+#include "tests/harness/deployment.h"
+
+#include <errno.h>
+#include <libconfig.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "gba/gba.h"
+
+/* ---- reading ---- */
+
+static void text_of(const config_t *cfg, const char *path, const char *otherwise, char *out, size_t cap)
+{
+    const char *text = otherwise;
+    (void)config_lookup_string(cfg, path, &text);
+    snprintf(out, cap, "%s", text);
+}
+
+/* Relative paths in a configuration count from its own folder. */
+static void path_beside(char *out, size_t cap, const char *config_path, const char *path)
+{
+    const char *slash = strrchr(config_path, '/');
+    if (path[0] == '/' || slash == NULL)
+        snprintf(out, cap, "%s", path);
+    else
+        snprintf(out, cap, "%.*s%s", (int)(slash + 1 - config_path), config_path, path);
+}
+
+/* "udp:ADDRESS:PORT" to the SIP URI of a client's outbound proxy; tcp where there is one, since offers are large. */
+static poc_err pf_uri_of(deployment *d, const config_t *cfg)
+{
+    const config_setting_t *list = config_lookup(cfg, "sip.listen");
+    const char *chosen = NULL;
+    for (int i = 0; list != NULL && i < config_setting_length(list); i++) {
+        const char *listen = config_setting_get_string_elem(list, i);
+        if (listen != NULL && (chosen == NULL || strncmp(listen, "tcp:", 4) == 0))
+            chosen = listen;
+    }
+    if (chosen == NULL || strlen(chosen) < 5)
+        return POC_E_INPUT;
+    snprintf(d->pf_uri, sizeof(d->pf_uri), "sip:%s;transport=%.3s", chosen + 4, chosen);
+    return POC_OK;
+}
+
+/* "sip:HOST:PORT;transport=tcp" to where the CF has to listen. */
+static poc_err cf_of(deployment *d, const config_t *cfg)
+{
+    const char *uri = NULL;
+    uint64_t port;
+    if (!config_lookup_string(cfg, "sip.next_hop", &uri) || strncmp(uri, "sip:", 4) != 0)
+        return POC_E_INPUT;
+    poc_span rest = poc_span_str(uri + 4), hop = poc_split(&rest, ';');
+    size_t colon = hop.n;
+    while (colon > 0 && hop.p[colon - 1] != ':')
+        colon--;
+    if (colon < 2 || colon > sizeof(d->cf_host))
+        return POC_E_INPUT;
+    poc_span host = poc_span_of(hop.p, colon - 1);
+    if (host.p[0] == '[')
+        host = poc_span_of(host.p + 1, host.n - 2);
+    snprintf(d->cf_host, sizeof(d->cf_host), "%.*s", (int)host.n, (const char *)host.p);
+    POC_TRY(poc_u64_get(&port, UINT16_MAX, poc_span_of(hop.p + colon, hop.n - colon)));
+    d->cf_port = (uint16_t)port;
+    return POC_OK;
+}
+
+static uint16_t port_of(const config_setting_t *channel, const char *name, int otherwise)
+{
+    int port = 0;
+    (void)config_setting_lookup_int(channel, name, &port);
+    return (uint16_t)(port != 0 ? port : otherwise);
+}
+
+static poc_err channel_read(deployment_channel *out, const config_setting_t *channel)
+{
+    const char *id, *group, *address, *source = NULL;
+    int ttl = 1;
+    if (!config_setting_lookup_string(channel, "id", &id) || !config_setting_lookup_string(channel, "group", &group) ||
+        !config_setting_lookup_string(channel, "address", &address))
+        return POC_E_INPUT;
+    snprintf(out->air.id, sizeof(out->air.id), "%s", id);
+    snprintf(out->group_uri, sizeof(out->group_uri), "%s", group);
+    POC_TRY(poc_addr_parse(&out->air.group, poc_span_str(address), 0));
+    if (config_setting_lookup_string(channel, "source", &source))
+        POC_TRY(poc_addr_parse(&out->air.source, poc_span_str(source), 0));
+    (void)config_setting_lookup_int(channel, "ttl", &ttl);
+    out->air.ttl = (uint8_t)ttl;
+    uint16_t port = port_of(channel, "port", 0);
+    out->air.port[BCAST_FLOW_RTP] = port;
+    out->air.port[BCAST_FLOW_FLOOR] = port_of(channel, "floor_port", port + 2);
+    out->air.port[BCAST_FLOW_STKM] = port_of(channel, "stkm_port", port + 4);
+    return POC_OK;
+}
+
+static poc_err channels_read(deployment *d, const config_t *cfg)
+{
+    const config_setting_t *list = config_lookup(cfg, "channels");
+    for (int i = 0; list != NULL && i < config_setting_length(list); i++) {
+        if (d->channel_count == DEPLOYMENT_CHANNELS_MAX)
+            return POC_E_LIMIT;
+        POC_TRY(channel_read(&d->channels[d->channel_count++], config_setting_get_elem(list, (unsigned)i)));
+    }
+    return d->channel_count > 0 ? POC_OK : POC_E_INPUT;
+}
+
+static poc_err settings_read(deployment *d, const config_t *cfg)
+{
+    char text[DEPLOYMENT_PATH_MAX];
+    text_of(cfg, "gba.ub_listen", "127.0.0.1:8080", text, sizeof(text));
+    snprintf(d->bsf_url, sizeof(d->bsf_url), "http://%.100s/", text);
+    text_of(cfg, "gba.naf_fqdn", "", d->naf_fqdn, sizeof(d->naf_fqdn));
+    text_of(cfg, "gba.bsf_fqdn", d->naf_fqdn, d->bsf_fqdn, sizeof(d->bsf_fqdn));
+    if (d->bsf_fqdn[0] == '\0')
+        memcpy(d->bsf_fqdn, d->naf_fqdn, sizeof(d->bsf_fqdn));
+    text_of(cfg, "gba.ua_security_protocol_id", "0100000001", text, sizeof(text));
+    POC_TRY(poc_hex_get_exact(d->ua_id, sizeof(d->ua_id), poc_span_str(text)));
+    text_of(cfg, "gba.subscribers", "", text, sizeof(text));
+    path_beside(d->subscribers_path, sizeof(d->subscribers_path), d->config_path, text);
+    POC_TRY(pf_uri_of(d, cfg));
+    POC_TRY(cf_of(d, cfg));
+    return channels_read(d, cfg);
+}
+
+poc_err deployment_read(deployment *out, const char *config_path, char why[160])
+{
+    config_t cfg;
+    *out = (deployment){ 0 };
+    snprintf(out->config_path, sizeof(out->config_path), "%s", config_path);
+    config_init(&cfg);
+    poc_err err = POC_E_INPUT;
+    if (config_read_file(&cfg, config_path) != CONFIG_TRUE)
+        snprintf(why, 160, "line %d: %s", config_error_line(&cfg), config_error_text(&cfg));
+    else if ((err = settings_read(out, &cfg)) != POC_OK)
+        snprintf(why, 160, "sip.listen, sip.next_hop, gba or channels cannot be understood by the harness");
+    config_destroy(&cfg);
+    return err;
+}
+
+/* ---- subscribers ---- */
+
+static poc_err hex_of(const config_setting_t *at, const char *name, uint8_t *out, size_t n)
+{
+    const char *text;
+    return config_setting_lookup_string(at, name, &text) ? poc_hex_get_exact(out, n, poc_span_str(text)) : POC_E_INPUT;
+}
+
+static poc_err subscriber_read(deployment_subscriber *out, const config_setting_t *at, const char *impu)
+{
+    const char *impi;
+    uint8_t op[16], sqn[6] = { 0 };
+    if (!config_setting_lookup_string(at, "impi", &impi))
+        return POC_E_INPUT;
+    snprintf(out->impi, sizeof(out->impi), "%s", impi);
+    snprintf(out->impu, sizeof(out->impu), "%s", impu);
+    POC_TRY(hex_of(at, "k", out->k, sizeof(out->k)));
+    (void)hex_of(at, "amf", out->amf, sizeof(out->amf));
+    (void)hex_of(at, "sqn", sqn, sizeof(sqn));
+    for (size_t i = 0; i < sizeof(sqn); i++)
+        out->sqn = out->sqn << 8 | sqn[i];
+    if (hex_of(at, "opc", out->opc, sizeof(out->opc)) == POC_OK)
+        return POC_OK;
+    POC_TRY(hex_of(at, "op", op, sizeof(op)));
+    return gba_opc(out->opc, out->k, op);
+}
+
+static const char *first_impu(const config_setting_t *at)
+{
+    const config_setting_t *impus = config_setting_get_member(at, "impus");
+    return impus == NULL ? NULL : config_setting_get_string_elem(impus, 0);
+}
+
+poc_err deployment_find(const deployment *d, const char *name, deployment_subscriber *out)
+{
+    config_t cfg;
+    char prefix[WORLD_NAME_MAX + 8];
+    poc_err err = POC_E_STATE;
+    *out = (deployment_subscriber){ .amf = { 0x80, 0 } };
+    snprintf(prefix, sizeof(prefix), "sip:%.*s@", (int)WORLD_NAME_MAX, name);
+    config_init(&cfg);
+    if (config_read_file(&cfg, d->subscribers_path) == CONFIG_TRUE) {
+        const config_setting_t *list = config_lookup(&cfg, "subscribers");
+        for (int i = 0; err == POC_E_STATE && list != NULL && i < config_setting_length(list); i++) {
+            const config_setting_t *at = config_setting_get_elem(list, (unsigned)i);
+            const char *impu = first_impu(at);
+            if (impu != NULL && strncmp(impu, prefix, strlen(prefix)) == 0)
+                err = subscriber_read(out, at, impu);
+        }
+    }
+    config_destroy(&cfg);
+    return err;
+}
+
+/* ---- writing ---- */
+
+enum { PORTS_WANTED = 3 };
+
+/* Ports that nobody has now: bound to learn them, all together so that they differ, then let go. */
+static poc_err free_ports(uint16_t port[PORTS_WANTED])
+{
+    int fd[PORTS_WANTED];
+    poc_err err = POC_OK;
+    for (size_t i = 0; i < PORTS_WANTED; i++) {
+        struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t len = sizeof(addr);
+        fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd[i] < 0 || bind(fd[i], (struct sockaddr *)&addr, len) != 0 ||
+            getsockname(fd[i], (struct sockaddr *)&addr, &len) != 0)
+            err = POC_E_IO;
+        port[i] = ntohs(addr.sin_port);
+    }
+    for (size_t i = 0; i < PORTS_WANTED; i++)
+        if (fd[i] >= 0)
+            close(fd[i]);
+    return err;
+}
+
+/* A group of its own for every process and channel, so that tests beside each other do not hear each other. */
+static void channel_write(FILE *f, const world_channel *c, size_t i)
+{
+    unsigned own = (unsigned)getpid() * DEPLOYMENT_CHANNELS_MAX + (unsigned)i;
+    fprintf(f, "%s  { id = \"%s\"; group = \"%s\"; address = \"239.%u.%u.%u\"; port = %u; ttl = 1;\n",
+            i > 0 ? ",\n" : "", c->id, c->group_uri, 192u + (own >> 16) % 16, own >> 8 & 255, own & 255,
+            15004u + own % 4000 * 10);
+    fprintf(f, "    source = \"%s\"; key_domain_id = \"00f110\"; key_group = %u;\n",
+            c->enabler_works ? "127.0.0.1" : "192.0.2.1" /* not ours: nothing can be sent from it */,
+            0x1001u + (unsigned)i);
+    fprintf(
+        f,
+        "    rekey = { on_leave = \"%s\"; leave_batch_ms = %u; on_join = %s; interval_s = %u; max_mtk = %u; deadline_ms = %u;\n",
+        c->on_leave, c->leave_batch_ms, c->on_join ? "true" : "false", c->interval_s, c->max_mtk, c->deadline_ms);
+    fprintf(f, "      gate = \"%s\"; on_refusal = \"%s\"; delivery = [\"sip\"]; };\n  }", c->gate, c->on_refusal);
+}
+
+poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const world_channel *channels,
+                         size_t n)
+{
+    uint16_t port[PORTS_WANTED];
+    POC_TRY(free_ports(port));
+    snprintf(config_path, DEPLOYMENT_PATH_MAX, "%s/pocpfd.cfg", dir);
+    FILE *f = fopen(config_path, "we");
+    if (f == NULL)
+        return POC_E_IO;
+    fprintf(f,
+            "# Written by pocsim for one run.\n"
+            "sip = { listen = [\"udp:127.0.0.1:%u\", \"tcp:127.0.0.1:%u\"]; domain = \"pf1.poc.example.org\";\n"
+            "  next_hop = \"sip:127.0.0.1:%u;transport=tcp\"; trusted_peers = [\"127.0.0.1:%u\"]; };\n",
+            port[0], port[0], port[1], port[1]);
+    fprintf(f,
+            "gba = { naf_fqdn = \"pf1.poc.example.org\"; bsf_fqdn = \"bsf.mnc001.mcc001.pub.3gppnetwork.org\";\n"
+            "  subscribers = \"%s/config/demo-subscribers.cfg\"; ub_listen = \"127.0.0.1:%u\"; };\n",
+            POC_SOURCE_DIR, port[2]);
+    unsigned media = 20000 + (unsigned)getpid() % 64 * 400;
+    fprintf(f,
+            "media = { address = \"127.0.0.1\"; port_min = %u; port_max = %u; };\n"
+            "store = { path = \"store.db\"; key_file = \"store.key\"; };\nchannels = (\n",
+            media, media + 398);
+    for (size_t i = 0; i < n; i++)
+        channel_write(f, &channels[i], i);
+    fprintf(f, "\n);\n");
+    return fclose(f) == 0 ? POC_OK : POC_E_IO;
+}

@@ -1,0 +1,48 @@
+/* The PF deployment that the real world plays against, described by a pocpfd configuration: read from a file, or written
+ * from the channels of a script with ports that are free on this machine. */
+#ifndef TESTS_HARNESS_DEPLOYMENT_H
+#define TESTS_HARNESS_DEPLOYMENT_H
+
+#include "base/err.h"
+#include "bcast/enabler.h"
+#include "tests/harness/world.h"
+#include "ue/api/pocue.h"
+
+#define DEPLOYMENT_CHANNELS_MAX 8u
+#define DEPLOYMENT_PATH_MAX     512u
+
+typedef struct deployment_channel {
+    bcast_channel air;
+    char group_uri[128];
+} deployment_channel;
+
+typedef struct deployment {
+    char config_path[DEPLOYMENT_PATH_MAX];
+    char pf_uri[128]; /* where clients send SIP */
+    char bsf_url[128];
+    char bsf_fqdn[128], naf_fqdn[128];
+    uint8_t ua_id[5];
+    char cf_host[64]; /* where the PF expects the CF: sip.next_hop */
+    uint16_t cf_port;
+    char subscribers_path[DEPLOYMENT_PATH_MAX];
+    deployment_channel channels[DEPLOYMENT_CHANNELS_MAX];
+    size_t channel_count;
+} deployment;
+
+/** Reads what clients and CF have to know from a pocpfd configuration. `why` gets a line on error. */
+poc_err deployment_read(deployment *out, const char *config_path, char why[160]);
+/** Writes DIR/pocpfd.cfg for a daemon on loopback that runs these channels; deployment_read takes it from there. */
+poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const world_channel *channels,
+                         size_t n);
+
+/** One line of the subscriber file: the one whose first IMPU has user part `name`. */
+typedef struct deployment_subscriber {
+    char impi[128], impu[128];
+    uint8_t k[16], opc[16], amf[2];
+    uint64_t sqn;
+} deployment_subscriber; /* wiped by the caller */
+
+/** POC_E_STATE: nobody has this name. */
+poc_err deployment_find(const deployment *d, const char *name, deployment_subscriber *out);
+
+#endif
