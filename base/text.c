@@ -197,7 +197,7 @@ static poc_err uri_host_put(poc_wr *wr, poc_span host)
         return POC_E_INPUT;
     for (size_t i = 0; i < host.n; i++) {
         uint8_t c = host.p[i];
-        if (!isalnum(c) && strchr("-._:[]", c) == NULL)
+        if (!isalnum(c) && (c == 0 || strchr("-._:[]", c) == NULL))
             return POC_E_INPUT;
         poc_wr_u8(wr, (uint8_t)tolower(c));
     }
