@@ -179,6 +179,45 @@ void gba_zn_answer_done(gba_zn_answer *a);
 /** POC_E_AUTH: B-TID unknown or expired (5403); POC_E_DENIED: no right for this NAF (5402). */
 poc_err gba_bsf_zn(gba_bsf *b, int64_t now_s, poc_span btid, poc_span naf_id, gba_zn_answer *out);
 
+/* ---- Zn as Diameter messages (TS 29.109 clauses 5 and 6): whole messages, without a connection ---- */
+
+#define GBA_ZN_MESSAGE_MAX 4096u
+
+enum { GBA_ZN_OK = 2001, GBA_ZN_IDENTITY_UNKNOWN = 5401, GBA_ZN_NOT_AUTHORISED = 5402, GBA_ZN_BTID_INVALID = 5403 };
+
+/** Bootstrapping-Info-Request. Spans: borrowed when encoded, pointing into the message when decoded; empty = absent. */
+typedef struct gba_zn_request {
+    uint32_t hop_by_hop, end_to_end;
+    poc_span session_id, origin_host, origin_realm, destination_realm, destination_host;
+    poc_span gsid; /* decimal text; "4" is MBMS */
+    poc_span btid, naf_id;
+    uint32_t gba_u_aware; /* 1: the NAF can use Ks_int_NAF */
+} gba_zn_request;
+
+/** POC_E_INPUT: a mandatory part is missing; POC_E_LIMIT: more than `out` takes. */
+poc_err gba_zn_request_encode(poc_wr *out, const gba_zn_request *request);
+/** POC_E_INPUT with `fault` (may be NULL) filled. An unknown AVP is skipped, unless its M flag is set. */
+poc_err gba_zn_request_decode(gba_zn_request *out, poc_span message, poc_fault *fault);
+
+/** Bootstrapping-Info-Answer. */
+typedef struct gba_zn_reply {
+    uint32_t hop_by_hop, end_to_end;
+    poc_span session_id, origin_host, origin_realm;
+    uint32_t result;       /* Result-Code, 0 = absent       */
+    uint32_t experimental; /* Experimental-Result-Code of 3GPP, 0 = absent */
+    int64_t created_s;     /* unix; 0 = absent              */
+    uint32_t gba_type;     /* 0 = 3G GBA                    */
+    gba_zn_answer answer;  /* decode: owned, release with gba_zn_reply_done. encode: borrowed */
+} gba_zn_reply;
+
+/** As the request. The answer's parts are written for result 2001 only. The message holds keys: the caller wipes it. */
+poc_err gba_zn_reply_encode(poc_wr *out, const gba_zn_reply *reply);
+/** `*out` holds nothing to be released when this fails. Result 2001 without a key or its expiry is POC_E_INPUT. */
+poc_err gba_zn_reply_decode(gba_zn_reply *out, poc_span message, poc_fault *fault);
+/** POC_OK: the answer is there. POC_E_AUTH: 5403, bootstrap again. POC_E_DENIED: 5401, 5402. POC_E_IO: anything else. */
+poc_err gba_zn_reply_outcome(const gba_zn_reply *reply);
+void gba_zn_reply_done(gba_zn_reply *reply);
+
 /* ---- Ua, the NAF's side: who is bootstrapped here, and is this request his? ---- */
 
 typedef struct gba_naf gba_naf;
