@@ -23,9 +23,10 @@ typedef struct world_channel {
     uint32_t leave_batch_ms;
     bool on_join;
     uint32_t interval_s, max_mtk, deadline_ms;
-    char gate[10];       /* "hold", "continue" */
-    char on_refusal[10]; /* "unicast", "release" */
-    bool enabler_works;  /* false: nothing can be put on air (fail closed) */
+    char gate[10];        /* "hold", "continue" */
+    char on_refusal[10];  /* "unicast", "release" */
+    bool enabler_works;   /* false: nothing can be put on air (fail closed) */
+    uint32_t mtk_packets; /* a new MTK after so many packets; 0: as the enabler likes */
 } world_channel;
 
 typedef struct world_client {
@@ -38,10 +39,11 @@ typedef struct world_client {
     bool keeps_keys;     /* goes on listening with every key it ever had */
 } world_client;
 
-/** The network of the simulated world; the real world refuses it (POC_E_STATE). Applies to SIP and to the air. */
+/** The network of the simulated world; the real world refuses it (POC_E_STATE). Unicast media is never lost. */
 typedef struct world_net {
-    double loss;    /* 0..1 */
-    double reorder; /* 0..1: chance that a packet is delayed by another delay_ms */
+    double loss;     /* 0..1: SIP messages */
+    double air_loss; /* 0..1: datagrams on the group, for each listener */
+    double reorder;  /* 0..1: chance that a packet is delayed by another delay_ms */
     uint32_t delay_ms, jitter_ms;
 } world_net;
 
@@ -69,7 +71,9 @@ typedef enum world_what {
     WORLD_SESSION_OVER,
     WORLD_PF_CRASHED,
     WORLD_PF_BACK,
-    WORLD_NOTE /* text only                                                   */
+    WORLD_JOINING,     /* written by the script, not by a world: `client` was told to join channel number `status` */
+    WORLD_REKEY_ASKED, /* the same: the operator was told to rekey channel number `status` */
+    WORLD_NOTE         /* text only                                                   */
 } world_what;
 
 /** One thing that was seen, from outside the PF. */
