@@ -93,7 +93,7 @@ static poc_err read_taken(poc_rd *rd, bcast_mbcp *out)
     POC_TRY(read_item(rd, SDES_CNAME, &out->talker));
     if (rd->left > 0 && rd->p[0] == SDES_NAME)
         POC_TRY(read_item(rd, SDES_NAME, &name));
-    POC_TRY(poc_rd_take(rd, &filling, rd->left % 4)); /* the message as a whole ends on a 32-bit border */
+    POC_TRY(poc_rd_take(rd, &filling, (4 - poc_rd_offset(rd) % 4) % 4));
     POC_TRY(read_filling(&filling));
     return read_tlvs(rd, out);
 }
