@@ -59,7 +59,8 @@ poc_err pocue_authorize(pocue *ue, poc_span www_authenticate, poc_span method, p
                         poc_wr *out);
 /** The offer of the INVITE: unicast audio (PCMU) and floor lines, a=bcastversion when capable. */
 poc_err pocue_offer_write(pocue *ue, const pocue_local *local, poc_wr *sdp);
-/** The answer to it: where to send audio and floor. */
+/** The PF's answer to the last description this client offered: where to send audio and floor, and whether the group is
+ *  listened to. POC_E_INPUT: no audio, other m-lines or another channel. */
 poc_err pocue_answer_read(pocue *ue, poc_span sdp);
 struct sockaddr_storage pocue_peer_audio(const pocue *ue); /* family 0: none */
 struct sockaddr_storage pocue_peer_floor(const pocue *ue);
@@ -67,12 +68,13 @@ struct sockaddr_storage pocue_peer_floor(const pocue *ue);
 /** What to answer to an offer of the PF. */
 typedef struct pocue_reply {
     int status;          /* 200, or 488 */
-    const char *warning; /* "306 ...", "399 ..." without host, or NULL */
+    const char *warning; /* "306 text", "399 text": code and unquoted text, the sender puts its host between; or NULL */
 } pocue_reply;
 
 /** An offer of the PF (UPDATE, re-INVITE): checks the multicast lines and key-mgmt, opens the MSK, joins or leaves the
  *  group, and writes the answer (with the verification message when asked for) when status is 200. A failing offer
- *  changes nothing: the old keys stay (RFC 4567). The same offer again gives the same answer. */
+ *  changes nothing: the old keys stay (RFC 4567). The same offer again gives the same answer. An error (POC_E_LIMIT,
+ *  POC_E_NOMEM) means that nothing was decided. */
 poc_err pocue_offer_read(pocue *ue, int64_t now_ms, const pocue_local *local, poc_span offer, poc_wr *answer,
                          pocue_reply *reply);
 
@@ -85,7 +87,9 @@ poc_err pocue_bearer_write(pocue *ue, const pocue_local *local, bool receives, p
 void pocue_multicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram);
 /** A clear datagram from the PF on the unicast audio (BCAST_FLOW_RTP) or floor (BCAST_FLOW_FLOOR) port. */
 void pocue_unicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram);
-/** A MIKEY message on UDP 2269 (push); `*reply_len` > 0 when `reply` (POC room of MIKEY_MESSAGE_MAX) is to be sent back. */
+/** A MIKEY message on UDP 2269 (push); `*reply_len` > 0 when `reply` (room of MIKEY_MESSAGE_MAX) is to be sent back. A
+ *  repeated message is answered again and installs nothing; key number 0 becomes POCUE_KEY_MISSED. POC_E_STATE: no MUK for
+ *  it, or no channel; POC_E_AUTH, POC_E_DENIED (replay, other key domain), POC_E_INPUT. Nothing has changed then. */
 poc_err pocue_push(pocue *ue, int64_t now_ms, poc_span datagram, uint8_t *reply, size_t *reply_len);
 
 /** The session is over for this client. An honest client forgets all channel keys; with `keep_keys` it goes on
@@ -121,7 +125,7 @@ typedef struct pocue_event {
 /** The next event, oldest first. At most 256 are kept; more push the oldest out (counted by pocue_events_lost). */
 bool pocue_poll(pocue *ue, pocue_event *out);
 uint64_t pocue_events_lost(const pocue *ue);
-/** MSK ids held now, newest first; returns how many. */
+/** How many MSKs are held now; at most `cap` of their ids are written, newest first. */
 size_t pocue_msks(const pocue *ue, poc_msk_id *out, size_t cap);
 
 #endif

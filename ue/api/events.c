@@ -1,0 +1,69 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "ue/api/inside.h"
+
+struct event_node {
+    event_node *next;
+    pocue_event event;
+    uint8_t payload[];
+};
+
+static event_node *take_first(events *e)
+{
+    event_node *node = e->first;
+    e->first = node->next;
+    if (e->first == NULL)
+        e->last = NULL;
+    e->count--;
+    return node;
+}
+
+void events_push(events *e, const pocue_event *event)
+{
+    event_node *node = malloc(sizeof(*node) + event->payload.n);
+    if (node == NULL) {
+        e->lost++;
+        return;
+    }
+    node->next = NULL;
+    node->event = *event;
+    if (event->payload.n > 0)
+        memcpy(node->payload, event->payload.p, event->payload.n);
+    node->event.payload.p = node->payload;
+    if (e->count == EVENTS_MAX) {
+        free(take_first(e));
+        e->lost++;
+    }
+    if (e->last != NULL)
+        e->last->next = node;
+    else
+        e->first = node;
+    e->last = node;
+    e->count++;
+}
+
+void events_done(events *e)
+{
+    while (e->first != NULL)
+        free(take_first(e));
+    free(e->given);
+    e->given = NULL;
+}
+
+bool pocue_poll(pocue *ue, pocue_event *out)
+{
+    events *e = &ue->events;
+    free(e->given);
+    e->given = NULL;
+    if (e->first == NULL)
+        return false;
+    e->given = take_first(e);
+    *out = e->given->event;
+    return true;
+}
+
+uint64_t pocue_events_lost(const pocue *ue)
+{
+    return ue->events.lost;
+}

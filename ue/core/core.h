@@ -1,0 +1,139 @@
+/* The client's rules without its object: MUKs and what they open, the MSKs of one channel, the PF's offers with their
+ * answers, and which RTP packets were heard already. Nothing here acts on its own; ue/api strings it together. */
+#ifndef UE_CORE_CORE_H
+#define UE_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/crypto.h"
+#include "base/sdp.h"
+#include "bcast/bcast.h"
+#include "gba/gba.h"
+#include "mikey/mikey.h"
+
+/* ---- keys.c: MUKs (TS 33.246 6.1, digest "GBA, MBMS keys and MIKEY" 4.1, 4.4, 4.9) ---- */
+
+#define UE_KEY_MESSAGES_MAX 4u /* key-mgmt attributes of one offer: session level and three multicast lines */
+
+typedef struct ue_muks ue_muks;
+
+poc_err ue_muks_new(ue_muks **out);
+void ue_muks_free(ue_muks *k);
+POC_DEFINE_OWNED(ue_muks, ue_muks_free)
+/** A MUK from a new bootstrapping; a reference is taken. The former one stays usable until the new one has opened a
+ *  message. `naf_id` is FQDN || Ua id: messages may name the PF by it or by the bare FQDN. */
+poc_err ue_muks_add(ue_muks *k, poc_secret *muk, const gba_naf_id *naf_id, poc_span btid, int64_t expires_ms);
+size_t ue_muks_count(const ue_muks *k);
+
+/** One MSK message, opened. */
+typedef struct ue_key_message {
+    mikey_msg msg;   /* points into the octets it was opened from */
+    mikey_msk msk;   /* owned */
+    poc_secret *muk; /* owned: what opened it */
+    uint8_t digest[POC_SHA256_LEN];
+    bool duplicate; /* the last accepted message again: not to be installed, but to be answered */
+} ue_key_message;
+
+/** Checks everything and changes nothing. POC_E_INPUT: no MSK message; POC_E_STATE: no living MUK for its identities;
+ *  POC_E_AUTH: MAC wrong; POC_E_DENIED: authentic, but the counter is old. `fault` (may be NULL) tells. */
+poc_err ue_muks_open(const ue_muks *k, int64_t now_ms, poc_span raw, ue_key_message *out, poc_fault *fault);
+void ue_key_message_done(ue_key_message *m);
+/** Takes over the counters of what was opened together and forgets a MUK that has been succeeded. Cannot fail. */
+void ue_muks_accept(ue_muks *k, const ue_key_message *messages, size_t n);
+
+/* ---- ring.c: the MSKs of one channel ---- */
+
+#define UE_RING_MAX 64u /* MSK ids remembered; an honest client holds two */
+
+typedef struct ue_ring ue_ring;
+
+poc_err ue_ring_new(ue_ring **out, poc_key_domain domain, size_t msks_per_group);
+void ue_ring_free(ue_ring *r);
+POC_DEFINE_OWNED(ue_ring, ue_ring_free)
+bool ue_ring_serves(const ue_ring *r, poc_key_domain domain);
+/** Installs the MSK of an opened message (or deletes it: SEQl > SEQu). POC_E_DENIED: another key domain. */
+poc_err ue_ring_add(ue_ring *r, const ue_key_message *m);
+/** How many are held now; at most `cap` of their ids are written, newest first. */
+size_t ue_ring_ids(const ue_ring *r, poc_msk_id *out, size_t cap);
+/** True the first time an MSK is heard of that is not held and not older than what is. */
+bool ue_ring_missed(ue_ring *r, poc_msk_id id);
+bcast_receiver *ue_ring_receiver(ue_ring *r);
+
+/* ---- offer.c: what an offer of the PF says (digest "PoC" 5) ---- */
+
+typedef enum ue_line { UE_LINE_OTHER, UE_LINE_AUDIO, UE_LINE_FLOOR, UE_LINE_MULTICAST } ue_line;
+
+#define UE_SESSION_LEVEL POC_SDP_MEDIA_MAX
+
+typedef struct ue_key_mgmt {
+    size_t where; /* m-line index or UE_SESSION_LEVEL */
+    uint8_t raw[MIKEY_MESSAGE_MAX];
+    size_t raw_len;
+    char protocols[64]; /* the ids offered at this level: "mikey" */
+} ue_key_mgmt;
+
+typedef struct ue_offer {
+    poc_sdp sdp; /* points into the text */
+    ue_line line[POC_SDP_MEDIA_MAX];
+    bool multicast;        /* the three multicast lines are on */
+    bcast_channel channel; /* then; key_domain not set */
+    ue_key_mgmt key_mgmt[UE_KEY_MESSAGES_MAX];
+    size_t key_mgmt_count;
+    struct sockaddr_storage audio, floor; /* where the PF receives unicast; family 0: line absent or off */
+} ue_offer;
+
+#define UE_WARN_NOT_UNDERSTOOD "306 attribute not understood"
+
+/** Reads and checks the description. On POC_E_INPUT `*warning` is a constant text "306 ..." or "399 ...". */
+poc_err ue_offer_parse(ue_offer *out, poc_span text, const char **warning);
+/** Same group, source and ports. */
+bool ue_channel_eq(const bcast_channel *a, const bcast_channel *b);
+
+/* ---- answer.c: writing descriptions ---- */
+
+typedef struct ue_speaker {
+    const struct sockaddr *audio, *floor; /* own unicast */
+    uint64_t session_id, version;         /* of o= */
+    bool multicast_capable;
+} ue_speaker;
+
+/** The offer of the INVITE: PCMU and floor. */
+poc_err ue_invite_write(poc_wr *wr, const ue_speaker *who);
+
+typedef struct ue_verification {
+    uint8_t octets[512];
+    size_t len; /* 0: none wanted */
+} ue_verification;
+
+/** The same m-lines in the same order; multicast lines with their own address, port and direction (RFC 3264 6.2), or
+ *  with port 0 unless `multicast`. `verification` has offer->key_mgmt_count entries, or is NULL. */
+poc_err ue_lines_write(poc_wr *wr, const ue_speaker *who, const ue_offer *offer, bool multicast,
+                       const ue_verification *verification);
+
+/* ---- heard.c: each packet once ---- */
+
+#define UE_HEARD_SOURCES 16u
+#define UE_HEARD_WINDOW  512u /* packets; ten seconds of speech */
+
+typedef struct ue_heard_source {
+    bool used;
+    uint32_t ssrc;
+    uint16_t highest;
+    uint16_t restart; /* sequence number that would prove a restart */
+    bool restart_set;
+    uint64_t last_use;
+    uint64_t seen[UE_HEARD_WINDOW / 64];
+} ue_heard_source;
+
+typedef struct ue_heard {
+    ue_heard_source source[UE_HEARD_SOURCES];
+    uint64_t uses;
+} ue_heard;
+
+/** True when (ssrc, seq) is new; it is not any more then. Far jumps back need two packets in a row (RFC 3550 A.1). */
+bool ue_heard_first(ue_heard *h, uint32_t ssrc, uint16_t seq);
+/** Whether it was heard, without a trace. */
+bool ue_heard_already(const ue_heard *h, uint32_t ssrc, uint16_t seq);
+
+#endif
