@@ -59,7 +59,8 @@ static poc_err read_filling(poc_rd *rd)
     return POC_OK;
 }
 
-static poc_err read_tlvs(poc_rd *rd, bcast_mbcp *out)
+/* `stop_s` takes the stop-talking time where the message has one; NULL elsewhere. */
+static poc_err read_tlvs(poc_rd *rd, uint16_t *stop_s)
 {
     while (rd->left > 0 && rd->p[0] != 0) {
         uint8_t id, len;
@@ -67,9 +68,9 @@ static poc_err read_tlvs(poc_rd *rd, bcast_mbcp *out)
         POC_TRY(poc_rd_u8(rd, &id));
         POC_TRY(poc_rd_u8(rd, &len));
         POC_TRY(poc_rd_take(rd, &value, len));
-        if (id != TLV_STOP_S)
+        if (id != TLV_STOP_S || stop_s == NULL)
             continue; /* fenced by its own length, and nothing we act on */
-        POC_TRY(poc_rd_u16(&value, &out->stop_s));
+        POC_TRY(poc_rd_u16(&value, stop_s));
         POC_TRY(poc_rd_end(&value));
     }
     return read_filling(rd);
@@ -95,7 +96,7 @@ static poc_err read_taken(poc_rd *rd, bcast_mbcp *out)
         POC_TRY(read_item(rd, SDES_NAME, &name));
     POC_TRY(poc_rd_take(rd, &filling, (4 - poc_rd_offset(rd) % 4) % 4));
     POC_TRY(read_filling(&filling));
-    return read_tlvs(rd, out);
+    return read_tlvs(rd, NULL);
 }
 
 static poc_err read_deny(poc_rd *rd, bcast_mbcp *out)
@@ -117,6 +118,17 @@ static poc_err read_revoke(poc_rd *rd, bcast_mbcp *out)
     return poc_rd_end(rd);
 }
 
+static poc_err read_granted(poc_rd *rd, bcast_mbcp *out)
+{
+    return read_tlvs(rd, &out->stop_s);
+}
+
+static poc_err read_request(poc_rd *rd, bcast_mbcp *out)
+{
+    (void)out;
+    return read_tlvs(rd, NULL);
+}
+
 static poc_err read_nothing(poc_rd *rd, bcast_mbcp *out)
 {
     (void)out;
@@ -125,8 +137,8 @@ static poc_err read_nothing(poc_rd *rd, bcast_mbcp *out)
 
 /* Subtypes without a row carry nothing that bcast_mbcp holds: their data stays unread. */
 static poc_err (*const readers[SUBTYPE_COUNT])(poc_rd *, bcast_mbcp *) = {
-    [BCAST_MBCP_REQUEST] = read_tlvs,    [BCAST_MBCP_GRANTED] = read_tlvs, [BCAST_MBCP_TAKEN] = read_taken,
-    [BCAST_MBCP_DENY] = read_deny,       [BCAST_MBCP_IDLE] = read_nothing, [BCAST_MBCP_REVOKE] = read_revoke,
+    [BCAST_MBCP_REQUEST] = read_request, [BCAST_MBCP_GRANTED] = read_granted, [BCAST_MBCP_TAKEN] = read_taken,
+    [BCAST_MBCP_DENY] = read_deny,       [BCAST_MBCP_IDLE] = read_nothing,    [BCAST_MBCP_REVOKE] = read_revoke,
     [BCAST_MBCP_TAKEN_ACK] = read_taken,
 };
 
