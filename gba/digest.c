@@ -135,6 +135,8 @@ poc_err gba_digest_parse(gba_digest *out, poc_span header, bool scheme, poc_faul
     *out = (gba_digest){ 0 };
     if (header.n > HEADER_IN_MAX)
         return poc_rd_fail(&rd, "header too long");
+    if (header.n == 0)
+        return scheme ? poc_rd_fail(&rd, "empty header") : POC_OK;
     skip_blanks(&rd);
     if (scheme && !poc_span_eq_nocase(take_token(&rd), "Digest"))
         return poc_rd_fail(&rd, "scheme is not Digest");

@@ -265,7 +265,9 @@ poc_err gba_naf_learn(gba_naf *n, int64_t now_s, poc_span btid, const gba_zn_ans
 bool gba_naf_by_identity(gba_naf *n, int64_t now_s, poc_span uri, gba_naf_user *user)
 {
     const naf_user *u = naf_book_newest(&n->book, now_s, uri);
-    *user = u == NULL ? (gba_naf_user){ 0 } : user_view(u);
+    *user = (gba_naf_user){ 0 };
+    if (u != NULL)
+        *user = user_view(u);
     return u != NULL;
 }
 
