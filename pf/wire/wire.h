@@ -25,7 +25,9 @@ typedef struct wire_unicast {
     poc_sdp_direction direction;
     bool multicast_capable; /* a=bcastversion */
     bool multicast_refused; /* the multicast lines are there with port 0 (client lost or gave up the bearer) */
-    size_t media_count;     /* m-lines of the description */
+    bool plain_order;   /* the audio line is the first m-line, the floor line the second, and no unicast line follows:
+                               only then the five m-lines of wire_offer_write continue this description (RFC 3264, 8) */
+    size_t media_count; /* m-lines of the description */
 } wire_unicast;
 
 /** Reads an offer or answer. POC_E_INPUT: malformed; POC_E_DENIED: no usable audio line (488). */
@@ -40,6 +42,12 @@ typedef struct wire_local {
 
 /** A plain unicast description: `peer`'s formats with the PF's addresses (the other leg's offer or answer). */
 poc_err wire_unicast_write(poc_wr *out, const wire_local *local, const wire_unicast *formats, bool bcastversion);
+
+/** The answer to `offer` (a client's or the CF's own): its m-lines in its order. The first audio and the first floor line get
+ *  the PF's addresses and `formats` (the other leg's description), lines of `channel` (may be NULL) are accepted as they
+ *  stand when group and port are right, everything else gets port 0. POC_E_INPUT: `offer` is malformed. */
+poc_err wire_answer_write(poc_wr *out, const wire_local *local, poc_span offer, const wire_unicast *formats,
+                          const bcast_channel *channel);
 
 /** The offer with five m-lines: unicast audio and floor, then multicast audio (RTP/SAVP), floor and STKM. `mikey` goes as
  *  a=key-mgmt on the STKM line. With `mikey` empty the three multicast lines have port 0 (WITHDRAW). */

@@ -1,0 +1,25 @@
+/* What an m-line of a description is to us. Private to the room. */
+#ifndef PF_WIRE_LINES_H
+#define PF_WIRE_LINES_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "base/sdp.h"
+#include "pf/wire/wire.h"
+
+#define WIRE_STKM_FORMAT "vnd.oma.bcast.stkm"
+
+typedef enum wire_line_kind { WIRE_LINE_OTHER, WIRE_LINE_AUDIO, WIRE_LINE_FLOOR, WIRE_LINE_STKM } wire_line_kind;
+
+/** By media type, protocol and format; says nothing about address or port. */
+wire_line_kind wire_line_kind_of(const poc_sdp_media *media);
+/** Belongs to a multicast channel: STKM, SAVP, or a group address. */
+bool wire_line_is_multicast(const poc_sdp_media *media);
+/** The next line without its end; false at the end of the text. */
+bool wire_line_next(poc_span *rest, poc_span *line);
+
+/** v= to t=, and a=bcastversion when asked for. */
+void wire_head_put(poc_wr *out, const wire_local *local, bool bcastversion);
+
+#endif

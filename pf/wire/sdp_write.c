@@ -1,0 +1,150 @@
+#include "base/text.h"
+#include "pf/wire/lines.h"
+#include "pf/wire/wire.h"
+
+#define AS_DEFAULT_KBPS    13u /* AMR with 160 ms per packet */
+#define AS_PROTECTION_KBPS 3u  /* MKI, tag and index on every packet */
+
+static const char *family_name(const struct sockaddr *addr)
+{
+    return addr->sa_family == AF_INET6 ? "IP6" : "IP4";
+}
+
+static void where_put(poc_wr *out, const struct sockaddr *addr)
+{
+    poc_wr_fmt(out, "IN %s ", family_name(addr));
+    poc_addr_put(out, addr);
+}
+
+void wire_head_put(poc_wr *out, const wire_local *local, bool bcastversion)
+{
+    poc_wr_fmt(out, "v=0\r\no=pf %llu %llu ", (unsigned long long)local->session_id,
+               (unsigned long long)local->version);
+    where_put(out, local->audio);
+    poc_wr_fmt(out, "\r\ns=-\r\nc=");
+    where_put(out, local->audio);
+    poc_wr_fmt(out, "\r\nt=0 0\r\n");
+    if (bcastversion)
+        poc_wr_fmt(out, "a=bcastversion:1.0\r\n");
+}
+
+static void audio_put(poc_wr *out, const wire_local *local, const wire_unicast *formats)
+{
+    poc_wr_fmt(out, "m=audio %u %s %s\r\n%sa=%s\r\n", poc_addr_port(local->audio), formats->audio_proto,
+               formats->audio_formats, formats->audio_lines, poc_sdp_direction_name(formats->direction));
+}
+
+static void floor_put(poc_wr *out, const wire_local *local, const wire_unicast *formats)
+{
+    unsigned port = formats->floor.ss_family != 0 ? poc_addr_port(local->floor) : 0;
+    poc_wr_fmt(out, "m=application %u udp TBCP\r\n%s", port, formats->floor_lines);
+}
+
+poc_err wire_unicast_write(poc_wr *out, const wire_local *local, const wire_unicast *formats, bool bcastversion)
+{
+    wire_head_put(out, local, bcastversion);
+    audio_put(out, local, formats);
+    if (formats->floor.ss_family != 0)
+        floor_put(out, local, formats);
+    return poc_wr_done(out);
+}
+
+/* RFC 8866, 5.7: the TTL belongs to IPv4 multicast; IPv6 has none. */
+static void group_put(poc_wr *out, const bcast_channel *channel)
+{
+    poc_wr_fmt(out, "c=");
+    where_put(out, (const struct sockaddr *)&channel->group);
+    if (channel->group.ss_family == AF_INET)
+        poc_wr_fmt(out, "/%u", channel->ttl);
+    poc_wr_fmt(out, "\r\n");
+}
+
+static void source_put(poc_wr *out, const bcast_channel *channel)
+{
+    if (channel->source.ss_family == 0)
+        return;
+    poc_wr_fmt(out, "a=source-filter: incl ");
+    where_put(out, (const struct sockaddr *)&channel->group);
+    poc_wr_u8(out, ' ');
+    poc_addr_put(out, (const struct sockaddr *)&channel->source);
+    poc_wr_fmt(out, "\r\n");
+}
+
+static unsigned bandwidth_kbps(poc_span lines)
+{
+    poc_span line;
+    uint64_t kbps = AS_DEFAULT_KBPS;
+    while (wire_line_next(&lines, &line))
+        if (poc_span_eq_str(poc_split(&line, ':'), "b=AS"))
+            if (poc_u64_get(&kbps, 1000000, line) != POC_OK)
+                kbps = AS_DEFAULT_KBPS;
+    return (unsigned)kbps + AS_PROTECTION_KBPS;
+}
+
+static void attributes_put(poc_wr *out, poc_span lines)
+{
+    poc_span line;
+    while (wire_line_next(&lines, &line)) {
+        if (line.n == 0 || line.p[0] != 'a')
+            continue;
+        poc_wr_span(out, line);
+        poc_wr_fmt(out, "\r\n");
+    }
+}
+
+static void multicast_audio_put(poc_wr *out, const wire_unicast *formats, const bcast_channel *channel)
+{
+    poc_span lines = poc_span_str(formats->audio_lines);
+    poc_wr_fmt(out, "m=audio %u RTP/SAVP %s\r\n", channel->port[BCAST_FLOW_RTP], formats->audio_formats);
+    group_put(out, channel);
+    poc_wr_fmt(out, "b=AS:%u\r\nb=RR:0\r\n", bandwidth_kbps(lines));
+    source_put(out, channel);
+    attributes_put(out, lines);
+    poc_wr_fmt(out, "a=recvonly\r\na=stkmstream:1\r\n");
+}
+
+static void multicast_floor_put(poc_wr *out, const bcast_channel *channel)
+{
+    poc_wr_fmt(out, "m=application %u udp TBCP\r\n", channel->port[BCAST_FLOW_FLOOR]);
+    group_put(out, channel);
+    source_put(out, channel);
+    poc_wr_fmt(out, "a=recvonly\r\na=stkmstream:1\r\n");
+}
+
+static void stkm_put(poc_wr *out, const bcast_channel *channel, poc_span mikey)
+{
+    poc_wr_fmt(out, "m=data %u UDP " WIRE_STKM_FORMAT "\r\n", channel->port[BCAST_FLOW_STKM]);
+    group_put(out, channel);
+    source_put(out, channel);
+    poc_wr_fmt(out, "a=fmtp:" WIRE_STKM_FORMAT " streamid=1;kmstype=oma-bcast-gba-mbms\r\na=recvonly\r\n");
+    poc_wr_fmt(out, "a=key-mgmt:mikey ");
+    poc_base64_put(out, mikey);
+    poc_wr_fmt(out, "\r\n");
+}
+
+/* m-lines never disappear: a channel that is withdrawn keeps its three slots with port 0 (RFC 3264, 8.2). */
+static void withdrawn_put(poc_wr *out, const wire_unicast *formats, const bcast_channel *channel)
+{
+    poc_wr_fmt(out, "m=audio 0 RTP/SAVP %s\r\n", formats->audio_formats);
+    group_put(out, channel);
+    poc_wr_fmt(out, "m=application 0 udp TBCP\r\n");
+    group_put(out, channel);
+    poc_wr_fmt(out, "m=data 0 UDP " WIRE_STKM_FORMAT "\r\n");
+    group_put(out, channel);
+}
+
+poc_err wire_offer_write(poc_wr *out, const wire_local *local, const wire_unicast *formats,
+                         const bcast_channel *channel, poc_span mikey)
+{
+    wire_head_put(out, local, true);
+    audio_put(out, local, formats);
+    floor_put(out, local, formats);
+    if (mikey.n == 0) {
+        withdrawn_put(out, formats, channel);
+        return poc_wr_done(out);
+    }
+    multicast_audio_put(out, formats, channel);
+    multicast_floor_put(out, channel);
+    stkm_put(out, channel, mikey);
+    return poc_wr_done(out);
+}
