@@ -1,0 +1,64 @@
+/* pocpfctl, private to it: commands are rows of one table in main.c, options are rows of a table per command. */
+#ifndef PF_CTL_CTL_H
+#define PF_CTL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
+#include "base/secret.h"
+
+/* sysexits(3), and 1 for "a valid question, and the answer is no" */
+enum { CTL_OK = 0, CTL_NO = 1, CTL_USAGE = 64, CTL_DATA = 65, CTL_NOINPUT = 66, CTL_SOFTWARE = 70 };
+
+#define CTL_OPTIONS_MAX 8u
+
+typedef struct ctl_option {
+    const char *name;  /* "--muk" */
+    const char *value; /* "HEX", or NULL for a switch */
+    const char *what;
+} ctl_option;
+
+/** What stood on the command line; `values[i]` belongs to row i of the table, NULL when absent, "" for a switch. */
+typedef struct ctl_args {
+    const char *values[CTL_OPTIONS_MAX];
+    const char *file; /* the argument without a name, or NULL */
+} ctl_args;
+
+typedef struct ctl_command {
+    const char *group, *name; /* "mikey", "decode" */
+    const char *synopsis;     /* what follows them */
+    const char *what;         /* one sentence */
+    const char *more;         /* what else --help says, or NULL */
+    const ctl_option *options;
+    size_t option_count;
+    bool takes_file;
+    int (*run)(const ctl_args *args); /* an exit status */
+} ctl_command;
+
+extern const ctl_command ctl_mikey_decode, ctl_gba_derive, ctl_gba_milenage;
+
+/** One line on standard error: "pocpfctl: ...". */
+void ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** Complains about a failure that is neither the caller's nor the input's, and returns CTL_SOFTWARE. */
+int ctl_failed(poc_err err);
+
+/** 0, or CTL_USAGE after a line that says what is wrong. */
+int ctl_options_parse(ctl_args *out, const ctl_command *command, int argc, char **argv);
+/** The hex value of an option as `min`..`max` octets in `out`; complains and returns false. */
+bool ctl_hex(uint8_t *out, size_t *n, size_t min, size_t max, const char *name, const char *text);
+/** The same, of exactly `n` octets, as a secret owned by the caller. */
+bool ctl_secret(poc_secret **out, size_t n, const char *name, const char *text);
+
+/** Reads the message in `file` (NULL or "-": standard input), raw, hex or base64, white space in text being ignored.
+ *  0, CTL_NOINPUT or CTL_DATA after a line that says why. */
+int ctl_input_read(uint8_t *out, size_t cap, size_t *n, const char *file);
+
+/** Lower-case hex as a JSON text; null when `present` is false. */
+json_t *ctl_json_hex(bool present, poc_span octets);
+/** Prints the object and lets go of it. */
+int ctl_json_print(json_t *object, int status);
+
+#endif

@@ -1,0 +1,108 @@
+/* pocpfctl: the operator's tool. What it can do is the table below; everything else is refused. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pf/ctl/ctl.h"
+
+#define NAME_WIDTH 15 /* of group and name in the list of commands */
+
+static const ctl_command *const commands[] = { &ctl_mikey_decode, &ctl_gba_derive, &ctl_gba_milenage };
+
+void ctl_complain(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("pocpfctl: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+}
+
+static void help(const char *group)
+{
+    puts("Usage: pocpfctl COMMAND [OPTION]...\n\nCommands that work without a running daemon, for debugging a peer:");
+    for (size_t i = 0; i < POC_COUNT(commands); i++) {
+        const ctl_command *c = commands[i];
+        if (group == NULL || strcmp(group, c->group) == 0)
+            printf("  %s %-*s %s\n", c->group, NAME_WIDTH - (int)strlen(c->group), c->name, c->what);
+    }
+    puts(
+        "\n  COMMAND --help  says more about one of them\n  --version       prints the version\n\n"
+        "Results are JSON on standard output. Exit status: 0 good, 1 a key does not fit, 64 usage, 65 malformed input,\n"
+        "66 unreadable input.");
+}
+
+static void command_help(const ctl_command *c)
+{
+    printf("Usage: pocpfctl %s %s %s\n\n%s\n\n", c->group, c->name, c->synopsis, c->what);
+    for (size_t i = 0; i < c->option_count; i++) {
+        const ctl_option *o = &c->options[i];
+        printf("  %-10s %-5s %s\n", o->name, o->value == NULL ? "" : o->value, o->what);
+    }
+    if (c->more != NULL)
+        printf("\n%s\n", c->more);
+}
+
+static bool is_help(const char *arg)
+{
+    return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+static int command_run(const ctl_command *c, int argc, char **argv)
+{
+    ctl_args args;
+    for (int i = 0; i < argc; i++) {
+        if (is_help(argv[i])) {
+            command_help(c);
+            return CTL_OK;
+        }
+    }
+    int status = ctl_options_parse(&args, c, argc, argv);
+    return status != CTL_OK ? status : c->run(&args);
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < POC_COUNT(commands); i++) {
+        if (strcmp(commands[i]->group, word) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (is_group(argv[0]) && is_help(name)) {
+        help(argv[0]);
+        return CTL_OK;
+    }
+    for (size_t i = 0; i < POC_COUNT(commands); i++) {
+        if (strcmp(commands[i]->group, argv[0]) == 0 && strcmp(commands[i]->name, name) == 0)
+            return command_run(commands[i], argc - 2, argv + 2);
+    }
+    ctl_complain("unknown command '%s%s%s'; pocpfctl --help lists the commands", argv[0],
+                 is_group(argv[0]) && argc > 1 ? " " : "", is_group(argv[0]) ? name : "");
+    return CTL_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int first = 1;
+    if (argc > first && strcmp(argv[first], "--json") == 0)
+        first++; /* these commands print nothing else */
+    if (argc <= first) {
+        ctl_complain("no command; pocpfctl --help lists the commands");
+        return CTL_USAGE;
+    }
+    if (is_help(argv[first])) {
+        help(NULL);
+        return CTL_OK;
+    }
+    if (strcmp(argv[first], "--version") == 0 || strcmp(argv[first], "-V") == 0) {
+        puts("pocpfctl " POC_VERSION);
+        return CTL_OK;
+    }
+    return dispatch(argc - first, argv + first);
+}
