@@ -31,9 +31,10 @@ static poc_err read_header(poc_rd *rd, uint8_t *first, uint8_t *type, uint32_t *
 poc_err bcast_rtcp_check(uint32_t *ssrc, poc_span packet)
 {
     poc_rd rd = poc_rd_over(packet, NULL), body;
+    *ssrc = 0;
     for (bool is_first = true; is_first || rd.left > 0; is_first = false) {
-        uint8_t first, type;
-        uint32_t sender;
+        uint8_t first, type = 0;
+        uint32_t sender = 0;
         POC_TRY(read_header(&rd, &first, &type, &sender, &body));
         if (type < PT_FIRST || type > PT_LAST)
             return poc_rd_fail(&rd, "not an RTCP packet type");
@@ -156,7 +157,7 @@ poc_err bcast_mbcp_parse(bcast_mbcp *out, poc_span packet)
 {
     poc_rd rd = poc_rd_over(packet, NULL), body;
     poc_span name;
-    uint8_t first, type;
+    uint8_t first = 0, type = 0;
     *out = (bcast_mbcp){ 0 };
     POC_TRY(read_header(&rd, &first, &type, &out->ssrc, &body));
     POC_TRY(poc_rd_end(&rd));

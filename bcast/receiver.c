@@ -129,7 +129,7 @@ static void make_place_in_group(bcast_receiver *r, uint16_t group)
         oldest = &r->msks[i];
         count++;
     }
-    if (count >= r->msks_per_group)
+    if (oldest != NULL && count >= r->msks_per_group)
         drop_msk(r, oldest);
 }
 

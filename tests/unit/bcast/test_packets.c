@@ -162,6 +162,25 @@ static void filling_that_says_something_is_refused(void **state)
     assert_int_equal(bcast_mbcp_parse(&got, SPAN(deny)), POC_E_INPUT);
 }
 
+static void rtcp_padding_is_cut_off_in_whole_words_only(void **state)
+{
+    (void)state;
+    uint8_t idle[] = { 0xa5, 204, 0, 3, 0, 0, 0, 5, 'P', 'o', 'C', '1', 0, 0, 0, 4 };
+    bcast_mbcp got;
+    for (unsigned padding = 0; padding < 256; padding++) {
+        idle[15] = (uint8_t)padding;
+        assert_int_equal(bcast_mbcp_parse(&got, SPAN(idle)), padding == 4 ? POC_OK : POC_E_INPUT);
+    }
+}
+
+static void a_taken_message_must_name_its_talker_first(void **state)
+{
+    (void)state;
+    static const uint8_t taken[] = { 0x82, 204, 0, 4, 0, 0, 0, 5, 'P', 'o', 'C', '1', 0, 0, 0, 1, 2, 2, 'A', 'n' };
+    bcast_mbcp got;
+    assert_int_equal(bcast_mbcp_parse(&got, SPAN(taken)), POC_E_INPUT);
+}
+
 static void only_taken_and_idle_concern_everybody(void **state)
 {
     (void)state;
@@ -191,6 +210,8 @@ int main(void)
         cmocka_unit_test(taken_of_another_maker_with_name_and_participants_is_understood),
         cmocka_unit_test(a_packet_that_is_not_poc1_is_refused),
         cmocka_unit_test(filling_that_says_something_is_refused),
+        cmocka_unit_test(rtcp_padding_is_cut_off_in_whole_words_only),
+        cmocka_unit_test(a_taken_message_must_name_its_talker_first),
         cmocka_unit_test(only_taken_and_idle_concern_everybody),
         cmocka_unit_test(a_talker_longer_than_an_item_can_hold_is_not_written),
     };

@@ -194,6 +194,19 @@ static void what_is_no_packet_of_its_flow_is_refused(void **state)
     assert_int_equal(bcast_protector_send(f->protector, 0, BCAST_FLOW_FLOOR, air_span(&idle)), POC_E_INPUT);
 }
 
+static void settings_that_could_never_work_are_refused(void **state)
+{
+    fixture *f = *state;
+    bcast_protector *p;
+    bcast_protector_settings settings = bcast_protector_defaults;
+    settings.mtk_packets_max = 0;
+    assert_int_equal(bcast_protector_new(&p, &settings, air_carrier(&f->air), &f->rng), POC_E_INPUT);
+    settings = bcast_protector_defaults;
+    settings.stkm_idle_ms = 0;
+    assert_int_equal(bcast_protector_new(&p, &settings, air_carrier(&f->air), &f->rng), POC_E_INPUT);
+    assert_null(p);
+}
+
 /* ---- sequence numbers ---- */
 
 static void a_late_joiner_hears_everything_from_the_next_stkm_on(void **state)
@@ -329,6 +342,52 @@ static void the_65th_talker_gets_a_new_mtk(void **state)
         assert_int_equal(mtk_id(f), 1 + i / 64);
     }
     assert_int_equal(hear_all(f).rtp, 200);
+}
+
+/* One step of a talker who does everything a sequence can do. Returns the number of its next packet. */
+static uint16_t step_at_random(fixture *f, int64_t now_ms, uint32_t ssrc, uint16_t seq)
+{
+    uint16_t sent[2] = { seq, seq };
+    uint64_t deed = test_rng_below(&f->chance, 100);
+    if (deed < 5)
+        sent[0] = sent[1] = (uint16_t)test_rng_next(&f->chance); /* jumps anywhere */
+    else if (deed < 10)
+        sent[0] = sent[1] = (uint16_t)(seq - test_rng_below(&f->chance, 120)); /* repeats, comes late, starts again */
+    else if (deed < 30)
+        sent[0]++; /* changes places with the next one */
+    for (size_t i = 0; i < 2; i++) {
+        air_packet packet = air_rtp(ssrc, sent[i]);
+        assert_int_equal(bcast_protector_send(f->protector, now_ms, BCAST_FLOW_RTP, air_span(&packet)), POC_OK);
+    }
+    return (uint16_t)((sent[0] > sent[1] ? sent[0] : sent[1]) + 1);
+}
+
+static void whatever_talkers_do_and_the_air_loses_no_rollover_counter_is_missed(void **state)
+{
+    fixture *f = *state;
+    uint16_t seq[3] = { 0, 32700, 65400 };
+    size_t lost = 0;
+    start(f);
+    for (int64_t now_ms = 0; now_ms < 20000; now_ms += 20) {
+        uint64_t who = test_rng_below(&f->chance, 3);
+        seq[who] = step_at_random(f, now_ms, 7 + (uint32_t)who, seq[who]);
+    }
+    for (size_t i = 0; i < f->air.count; i++) { /* the air loses a fifth of the media */
+        if (f->air.at[i].flow == BCAST_FLOW_RTP && test_rng_below(&f->chance, 5) == 0) {
+            f->air.at[i].flow = BCAST_FLOW_COUNT;
+            lost++;
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < f->air.count; i++) {
+        if (f->air.at[i].flow != BCAST_FLOW_COUNT)
+            f->air.at[kept++] = f->air.at[i];
+    }
+    f->air.count = kept;
+    air_heard heard = hear_all(f);
+    assert_int_equal(heard.unopened, 0);
+    assert_int_equal(heard.rtp + lost, bcast_protector_look(f->protector).rtp_packets);
+    assert_true(heard.stkm_new > 20); /* it was no easy ride */
 }
 
 /* ---- MTKs ---- */
@@ -481,6 +540,7 @@ int main(void)
         PROTECTOR_TEST(a_receiver_with_the_msk_alone_plays_media_and_floor),
         PROTECTOR_TEST(a_receiver_with_a_wrong_msk_plays_neither),
         PROTECTOR_TEST(what_is_no_packet_of_its_flow_is_refused),
+        PROTECTOR_TEST(settings_that_could_never_work_are_refused),
         PROTECTOR_TEST(a_late_joiner_hears_everything_from_the_next_stkm_on),
         PROTECTOR_TEST(a_wrap_of_the_sequence_loses_no_packet),
         PROTECTOR_TEST(no_packet_behind_the_wrap_goes_under_the_mtk_before_it),
@@ -491,6 +551,7 @@ int main(void)
         PROTECTOR_TEST(a_packet_from_before_the_wrap_does_not_force_another_mtk),
         PROTECTOR_TEST(a_talker_who_starts_again_gets_a_new_mtk),
         PROTECTOR_TEST(the_65th_talker_gets_a_new_mtk),
+        PROTECTOR_TEST(whatever_talkers_do_and_the_air_loses_no_rollover_counter_is_missed),
         PROTECTOR_TEST(an_mtk_serves_so_many_packets_and_its_change_loses_none),
         PROTECTOR_TEST(a_planned_mtk_is_announced_its_lead_before_its_use),
         PROTECTOR_TEST(an_mtk_rolled_at_once_is_announced_before_its_first_packet),

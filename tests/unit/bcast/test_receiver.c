@@ -189,6 +189,33 @@ static void no_cut_and_no_flipped_bit_of_an_stkm_is_accepted(void **state)
     assert_int_equal(hear(f, &stkm, &mki), BCAST_STKM_NEW);
 }
 
+static void what_is_no_protected_packet_is_refused(void **state)
+{
+    fixture *f = *state;
+    static const uint8_t long_packet[BCAST_PACKET_MAX + 1] = { 0x80 };
+    uint8_t out[BCAST_PACKET_MAX];
+    size_t n;
+    poc_mki mki;
+    const struct {
+        bcast_flow flow;
+        size_t n;
+        poc_err expected;
+    } rows[] = {
+        { BCAST_FLOW_RTP, 0, POC_E_INPUT },
+        { BCAST_FLOW_RTP, 27, POC_E_INPUT },
+        { BCAST_FLOW_RTP, 28, POC_E_STATE }, /* long enough to name an MKI, which nobody knows */
+        { BCAST_FLOW_RTP, BCAST_PACKET_MAX, POC_E_STATE },
+        { BCAST_FLOW_RTP, BCAST_PACKET_MAX + 1, POC_E_INPUT },
+        { BCAST_FLOW_FLOOR, 27, POC_E_INPUT },
+        { BCAST_FLOW_FLOOR, 28, POC_E_STATE },
+        { BCAST_FLOW_STKM, 100, POC_E_INPUT },
+    };
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        poc_span packet = poc_span_of(long_packet, rows[i].n);
+        assert_int_equal(bcast_receiver_open(f->receiver, rows[i].flow, packet, out, &n, &mki), rows[i].expected);
+    }
+}
+
 /* ---- which keys are kept ---- */
 
 static void a_third_msk_of_a_group_pushes_out_the_oldest(void **state)
@@ -325,6 +352,7 @@ int main(void)
         RECEIVER_TEST(an_stkm_of_an_unknown_msk_says_which),
         RECEIVER_TEST(other_messages_are_not_taken_for_an_stkm),
         RECEIVER_TEST(no_cut_and_no_flipped_bit_of_an_stkm_is_accepted),
+        RECEIVER_TEST(what_is_no_protected_packet_is_refused),
         RECEIVER_TEST(a_third_msk_of_a_group_pushes_out_the_oldest),
         RECEIVER_TEST(groups_without_end_meet_a_bound),
         RECEIVER_TEST(an_msk_with_seql_above_sequ_is_deleted_with_its_mtks),

@@ -154,6 +154,43 @@ static void a_gate_that_holds_too_long_drops_the_oldest(void **state)
     assert_int_equal(alice.last_seq, 650);
 }
 
+static void a_gate_with_no_place_drops_all_and_says_so(void **state)
+{
+    fixture *f = *state;
+    bcast_protector_settings settings = bcast_protector_defaults;
+    air on_air = { 0 };
+    settings.hold_packets_max = 0;
+    bcast_protector *p = air_protector(&on_air, &settings, &f->rng);
+    assert_int_equal(bcast_protector_set_msk(p, 0, &f->old), POC_OK);
+    bcast_protector_gate(p, 0, true);
+    air_talk(p, 0, AIR_SSRC, 1, 10);
+    bcast_protector_gate(p, 200, false);
+    assert_int_equal(air_count(&on_air, BCAST_FLOW_RTP), 0);
+    assert_int_equal(bcast_protector_look(p).dropped_packets, 10);
+    bcast_protector_free(p);
+    air_done(&on_air);
+}
+
+static void held_packets_that_no_mtk_is_left_for_are_counted(void **state)
+{
+    fixture *f = *state;
+    bcast_protector_settings settings = bcast_protector_defaults;
+    air on_air = { 0 };
+    settings.mtk_packets_max = 4;
+    f->next.seq_high = 2;
+    bcast_protector *p = air_protector(&on_air, &settings, &f->rng);
+    assert_int_equal(bcast_protector_set_msk(p, 0, &f->old), POC_OK);
+    bcast_protector_gate(p, 0, true);
+    air_talk(p, 0, AIR_SSRC, 1, 10);
+    assert_int_equal(bcast_protector_set_msk(p, 200, &f->next), POC_OK);
+    assert_int_equal(air_count(&on_air, BCAST_FLOW_RTP), 8);
+    assert_int_equal(bcast_protector_look(p).dropped_packets, 2);
+    bcast_protector_gate(p, 200, true);
+    air_talk(p, 200, AIR_SSRC, 11, 3);
+    bcast_protector_free(p); /* with packets still held */
+    air_done(&on_air);
+}
+
 static void a_sequence_that_wraps_while_the_gate_holds_is_no_loss_either(void **state)
 {
     fixture *f = *state;
@@ -246,6 +283,8 @@ int main(void)
         REKEY_TEST(a_gate_that_holds_until_the_switch_loses_nothing),
         REKEY_TEST(a_gate_that_is_opened_without_a_switch_goes_on_under_the_old_key),
         REKEY_TEST(a_gate_that_holds_too_long_drops_the_oldest),
+        REKEY_TEST(a_gate_with_no_place_drops_all_and_says_so),
+        REKEY_TEST(held_packets_that_no_mtk_is_left_for_are_counted),
         REKEY_TEST(a_sequence_that_wraps_while_the_gate_holds_is_no_loss_either),
         REKEY_TEST(a_packet_sent_before_the_switch_is_not_sent_again_behind_it),
         REKEY_TEST(a_new_msk_starts_with_mtk_1_and_a_fresh_key),
