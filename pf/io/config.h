@@ -1,0 +1,100 @@
+/* The configuration as plain values. Built beside the running one and checked whole before anybody uses it. Private to
+ * pf/io. */
+#ifndef PF_IO_CONFIG_H
+#define PF_IO_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "bcast/enabler.h"
+
+#define CONFIG_WHY_MAX 1024u /* room for "FILE:LINE: what happened; what to do" */
+
+typedef struct config_texts {
+    char **item;
+    size_t count;
+} config_texts;
+
+enum { CONFIG_AUTH_DIGEST, CONFIG_AUTH_REGISTERED };
+enum { CONFIG_ZN_EMBEDDED, CONFIG_ZN_DIAMETER, CONFIG_ZN_NBSP };
+enum { CONFIG_CARRIER_MULTICAST, CONFIG_CARRIER_MBSTF, CONFIG_CARRIER_MB2 };
+enum { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+enum { CONFIG_DELIVERY_SIP, CONFIG_DELIVERY_PUSH };
+
+typedef struct config_rekey {
+    int on_leave; /* as pocpf_on_leave */
+    uint32_t leave_batch_ms;
+    bool on_join;
+    uint32_t interval_s, max_mtk, deadline_ms;
+    int gate;       /* as pocpf_gate */
+    int on_refusal; /* as pocpf_on_refusal */
+    uint32_t delivery;
+} config_rekey;
+
+typedef struct config_channel {
+    char *id, *group, *address, *source;
+    uint32_t port, floor_port, stkm_port, ttl, key_group;
+    uint8_t key_domain_id[POC_KEY_DOMAIN_LEN];
+    config_rekey rekey;
+    bcast_channel air; /* filled by the check: addresses and ports of the three flows */
+    int line;
+} config_channel;
+
+typedef struct config {
+    struct {
+        config_texts listen, trusted_peers;
+        char *domain, *next_hop, *tls_certificate, *tls_key;
+        uint32_t session_expires_s;
+        bool strict_identities;
+    } sip;
+    struct {
+        char *naf_fqdn, *bsf_fqdn, *subscribers, *ub_listen;
+        uint8_t ua_security_protocol_id[5];
+        int sip_auth, zn;
+        uint32_t key_lifetime_s, nonce_lifetime_s;
+        bool uicc_keys;
+    } gba;
+    struct {
+        bool require_verification, accept_ts64, idi_fqdn, sdp_ids;
+    } mikey;
+    struct {
+        char *address;
+        uint32_t port_min, port_max, feed_silence_ms;
+    } media;
+    struct {
+        int carrier;
+        char *interface;
+        uint32_t stkm_active_ms, stkm_idle_ms, stkm_burst, stkm_burst_ms, stkm_lead_ms;
+        uint32_t mtk_packets_max, hold_packets_max;
+    } bcast;
+    struct {
+        char *path, *key_file;
+    } store;
+    struct {
+        int format;
+        uint32_t same_reason_per_s;
+    } log;
+    struct {
+        uint32_t sessions_max, members_max, channels_max, users_max, roster_max, offer_window;
+        uint32_t requests_per_source_s, ub_connections_max, ub_connections_per_source, drain_s;
+    } limits;
+    config_channel *channels;
+    size_t channel_count;
+    void *not_built; /* where rows without an implementation point */
+} config;
+
+/** Loads and checks a file. POC_E_INPUT, POC_E_LIMIT, POC_E_IO, POC_E_NOMEM: `why` tells file, line, what is wrong and
+ *  what to do; `*out` is NULL then. */
+poc_err config_load(config **out, const char *path, char why[CONFIG_WHY_MAX]);
+/** The same from memory; `name` stands for the file in `why`, and its folder is where relative paths count from. */
+poc_err config_parse(config **out, const char *text, const char *name, char why[CONFIG_WHY_MAX]);
+void config_free(config *c);
+POC_DEFINE_OWNED(config, config_free)
+
+/** Splits "HOST:PORT" or "[HOST]:PORT". POC_E_INPUT. */
+poc_err config_address(struct sockaddr_storage *out, const char *text);
+
+#endif

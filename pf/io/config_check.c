@@ -1,0 +1,116 @@
+/* Options that must fit each other. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "pf/io/config_private.h"
+
+typedef struct checker {
+    config *c;
+    const char *name;
+    char *why;
+} checker;
+
+#define FAIL(k, line, ...) config_fail((k)->why, (k)->name, line, __VA_ARGS__)
+
+static bool is_source_specific(const struct sockaddr_storage *addr)
+{
+    if (addr->ss_family == AF_INET)
+        return (ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr) >> 24) == 232;
+    const uint8_t *b = ((const struct sockaddr_in6 *)addr)->sin6_addr.s6_addr;
+    return b[0] == 0xFF && (b[1] & 0xF0) == 0x30;
+}
+
+static poc_err check_ports(checker *k, config_channel *ch)
+{
+    if (ch->port % 2 != 0)
+        return FAIL(k, ch->line, "channels.port = %u must be even (RTP)", ch->port);
+    if (ch->port > UINT16_MAX - 4u)
+        return FAIL(k, ch->line, "channels.port = %u leaves no room for floor and STKM ports behind it", ch->port);
+    uint32_t floor = ch->floor_port != 0 ? ch->floor_port : ch->port + 2;
+    uint32_t stkm = ch->stkm_port != 0 ? ch->stkm_port : ch->port + 4;
+    if (floor == ch->port || stkm == ch->port || floor == stkm)
+        return FAIL(k, ch->line, "channels.port, floor_port and stkm_port of \"%s\" must differ", ch->id);
+    ch->air.port[BCAST_FLOW_RTP] = (uint16_t)ch->port;
+    ch->air.port[BCAST_FLOW_FLOOR] = (uint16_t)floor;
+    ch->air.port[BCAST_FLOW_STKM] = (uint16_t)stkm;
+    return POC_OK;
+}
+
+static poc_err check_addresses(checker *k, config_channel *ch)
+{
+    POC_TRY(poc_addr_parse(&ch->air.group, poc_span_str(ch->address), 0));
+    if (!poc_addr_is_multicast((struct sockaddr *)&ch->air.group))
+        return FAIL(k, ch->line, "channels.address = \"%s\" is not a multicast address", ch->address);
+    if (ch->source[0] == '\0' && is_source_specific(&ch->air.group))
+        return FAIL(k, ch->line, "channels.address = \"%s\" is source-specific: channels.source is missing",
+                    ch->address);
+    if (ch->source[0] == '\0')
+        return POC_OK;
+    POC_TRY(poc_addr_parse(&ch->air.source, poc_span_str(ch->source), 0));
+    if (ch->air.source.ss_family != ch->air.group.ss_family ||
+        poc_addr_is_multicast((struct sockaddr *)&ch->air.source))
+        return FAIL(k, ch->line, "channels.source = \"%s\" must be a unicast address of the same family as the group",
+                    ch->source);
+    return POC_OK;
+}
+
+static bool share_a_flow(const bcast_channel *a, const bcast_channel *b)
+{
+    if (!poc_addr_eq((const struct sockaddr *)&a->group, (const struct sockaddr *)&b->group))
+        return false;
+    for (int i = 0; i < BCAST_FLOW_COUNT; i++)
+        for (int j = 0; j < BCAST_FLOW_COUNT; j++)
+            if (a->port[i] == b->port[j])
+                return true;
+    return false;
+}
+
+static poc_err check_against(checker *k, const config_channel *ch, const config_channel *other)
+{
+    char uri[POC_URI_MAX], other_uri[POC_URI_MAX];
+    if (strcmp(ch->id, other->id) == 0)
+        return FAIL(k, ch->line, "channels.id = \"%s\" stands already in line %d", ch->id, other->line);
+    POC_TRY(poc_uri_canonical(uri, poc_span_str(ch->group)));
+    POC_TRY(poc_uri_canonical(other_uri, poc_span_str(other->group)));
+    if (strcmp(uri, other_uri) == 0)
+        return FAIL(k, ch->line, "channels.group = \"%s\" has a channel already in line %d", ch->group, other->line);
+    if (ch->key_group == other->key_group)
+        return FAIL(k, ch->line, "channels.key_group = %u is taken in line %d; one per channel", ch->key_group,
+                    other->line);
+    if (share_a_flow(&ch->air, &other->air))
+        return FAIL(k, ch->line, "channel \"%s\" shares address and port with the one in line %d", ch->id, other->line);
+    return POC_OK;
+}
+
+static poc_err check_channel(checker *k, size_t index)
+{
+    config_channel *ch = &k->c->channels[index];
+    POC_TRY(check_ports(k, ch));
+    POC_TRY(check_addresses(k, ch));
+    memcpy(ch->air.id, ch->id, strlen(ch->id) + 1); /* the row bounds it to 63 */
+    memcpy(ch->air.key_domain.b, ch->key_domain_id, POC_KEY_DOMAIN_LEN);
+    ch->air.ttl = (uint8_t)ch->ttl;
+    for (size_t i = 0; i < index; i++)
+        POC_TRY(check_against(k, ch, &k->c->channels[i]));
+    return POC_OK;
+}
+
+poc_err config_check(config *c, const char *name, char why[CONFIG_WHY_MAX])
+{
+    checker k = { c, name, why };
+    if (c->sip.session_expires_s != 0 && c->sip.session_expires_s < 90)
+        return FAIL(&k, 0, "sip.session_expires_s = %u: 0 or at least 90 (RFC 4028)", c->sip.session_expires_s);
+    if (c->media.port_max < c->media.port_min || c->media.port_max - c->media.port_min < 8)
+        return FAIL(&k, 0, "media.port_min .. port_max must have room for four even ports");
+    if (c->gba.zn == CONFIG_ZN_EMBEDDED && c->gba.subscribers[0] == '\0')
+        return FAIL(&k, 0, "gba.subscribers is missing: the embedded BSF (gba.zn) reads it");
+    if (c->gba.zn == CONFIG_ZN_EMBEDDED && c->gba.ub_listen[0] == '\0')
+        return FAIL(&k, 0, "gba.ub_listen is missing: the embedded BSF (gba.zn) takes requests there");
+    if (c->channel_count > c->limits.channels_max)
+        return FAIL(&k, 0, "%zu channels are more than limits.channels_max = %u", c->channel_count,
+                    c->limits.channels_max);
+    for (size_t i = 0; i < c->channel_count; i++)
+        POC_TRY(check_channel(&k, i));
+    return POC_OK;
+}

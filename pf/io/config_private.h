@@ -1,0 +1,17 @@
+/* What the files of the configuration share. Private to pf/io. */
+#ifndef PF_IO_CONFIG_PRIVATE_H
+#define PF_IO_CONFIG_PRIVATE_H
+
+#include "pf/io/config.h"
+
+/** Writes "NAME:LINE: text" to `why` and returns POC_E_INPUT; without a line when it is 0. */
+poc_err config_fail(char why[CONFIG_WHY_MAX], const char *name, int line, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** What no single row can check: options that must fit each other. Fills config_channel.air. */
+poc_err config_check(config *c, const char *name, char why[CONFIG_WHY_MAX]);
+
+/** `path`, or when relative the same counted from the folder of the file `name`; owned by the caller, NULL: no memory. */
+char *config_beside(const char *name, const char *path);
+
+#endif

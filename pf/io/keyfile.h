@@ -1,0 +1,14 @@
+/* The key that seals secrets at rest: a file of 64 hex digits that only its owner can read. Private to pf/io. */
+#ifndef PF_IO_KEYFILE_H
+#define PF_IO_KEYFILE_H
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "pf/io/config.h"
+
+/** Reads the key (32 octets), or makes the file with a fresh one when it does not exist. `why` tells what went wrong. */
+poc_err keyfile_open(poc_secret **out, const char *path, const poc_rng *rng, char why[CONFIG_WHY_MAX]);
+/** Makes the folders above the file `path` with mode 0700 where they are missing. POC_E_IO with errno set. */
+poc_err keyfile_make_folders(const char *path);
+
+#endif

@@ -1,0 +1,192 @@
+#include "pf/io/log.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "pf/io/now.h"
+
+#define LINE_MAX_OCTETS 2048u
+#define REASONS_MAX     64u /* reasons counted at one time; more share a place */
+
+typedef struct log_reason {
+    int64_t second;
+    uint32_t lines;
+    uint64_t left_out;
+} log_reason;
+
+static struct {
+    pthread_mutex_t lock;
+    bool json;
+    uint32_t same_reason_per_s;
+    int fd;
+    log_reason reasons[REASONS_MAX];
+} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .same_reason_per_s = 5, .fd = STDERR_FILENO };
+
+static const char *const level_names[] = { "info", "warning", "error" };
+
+/* ---- values ---- */
+
+static bool is_plain(char c)
+{
+    return c > ' ' && c < 0x7F && c != '"' && c != '\\' && c != '=';
+}
+
+static void put_quoted(poc_wr *wr, const char *text)
+{
+    poc_wr_u8(wr, '"');
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\')
+            poc_wr_fmt(wr, "\\%c", *p);
+        else if (*p >= ' ' && *p < 0x7F)
+            poc_wr_u8(wr, (uint8_t)*p);
+        else
+            poc_wr_fmt(wr, "\\u%04x", (unsigned)(uint8_t)*p);
+    }
+    poc_wr_u8(wr, '"');
+}
+
+static void put_text(poc_wr *wr, bool json, const char *text)
+{
+    const char *p = text;
+    while (is_plain(*p))
+        p++;
+    if (!json && *p == '\0' && text[0] != '\0')
+        poc_wr_put(wr, text, strlen(text));
+    else
+        put_quoted(wr, text);
+}
+
+static void put_value(poc_wr *wr, bool json, const log_field *f)
+{
+    char id[9];
+    poc_wr hex = poc_wr_into(id, sizeof(id));
+    switch (f->kind) {
+    case LOG_KIND_TEXT:
+        put_text(wr, json, f->text);
+        return;
+    case LOG_KIND_NUMBER:
+        poc_wr_fmt(wr, "%" PRId64, f->number);
+        return;
+    case LOG_KIND_ID:
+        poc_wr_fmt(&hex, "%08" PRIx32, (uint32_t)f->number);
+        (void)poc_wr_text(&hex);
+        put_text(wr, json, id);
+        return;
+    }
+}
+
+/* ---- lines ---- */
+
+static void put_field(poc_wr *wr, bool json, const log_field *f)
+{
+    if (f->kind == LOG_KIND_TEXT && f->text == NULL)
+        return;
+    poc_wr_fmt(wr, json ? ",\"%s\":" : " %s=", f->name);
+    put_value(wr, json, f);
+}
+
+static void put_head(poc_wr *wr, bool json, log_level level, const char *event)
+{
+    int64_t now_ms = io_now_ms();
+    char time[32];
+    poc_wr text = poc_wr_into(time, sizeof(time));
+    poc_time_put(&text, now_ms / 1000);
+    if (text.len > 0)
+        text.len--; /* the Z goes behind the milliseconds */
+    poc_wr_fmt(&text, ".%03dZ", (int)(now_ms % 1000));
+    (void)poc_wr_text(&text);
+    if (json)
+        poc_wr_fmt(wr, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", time, level_names[level], event);
+    else
+        poc_wr_fmt(wr, "%s %s %s", time, level_names[level], event);
+}
+
+static void write_line(const char *line, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(sink.fd, line, n);
+        if (done <= 0)
+            return; /* nobody is left to be told */
+        line += done;
+        n -= (size_t)done;
+    }
+}
+
+void log_fields(log_level level, const char *event, const log_field *fields, size_t count)
+{
+    char line[LINE_MAX_OCTETS];
+    poc_wr wr = poc_wr_into(line, sizeof(line) - 4);
+    (void)pthread_mutex_lock(&sink.lock);
+    put_head(&wr, sink.json, level, event);
+    size_t whole = wr.len;
+    for (size_t i = 0; i < count; i++) {
+        put_field(&wr, sink.json, &fields[i]);
+        if (wr.overflow)
+            break;
+        whole = wr.len;
+    }
+    if (sink.json)
+        line[whole++] = '}';
+    line[whole++] = '\n';
+    write_line(line, whole); /* fields that did not fit are left out whole */
+    (void)pthread_mutex_unlock(&sink.lock);
+}
+
+/* ---- refusals ---- */
+
+static size_t place_of(const char *reason)
+{
+    uint32_t h = 2166136261u;
+    for (const char *p = reason; *p != '\0'; p++)
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    return h % REASONS_MAX;
+}
+
+/** True when the line may be written; then `*left_out` is how many were not since the last one. */
+static bool may_write(const char *reason, uint64_t *left_out)
+{
+    int64_t second = io_now_ms() / 1000;
+    (void)pthread_mutex_lock(&sink.lock);
+    log_reason *r = &sink.reasons[place_of(reason)];
+    if (r->second != second) {
+        r->second = second;
+        r->lines = 0;
+    }
+    bool may = r->lines < sink.same_reason_per_s;
+    *left_out = r->left_out;
+    r->left_out = may ? 0 : r->left_out + 1;
+    r->lines += may;
+    (void)pthread_mutex_unlock(&sink.lock);
+    return may;
+}
+
+void log_refusal(const char *event, const char *kind, const char *who, const char *reason)
+{
+    uint64_t left_out;
+    if (!may_write(reason, &left_out))
+        return;
+    if (left_out == 0)
+        log_event(LOG_LEVEL_WARNING, event, LOG_TEXT("kind", kind), LOG_TEXT("who", who), LOG_TEXT("reason", reason));
+    else
+        log_event(LOG_LEVEL_WARNING, event, LOG_TEXT("kind", kind), LOG_TEXT("who", who), LOG_TEXT("reason", reason),
+                  LOG_NUMBER("left_out", left_out));
+}
+
+void log_configure(bool json, uint32_t same_reason_per_s)
+{
+    (void)pthread_mutex_lock(&sink.lock);
+    sink.json = json;
+    sink.same_reason_per_s = same_reason_per_s;
+    (void)pthread_mutex_unlock(&sink.lock);
+}
+
+void log_to(int fd)
+{
+    (void)pthread_mutex_lock(&sink.lock);
+    sink.fd = fd;
+    (void)pthread_mutex_unlock(&sink.lock);
+}

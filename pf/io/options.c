@@ -1,0 +1,408 @@
+#include "pf/io/options.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "pf/io/config.h"
+
+static const char *const words_auth[] = { "digest", "registered", NULL };
+static const char *const words_zn[] = { "embedded", "diameter", "nbsp", NULL };
+static const char *const words_carrier[] = { "multicast", "mbstf", "mb2", NULL };
+static const char *const words_log[] = { "text", "json", NULL };
+static const char *const words_leave[] = { "never", "always", "batch", NULL };
+static const char *const words_gate[] = { "hold", "continue", NULL };
+static const char *const words_refusal[] = { "unicast", "release", NULL };
+static const char *const words_delivery[] = { "sip", "push", NULL };
+
+/* ---- forms of texts ---- */
+
+static const char *check_listen(const char *text)
+{
+    static const char want[] = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", IPv6 addresses in brackets";
+    struct sockaddr_storage addr;
+    if (strncmp(text, "tls:", 4) == 0)
+        return "udp: or tcp: (tls: is not built into this version)";
+    if (strncmp(text, "udp:", 4) != 0 && strncmp(text, "tcp:", 4) != 0)
+        return want;
+    return config_address(&addr, text + 4) == POC_OK ? NULL : want;
+}
+
+static const char *check_socket(const char *text)
+{
+    struct sockaddr_storage addr;
+    return config_address(&addr, text) == POC_OK ? NULL : "\"ADDRESS:PORT\", IPv6 addresses in brackets";
+}
+
+static const char *check_address(const char *text)
+{
+    struct sockaddr_storage addr;
+    return poc_addr_parse(&addr, poc_span_str(text), 0) == POC_OK ? NULL : "a numeric IPv4 or IPv6 address";
+}
+
+static const char *check_peer(const char *text)
+{
+    if (check_address(text) == NULL || check_socket(text) == NULL)
+        return NULL;
+    return "\"ADDRESS\" or \"ADDRESS:PORT\", numeric";
+}
+
+static const char *check_host(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    bool fits = text[0] != '\0' && text[0] != '.' && text[strspn(text, letters)] == '\0';
+    return fits ? NULL : "a host name in lower case, such as \"pf1.poc.example.org\"";
+}
+
+static const char *check_uri(const char *text)
+{
+    char uri[POC_URI_MAX];
+    bool fits = strncmp(text, "sip:", 4) == 0 && poc_uri_canonical(uri, poc_span_str(text)) == POC_OK;
+    return fits ? NULL : "a SIP URI, such as \"sip:dispatch@poc.example.org\"";
+}
+
+static const char *check_hop(const char *text)
+{
+    bool fits = strncmp(text, "sip:", 4) == 0 && text[4] != '\0' && strpbrk(text, " <>\"\r\n") == NULL;
+    return fits ? NULL : "a SIP URI, such as \"sip:127.0.0.1:5070;transport=tcp\"";
+}
+
+static const char *check_id(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    bool fits = text[0] != '\0' && text[strspn(text, letters)] == '\0';
+    return fits ? NULL : "letters, digits, '-', '_' and '.'";
+}
+
+/* ---- the table ---- */
+
+const option_group option_groups[] = {
+    { "sip", "The SIP side: where clients and the PoC core reach the PF, and where it sends." },
+    { "gba", "How clients prove who they are, and where the PF gets their keys." },
+    { "mikey", "What MSK messages look like where the specifications leave a choice." },
+    { "mbms", "MSK delivery by HTTP request and UDP push (TS 33.246)." },
+    { "media", "The media relay." },
+    { "bcast", "The BCAST enabler: what puts the one protected copy on air." },
+    { "store", "What survives a restart." },
+    { "channels", "A list with one element for each Multicast PoC Channel." },
+    { "channels.rekey",
+      "When the MSK of a channel changes. An expulsion always changes it; there is no option for that." },
+    { "log", "Lines on standard error." },
+    { "admin", "The operator's door." },
+    { "limits", "What bounds memory and work." },
+};
+const size_t option_group_count = POC_COUNT(option_groups);
+
+#define TOP(field)     offsetof(config, field)
+#define CHANNEL(field) offsetof(config_channel, field)
+
+/* One row an option. The macros only name the columns that a type needs. */
+#define FLAG(group, name, preset, at, says)                                                  \
+    {                                                                                        \
+        group, name, OPTION_BOOL, OPTION_OPTIONAL, "", preset, 0, 0, NULL, 0, NULL, at, says \
+    }
+#define NUMBER(group, name, unit, preset, min, max, at, says)                                        \
+    {                                                                                                \
+        group, name, OPTION_NUMBER, OPTION_OPTIONAL, unit, preset, min, max, NULL, 0, NULL, at, says \
+    }
+#define NUMBER_NEEDED(group, name, unit, min, max, at, says)                                        \
+    {                                                                                               \
+        group, name, OPTION_NUMBER, OPTION_MANDATORY, unit, NULL, min, max, NULL, 0, NULL, at, says \
+    }
+#define TEXT(group, name, preset, max, check, at, says)                                         \
+    {                                                                                           \
+        group, name, OPTION_TEXT, OPTION_OPTIONAL, "", preset, 0, max, NULL, 0, check, at, says \
+    }
+#define TEXT_NEEDED(group, name, max, check, at, says)                                         \
+    {                                                                                          \
+        group, name, OPTION_TEXT, OPTION_MANDATORY, "", NULL, 1, max, NULL, 0, check, at, says \
+    }
+#define PATH(group, name, need, at, says)                                                                          \
+    {                                                                                                              \
+        group, name, OPTION_FILE, need, "", need == OPTION_MANDATORY ? NULL : "", 0, 4000, NULL, 0, NULL, at, says \
+    }
+#define TEXTS(group, name, need, min, max, check, at, says)                           \
+    {                                                                                 \
+        group, name, OPTION_TEXTS, need, "", NULL, min, max, NULL, 0, check, at, says \
+    }
+#define WORD(group, name, words, built, at, says)                                               \
+    {                                                                                           \
+        group, name, OPTION_WORD, OPTION_OPTIONAL, "", NULL, 0, 0, words, built, NULL, at, says \
+    }
+#define WORDS(group, name, words, built, at, says)                                               \
+    {                                                                                            \
+        group, name, OPTION_WORDS, OPTION_OPTIONAL, "", NULL, 0, 0, words, built, NULL, at, says \
+    }
+#define HEX(group, name, need, preset, octets, at, says)                                   \
+    {                                                                                      \
+        group, name, OPTION_HEX, need, "", preset, octets, octets, NULL, 0, NULL, at, says \
+    }
+#define ABSENT(group, name, type, says)                                                          \
+    {                                                                                            \
+        group, name, type, OPTION_NOT_BUILT, "", NULL, 0, 0, NULL, 0, NULL, TOP(not_built), says \
+    }
+
+/* clang-format off */
+const option options[] = {
+    TEXTS("sip", "listen", OPTION_MANDATORY, 1, 16, check_listen, TOP(sip.listen),
+          "Addresses on which the PF takes SIP, each \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"."),
+    TEXT_NEEDED("sip", "domain", 253, check_host, TOP(sip.domain),
+          "The PF's own host name in From, Contact and Server."),
+    TEXT_NEEDED("sip", "next_hop", 255, check_hop, TOP(sip.next_hop),
+          "SIP URI to which requests towards the Controlling Function go."),
+    TEXTS("sip", "trusted_peers", OPTION_OPTIONAL, 0, 64, check_peer, TOP(sip.trusted_peers),
+          "Peers whose requests need no digest: the Controlling Function and the core. With a port, address and port must both be the peer's."),
+    NUMBER("sip", "session_expires_s", "s", "1800", 0, 86400, TOP(sip.session_expires_s),
+          "Session timer (RFC 4028) on both legs; 0 switches it off, otherwise at least 90."),
+    FLAG("sip", "strict_identities", "true", TOP(sip.strict_identities),
+          "A bootstrapped user whose BSF names no SIP identities may act as nobody."),
+    ABSENT("sip", "tls_certificate", OPTION_FILE, "Certificate chain of the tls: listeners."),
+    ABSENT("sip", "tls_key", OPTION_FILE, "Private key of the tls: listeners."),
+
+    TEXT_NEEDED("gba", "naf_fqdn", 253, check_host, TOP(gba.naf_fqdn),
+          "The PF's name as NAF: part of the digest realm and of every key."),
+    HEX("gba", "ua_security_protocol_id", OPTION_OPTIONAL, "0100000001", 5, TOP(gba.ua_security_protocol_id),
+          "The Ua security protocol identifier in NAF_Id; the default is that of MBMS (TS 33.220 Annex H)."),
+    WORD("gba", "sip_auth", words_auth, 1u << CONFIG_AUTH_DIGEST, TOP(gba.sip_auth),
+          "Who authenticates clients: the PF with the GBA realm, or a trusted core with the B-TID known from an HTTP registration."),
+    WORD("gba", "zn", words_zn, 1u << CONFIG_ZN_EMBEDDED, TOP(gba.zn),
+          "Where the keys of a B-TID come from: the BSF inside this process, or an outer one."),
+    FLAG("gba", "uicc_keys", "false", TOP(gba.uicc_keys),
+          "Challenge with the realm of GBA_U, and use Ks_int_NAF as MUK."),
+    NUMBER("gba", "nonce_lifetime_s", "s", "300", 10, 86400, TOP(gba.nonce_lifetime_s),
+          "How long a digest nonce of the PF may be used."),
+    TEXT("gba", "bsf_fqdn", "", 253, check_host, TOP(gba.bsf_fqdn),
+          "Name of the embedded BSF in realm and B-TID; empty: the same as naf_fqdn."),
+    PATH("gba", "subscribers", OPTION_OPTIONAL, TOP(gba.subscribers),
+          "The embedded BSF's subscribers: a libconfig file with a list \"subscribers\" (impi, k, opc or op, amf, sqn, impus)."),
+    TEXT("gba", "ub_listen", "127.0.0.1:8080", 64, check_socket, TOP(gba.ub_listen),
+          "Where the embedded BSF takes bootstrapping requests (Ub, HTTP)."),
+    NUMBER("gba", "key_lifetime_s", "s", "86400", 60, 2592000, TOP(gba.key_lifetime_s),
+          "Life of a bootstrapped key of the embedded BSF."),
+
+    FLAG("mikey", "require_verification", "false", TOP(mikey.require_verification),
+          "Set the V flag: a member counts as confirmed only by a valid MIKEY verification message."),
+    FLAG("mikey", "accept_ts64", "false", TOP(mikey.accept_ts64),
+          "Also accept verification MACs over the counter padded to 64 bits."),
+    FLAG("mikey", "idi_fqdn", "false", TOP(mikey.idi_fqdn),
+          "IDi is the bare NAF host name as NAI, not the NAF_Id as URI."),
+    FLAG("mikey", "sdp_ids", "false", TOP(mikey.sdp_ids),
+          "Put the list of offered key management protocols into MSK messages (RFC 4567, 7)."),
+
+    ABSENT("mbms", "key_management_listen", OPTION_TEXT, "Where MSK requests are taken (HTTP)."),
+    ABSENT("mbms", "push_port", OPTION_NUMBER, "UDP port of a client to which MSK messages are pushed (2269)."),
+    ABSENT("mbms", "retransmission_ms", OPTION_NUMBER, "Time after which a pushed message that nobody confirmed is sent again."),
+    ABSENT("mbms", "back_off_ms", OPTION_NUMBER, "Time over which clients spread their requests."),
+
+    TEXT_NEEDED("media", "address", 64, check_address, TOP(media.address),
+          "The PF's own media address, towards clients and Controlling Function alike."),
+    NUMBER("media", "port_min", "", "20000", 1024, 65534, TOP(media.port_min),
+          "First UDP port of the relay; a session takes four even ports."),
+    NUMBER("media", "port_max", "", "59998", 1024, 65534, TOP(media.port_max),
+          "Last UDP port of the relay."),
+    NUMBER("media", "feed_silence_ms", "ms", "400", 40, 10000, TOP(media.feed_silence_ms),
+          "After so much silence another talker's packets become the channel's feed even without a floor message."),
+
+    WORD("bcast", "carrier", words_carrier, 1u << CONFIG_CARRIER_MULTICAST, TOP(bcast.carrier),
+          "What carries the protected packets: IP multicast, a 5G MBSTF, or an LTE BM-SC over MB2."),
+    TEXT("bcast", "interface", "", 15, NULL, TOP(bcast.interface),
+          "Network interface that multicast leaves by; empty: that of the channel's source address, or the route's."),
+    NUMBER("bcast", "stkm_active_ms", "ms", "1000", 20, 60000, TOP(bcast.stkm_active_ms),
+          "Repetition of the STKM while media or floor packets flow: how long a late joiner waits at most."),
+    NUMBER("bcast", "stkm_idle_ms", "ms", "5000", 20, 600000, TOP(bcast.stkm_idle_ms),
+          "Repetition of the STKM otherwise."),
+    NUMBER("bcast", "stkm_burst", "", "3", 1, 16, TOP(bcast.stkm_burst),
+          "Copies of a new STKM sent at once."),
+    NUMBER("bcast", "stkm_burst_ms", "ms", "20", 1, 1000, TOP(bcast.stkm_burst_ms),
+          "Time between these copies."),
+    NUMBER("bcast", "stkm_lead_ms", "ms", "1000", 0, 60000, TOP(bcast.stkm_lead_ms),
+          "A routine MTK change is announced so long before first use; a rekey never waits."),
+    NUMBER("bcast", "mtk_packets_max", "packets", "0", 0, 4294967295, TOP(bcast.mtk_packets_max),
+          "A new MTK at the latest after so many packets; 0: the built-in bound."),
+    NUMBER("bcast", "hold_packets_max", "packets", "0", 0, 65536, TOP(bcast.hold_packets_max),
+          "Packets kept while the gate holds; 0: the built-in bound."),
+
+    { "store", "path", OPTION_FILE, OPTION_MANDATORY, "", NULL, 1, 4000, NULL, 0, NULL, TOP(store.path),
+      "The SQLite file that holds members, counters and sealed keys; made when absent." },
+    { "store", "key_file", OPTION_FILE, OPTION_MANDATORY, "", NULL, 1, 4000, NULL, 0, NULL, TOP(store.key_file),
+      "32 octets in hex that seal secrets in the store; made with mode 0600 when absent. Without it the store cannot be read." },
+
+    TEXT_NEEDED("channels", "id", 63, check_id, CHANNEL(id),
+          "Name of the channel in logs and commands."),
+    TEXT_NEEDED("channels", "group", 255, check_uri, CHANNEL(group),
+          "SIP URI of the PoC group or session that the channel carries."),
+    TEXT_NEEDED("channels", "address", 64, check_address, CHANNEL(address),
+          "Multicast address of the channel, IPv4 or IPv6."),
+    NUMBER_NEEDED("channels", "port", "", 1024, 65534, CHANNEL(port),
+          "UDP port of the media flow, even."),
+    NUMBER("channels", "floor_port", "", "0", 0, 65534, CHANNEL(floor_port),
+          "UDP port of the floor flow; 0: port + 2."),
+    NUMBER("channels", "stkm_port", "", "0", 0, 65534, CHANNEL(stkm_port),
+          "UDP port of the STKM flow; 0: port + 4."),
+    NUMBER("channels", "ttl", "hops", "1", 0, 255, CHANNEL(ttl),
+          "Time to live (hop limit) of the multicast packets."),
+    TEXT("channels", "source", "", 64, check_address, CHANNEL(source),
+          "Address the packets are sent from; mandatory for a source-specific group."),
+    HEX("channels", "key_domain_id", OPTION_MANDATORY, NULL, 3, CHANNEL(key_domain_id),
+          "Key Domain ID, six hex digits: MCC and MNC as TS 33.246 packs them."),
+    NUMBER_NEEDED("channels", "key_group", "", 1, 65535, CHANNEL(key_group),
+          "Key Group part of the MSK IDs, unique within the key domain."),
+
+    WORD("channels.rekey", "on_leave", words_leave, 7, CHANNEL(rekey.on_leave),
+          "Whether a member who leaves changes the MSK: never, always at once, or once for all who leave within leave_batch_ms."),
+    NUMBER("channels.rekey", "leave_batch_ms", "ms", "10000", 0, 3600000, CHANNEL(rekey.leave_batch_ms),
+          "Length of a batch."),
+    FLAG("channels.rekey", "on_join", "false", CHANNEL(rekey.on_join),
+          "A member who joins changes the MSK, so that he cannot open what was recorded earlier."),
+    NUMBER("channels.rekey", "interval_s", "s", "0", 0, 31536000, CHANNEL(rekey.interval_s),
+          "Longest life of an MSK; 0: no bound by age."),
+    NUMBER("channels.rekey", "max_mtk", "", "0", 0, 65535, CHANNEL(rekey.max_mtk),
+          "A new MSK after so many MTKs; 0: only before their ids run out."),
+    NUMBER("channels.rekey", "deadline_ms", "ms", "2000", 50, 32000, CHANNEL(rekey.deadline_ms),
+          "The switch comes at the latest so long after its cause, whoever has answered by then."),
+    WORD("channels.rekey", "gate", words_gate, 3, CHANNEL(rekey.gate),
+          "Media between an expulsion and the switch: held back, or going on readable by the expelled client."),
+    WORD("channels.rekey", "on_refusal", words_refusal, 3, CHANNEL(rekey.on_refusal),
+          "A member who refuses the offer goes on by unicast, or his session is ended."),
+    WORDS("channels.rekey", "delivery", words_delivery, 1u << CONFIG_DELIVERY_SIP, CHANNEL(rekey.delivery),
+          "How a new MSK reaches members."),
+
+    WORD("log", "format", words_log, 3, TOP(log.format),
+          "One event a line, as key=value text or as a JSON object."),
+    NUMBER("log", "same_reason_per_s", "lines", "5", 1, 100000, TOP(log.same_reason_per_s),
+          "Lines per second that refusals for one reason may cause; the rest is counted."),
+
+    ABSENT("admin", "listen", OPTION_TEXT, "Socket for pocpfctl."),
+
+    NUMBER("limits", "sessions_max", "", "10000", 1, 100000, TOP(limits.sessions_max),
+          "PoC sessions at one time."),
+    NUMBER("limits", "members_max", "", "10000", 1, 1000000, TOP(limits.members_max),
+          "Members over all channels."),
+    NUMBER("limits", "channels_max", "", "100", 1, 10000, TOP(limits.channels_max),
+          "Channels."),
+    NUMBER("limits", "users_max", "", "100000", 1, 1000000, TOP(limits.users_max),
+          "Bootstrapped users kept."),
+    NUMBER("limits", "roster_max", "", "100000", 1, 1000000, TOP(limits.roster_max),
+          "Endpoints kept of one conference document."),
+    NUMBER("limits", "offer_window", "", "100", 1, 10000, TOP(limits.offer_window),
+          "Offers outstanding per channel during a rekey."),
+    NUMBER("limits", "requests_per_source_s", "1/s", "50", 0, 100000, TOP(limits.requests_per_source_s),
+          "Unauthenticated SIP requests per second from one address; 0: no bound."),
+    NUMBER("limits", "ub_connections_max", "", "256", 1, 10000, TOP(limits.ub_connections_max),
+          "HTTP connections to the embedded BSF."),
+    NUMBER("limits", "ub_connections_per_source", "", "32", 1, 10000, TOP(limits.ub_connections_per_source),
+          "The same from one address."),
+    NUMBER("limits", "drain_s", "s", "5", 0, 600, TOP(limits.drain_s),
+          "How long SIGTERM waits for sessions to end."),
+};
+/* clang-format on */
+const size_t option_count = POC_COUNT(options);
+
+const option *option_find(const char *group, const char *name)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strcmp(options[i].group, group) == 0 && strcmp(options[i].name, name) == 0)
+            return &options[i];
+    return NULL;
+}
+
+bool option_is_group(const char *parent, const char *name)
+{
+    size_t skip = parent[0] == '\0' ? 0 : strlen(parent) + 1;
+    for (size_t i = 0; i < option_group_count; i++) {
+        const char *group = option_groups[i].name;
+        if (skip > 0 && (strncmp(group, parent, skip - 1) != 0 || group[skip - 1] != '.'))
+            continue;
+        if (strcmp(group + skip, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- docs/options.md ---- */
+
+static void print_words(FILE *out, const option *o)
+{
+    for (size_t i = 0; o->words[i] != NULL; i++)
+        fprintf(out, "%s\"%s\"%s", i == 0 ? "" : ", ", o->words[i],
+                (o->words_built >> i & 1u) != 0 ? "" : " (not built in)");
+}
+
+static void print_values(FILE *out, const option *o)
+{
+    switch (o->type) {
+    case OPTION_BOOL:
+        fputs("true, false", out);
+        return;
+    case OPTION_NUMBER:
+        fprintf(out, "%lld .. %lld", (long long)o->min, (long long)o->max);
+        return;
+    case OPTION_TEXT:
+        fprintf(out, "text, at most %lld octets", (long long)o->max);
+        return;
+    case OPTION_FILE:
+        fputs("path", out);
+        return;
+    case OPTION_TEXTS:
+        fprintf(out, "list of %lld .. %lld texts", (long long)o->min, (long long)o->max);
+        return;
+    case OPTION_WORD:
+        print_words(out, o);
+        return;
+    case OPTION_WORDS:
+        fputs("list of ", out);
+        print_words(out, o);
+        return;
+    case OPTION_HEX:
+        fprintf(out, "%lld hex digits", (long long)o->max * 2);
+        return;
+    }
+}
+
+static void print_preset(FILE *out, const option *o)
+{
+    if (o->need == OPTION_MANDATORY)
+        fputs("*mandatory*", out);
+    else if (o->type == OPTION_WORD)
+        fprintf(out, "\"%s\"", o->words[0]);
+    else if (o->type == OPTION_WORDS)
+        fprintf(out, "[\"%s\"]", o->words[0]);
+    else if (o->preset == NULL)
+        fputs("empty", out);
+    else if (o->type == OPTION_BOOL || o->type == OPTION_NUMBER)
+        fputs(o->preset, out);
+    else
+        fprintf(out, "\"%s\"", o->preset);
+}
+
+static void print_row(FILE *out, const option *o)
+{
+    fprintf(out, "| `%s` | ", o->name);
+    if (o->need == OPTION_NOT_BUILT) {
+        fprintf(out, "not built into this version: refused | | | %s |\n", o->sentence);
+        return;
+    }
+    print_values(out, o);
+    fprintf(out, " | %s | ", o->unit);
+    print_preset(out, o);
+    fprintf(out, " | %s |\n", o->sentence);
+}
+
+void options_print(FILE *out)
+{
+    fputs(
+        "# Options of pocpfd\n\n"
+        "Written by `pocpfd --print-options` from the option table in `pf/io/options.c`; a test holds the two together.\n"
+        "The file is in libconfig syntax. An unknown name, a wrong type or a value out of bounds is an error with file and\n"
+        "line, and nothing of the file is used then. `pocpfd -c FILE -t` checks a file without starting.\n",
+        out);
+    for (size_t g = 0; g < option_group_count; g++) {
+        fprintf(out, "\n## `%s`\n\n%s\n\n| option | values | unit | default | |\n|---|---|---|---|---|\n",
+                option_groups[g].name, option_groups[g].sentence);
+        for (size_t i = 0; i < option_count; i++)
+            if (strcmp(options[i].group, option_groups[g].name) == 0)
+                print_row(out, &options[i]);
+    }
+    fputs(
+        "\nThere is no option for expulsions: an expulsion always rekeys, and a file that says otherwise is refused.\n",
+        out);
+}
