@@ -1,0 +1,36 @@
+/* pocbench: every figure stands beside a yardstick that was measured in the same run, on the same core. */
+#ifndef TESTS_BENCH_BENCH_H
+#define TESTS_BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct bench {
+    double seconds; /* CPU time for each figure */
+    size_t members;
+    const char *delivery; /* "sip", "push" or NULL */
+    bool json;
+} bench;
+
+typedef struct bench_figure {
+    const char *name;
+    double per_s; /* median of the slices; 0: could not be measured */
+    size_t n;     /* things done in all slices */
+} bench_figure;
+
+/** Does some work on `ctx` and returns how many things it did; 0 when it failed. */
+typedef size_t (*bench_op)(void *ctx);
+
+/** Repeats `op` for b->seconds of this thread's CPU time, in five slices. */
+bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *ctx);
+/** Prints one figure; `unit` is what one thing is ("messages/s/core"), `against` may be NULL. Returns false when either
+ *  could not be measured. */
+bool bench_print(const bench *b, const bench_figure *figure, const char *unit, const bench_figure *against);
+/** Says that a yardstick is not installed. */
+void bench_absent(const bench *b, const char *name, const char *why);
+
+/* One per row of the table in main.c: an exit status. */
+int bench_mikey(const bench *b);
+int bench_srtp(const bench *b);
+
+#endif

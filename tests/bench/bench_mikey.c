@@ -1,0 +1,221 @@
+/* pocbench mikey: one MSK for many members, from secret to datagram; and back, as clients open and a PF confirms. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/peers_mikey.h"
+
+#define SLOT 512u /* octets kept for one message of about 190 */
+
+static const char idi[] = "pf1.poc.example.org\x01\x00\x00\x00\x01";
+static const char idr[] = "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.mnc001.mcc001.pub.3gppnetwork.org";
+
+typedef struct trial {
+    size_t members;
+    mikey_msk_params params;
+    poc_secret *msk, **muks;
+    mikey_msk_job *jobs;
+    uint8_t *sealed, *answers; /* SLOT octets for each member */
+    size_t *answer_lens;
+    uint8_t plain[26]; /* key data, for the yardstick */
+    evp_mikey *evp[2]; /* fetched per message, prefetched */
+    evp_mikey *now;
+    uint8_t scratch[SLOT];
+} trial;
+
+static bool answers_make(trial *b)
+{
+    for (size_t i = 0; i < b->members; i++) {
+        mikey_msg msg;
+        poc_wr wr = poc_wr_into(b->answers + i * SLOT, SLOT);
+        if (mikey_decode(&msg, poc_span_of(b->jobs[i].out, b->jobs[i].len), NULL) != POC_OK ||
+            mikey_verification_seal(&wr, &msg, b->muks[i]) != POC_OK)
+            return false;
+        b->answer_lens[i] = wr.len;
+    }
+    return true;
+}
+
+static bool members_make(trial *b)
+{
+    for (size_t i = 0; i < b->members; i++) {
+        if (poc_secret_random(&b->muks[i], POC_MUK_LEN, &poc_rng_system) != POC_OK)
+            return false;
+        b->jobs[i] = (mikey_msk_job){ .muk = b->muks[i],
+                                      .idr = poc_span_of(idr, sizeof(idr) - 1),
+                                      .counter = (uint32_t)i + 1,
+                                      .out = b->sealed + i * SLOT,
+                                      .cap = SLOT };
+    }
+    return true;
+}
+
+static bool trial_make(trial *b, size_t members)
+{
+    b->members = members;
+    b->params = (mikey_msk_params){ .key_domain = { { 0x00, 0xf1, 0x10 } },
+                                    .msk_id = 0x10010001,
+                                    .rand = { 0xa0, 0xa1, 0xa2 },
+                                    .seq_high = 0xffff,
+                                    .wants_verification = true,
+                                    .idi_type = MIKEY_ID_URI,
+                                    .idi = poc_span_of(idi, sizeof(idi) - 1),
+                                    .idr_type = MIKEY_ID_NAI };
+    const mikey_context context = { 0, poc_span_of(b->params.rand, MIKEY_RAND_LEN) };
+    b->muks = calloc(members, sizeof(poc_secret *));
+    b->jobs = calloc(members, sizeof(*b->jobs));
+    b->sealed = malloc(members * SLOT);
+    b->answers = malloc(members * SLOT);
+    b->answer_lens = calloc(members, sizeof(*b->answer_lens));
+    b->evp[0] = evp_mikey_new(false, context);
+    b->evp[1] = evp_mikey_new(true, context);
+    if (b->muks == NULL || b->jobs == NULL || b->sealed == NULL || b->answers == NULL || b->answer_lens == NULL ||
+        b->evp[0] == NULL || b->evp[1] == NULL || poc_secret_random(&b->msk, POC_MSK_LEN, &poc_rng_system) != POC_OK ||
+        !members_make(b))
+        return false;
+    poc_wr wr = poc_wr_into(b->plain, sizeof(b->plain));
+    poc_wr_u32(&wr, 0x00020010);
+    poc_wr_span(&wr, poc_secret_span(b->msk));
+    poc_wr_put(&wr, "\x02\x00\x00\x02\xff\xff", 6);
+    return mikey_msk_seal(&b->params, b->msk, b->jobs, members) == POC_OK && answers_make(b);
+}
+
+static size_t seal_all(void *ctx)
+{
+    trial *b = ctx;
+    return mikey_msk_seal(&b->params, b->msk, b->jobs, b->members) == POC_OK ? b->members : 0;
+}
+
+static size_t evp_seal_all(void *ctx)
+{
+    trial *b = ctx;
+    for (size_t i = 0; i < b->members; i++) {
+        const mikey_msk_job *job = &b->jobs[i];
+        memcpy(b->scratch, job->out, job->len);
+        memset(b->scratch + job->len - 47, 0, 47);
+        if (!evp_mikey_seal(b->now, b->scratch, job->len, poc_secret_span(b->muks[i]), job->counter,
+                            poc_span_of(b->plain, sizeof(b->plain))))
+            return 0;
+        if (memcmp(b->scratch, job->out, job->len) != 0) /* the yardstick does the same work, or it is none */
+            return 0;
+    }
+    return b->members;
+}
+
+static size_t gst_build_all(void *ctx)
+{
+    trial *b = ctx;
+    for (size_t i = 0; i < b->members; i++) {
+        if (gst_mikey_build(b->params.rand, b->jobs[i].counter, poc_secret_bytes(b->msk)) == 0)
+            return 0;
+    }
+    return b->members;
+}
+
+static size_t open_all(void *ctx)
+{
+    trial *b = ctx;
+    for (size_t i = 0; i < b->members; i++) {
+        mikey_msg msg;
+        mikey_msk opened;
+        if (mikey_decode(&msg, poc_span_of(b->jobs[i].out, b->jobs[i].len), NULL) != POC_OK ||
+            mikey_msk_open(&opened, &msg, b->muks[i], NULL) != POC_OK)
+            return 0;
+        mikey_msk_done(&opened);
+    }
+    return b->members;
+}
+
+static size_t verify_all(void *ctx)
+{
+    trial *b = ctx;
+    for (size_t i = 0; i < b->members; i++) {
+        mikey_msg msg;
+        const mikey_expected expected = { .counter = b->jobs[i].counter,
+                                          .rand = poc_span_of(b->params.rand, MIKEY_RAND_LEN),
+                                          .idi = b->params.idi,
+                                          .idr = b->jobs[i].idr };
+        if (mikey_decode(&msg, poc_span_of(b->answers + i * SLOT, b->answer_lens[i]), NULL) != POC_OK ||
+            mikey_verification_check(&msg, &expected, b->muks[i]) != POC_OK)
+            return 0;
+    }
+    return b->members;
+}
+
+static size_t evp_verify_all(void *ctx)
+{
+    trial *b = ctx;
+    for (size_t i = 0; i < b->members; i++) {
+        const uint8_t *answer = b->answers + i * SLOT;
+        const size_t n = b->answer_lens[i] - POC_SHA1_LEN;
+        uint8_t mac[POC_SHA1_LEN];
+        poc_wr wr = poc_wr_into(b->scratch, sizeof(b->scratch));
+        poc_wr_put(&wr, answer, n);
+        poc_wr_span(&wr, b->params.idi);
+        poc_wr_span(&wr, b->jobs[i].idr);
+        poc_wr_u32(&wr, b->jobs[i].counter);
+        if (!evp_mikey_verify(b->evp[1], mac, poc_secret_span(b->muks[i]), poc_span_of(b->scratch, wr.len)) ||
+            !poc_equal_ct(mac, answer + n, sizeof(mac)))
+            return 0;
+    }
+    return b->members;
+}
+
+/* One octet short: everything is read before that shows. */
+static size_t refuse_all(void *ctx)
+{
+    trial *b = ctx;
+    for (size_t i = 0; i < b->members; i++) {
+        mikey_msg msg;
+        if (mikey_decode(&msg, poc_span_of(b->jobs[i].out, b->jobs[i].len - 1), NULL) != POC_E_INPUT)
+            return 0;
+    }
+    return b->members;
+}
+
+static bool report_all(const bench *b, trial *t)
+{
+    static const char unit[] = "messages/s/core";
+    t->now = t->evp[0];
+    const bench_figure fetched = bench_measure(b, "evp seal, fetched per message", evp_seal_all, t);
+    t->now = t->evp[1];
+    const bench_figure prefetched = bench_measure(b, "evp seal, prefetched", evp_seal_all, t);
+    const bench_figure evp_verify = bench_measure(b, "evp verify, prefetched", evp_verify_all, t);
+    const bench_figure seal = bench_measure(b, "mikey seal", seal_all, t);
+    const bench_figure open = bench_measure(b, "mikey open", open_all, t);
+    const bench_figure verify = bench_measure(b, "mikey verify", verify_all, t);
+    const bench_figure refuse = bench_measure(b, "mikey refuse malformed", refuse_all, t);
+    bool good = bench_print(b, &seal, unit, &prefetched) && bench_print(b, &seal, unit, &fetched);
+    if (gst_mikey_available()) {
+        const bench_figure gst = bench_measure(b, "gstmikey build, unprotected", gst_build_all, t);
+        good = good && bench_print(b, &seal, unit, &gst) && bench_print(b, &gst, unit, NULL);
+    } else {
+        bench_absent(b, "gstmikey build, unprotected", "libgstreamer-plugins-base1.0-dev was not there at build time");
+    }
+    return good && bench_print(b, &open, unit, &prefetched) && bench_print(b, &verify, unit, &evp_verify) &&
+           bench_print(b, &refuse, unit, NULL) && bench_print(b, &fetched, unit, NULL) &&
+           bench_print(b, &prefetched, unit, NULL) && bench_print(b, &evp_verify, unit, NULL);
+}
+
+int bench_mikey(const bench *b)
+{
+    trial t = { .members = 0 };
+    const bool good = trial_make(&t, b->members) && report_all(b, &t);
+    if (!good)
+        fprintf(stderr, "pocbench: mikey failed\n");
+    for (size_t i = 0; t.muks != NULL && i < t.members; i++)
+        poc_secret_free(t.muks[i]);
+    poc_secret_free(t.msk);
+    for (size_t i = 0; i < 2; i++) {
+        if (t.evp[i] != NULL)
+            evp_mikey_free(t.evp[i]);
+    }
+    free(t.muks);
+    free(t.jobs);
+    free(t.sealed);
+    free(t.answers);
+    free(t.answer_lens);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

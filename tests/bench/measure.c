@@ -1,0 +1,78 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/bench/bench.h"
+
+#define SLICES 5
+
+/* CPU time of this thread: other work on the machine does not count. */
+static double now_s(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *ctx)
+{
+    bench_figure figure = { .name = name };
+    double rates[SLICES];
+    if (op(ctx) == 0) /* also warms up */
+        return figure;
+    for (size_t slice = 0; slice < SLICES; slice++) {
+        const double start = now_s();
+        double spent;
+        size_t done = 0;
+        do {
+            done += op(ctx);
+            spent = now_s() - start;
+        } while (spent < b->seconds / SLICES);
+        rates[slice] = (double)done / spent;
+        figure.n += done;
+    }
+    qsort(rates, SLICES, sizeof(rates[0]), by_value);
+    figure.per_s = rates[SLICES / 2];
+    return figure;
+}
+
+static void print_json(const bench_figure *f, const char *unit, const bench_figure *against)
+{
+    printf("{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.0f, \"n\": %zu, \"ns\": %.1f", f->name, unit, f->per_s,
+           f->n, 1e9 / f->per_s);
+    if (against != NULL)
+        printf(", \"against\": {\"name\": \"%s\", \"value\": %.0f, \"n\": %zu}, \"ratio\": %.3f", against->name,
+               against->per_s, against->n, f->per_s / against->per_s);
+    puts("}");
+}
+
+bool bench_print(const bench *b, const bench_figure *figure, const char *unit, const bench_figure *against)
+{
+    if (figure->per_s <= 0 || (against != NULL && against->per_s <= 0)) {
+        fprintf(stderr, "pocbench: %s could not be measured\n", figure->per_s <= 0 ? figure->name : against->name);
+        return false;
+    }
+    if (b->json) {
+        print_json(figure, unit, against);
+        return true;
+    }
+    printf("%-36s %12.0f %-16s %9.0f ns", figure->name, figure->per_s, unit, 1e9 / figure->per_s);
+    if (against != NULL)
+        printf("   %6.2f x %s", figure->per_s / against->per_s, against->name);
+    puts("");
+    return true;
+}
+
+void bench_absent(const bench *b, const char *name, const char *why)
+{
+    if (b->json)
+        printf("{\"name\": \"%s\", \"absent\": \"%s\"}\n", name, why);
+    else
+        printf("%-36s not measured: %s\n", name, why);
+}
