@@ -225,6 +225,8 @@ bool gba_digest_same(poc_span given, const char expected[33])
 poc_err gba_password_make(char out[GBA_PASSWORD_LEN], const poc_secret *mrk)
 {
     poc_wr wr = poc_wr_into(out, GBA_PASSWORD_LEN);
+    if (poc_secret_len(mrk) != 32)
+        return POC_E_INPUT;
     poc_base64_put(&wr, poc_secret_span(mrk));
     return poc_wr_done(&wr);
 }

@@ -162,7 +162,8 @@ typedef struct gba_http_answer {
 } gba_http_answer;
 
 /** One request on Ub: method and uri as on the request line, Authorization value (empty when absent). Always fills
- *  `answer`; returns the kind for log and counter (POC_OK also for a challenge). Not thread-safe: callers serialise. */
+ *  `answer`; returns the kind for log and counter (POC_OK also for a challenge). Not thread-safe: callers serialise. Each
+ *  subscriber has at most four open challenges (60 s each, one try each) and four bootstraps: his oldest gives way. */
 poc_err gba_bsf_ub(gba_bsf *b, int64_t now_s, poc_span method, poc_span uri, poc_span authorization,
                    gba_http_answer *answer);
 
@@ -210,7 +211,7 @@ typedef struct gba_zn_reply {
     gba_zn_answer answer;  /* decode: owned, release with gba_zn_reply_done. encode: borrowed */
 } gba_zn_reply;
 
-/** As the request. The answer's parts are written for result 2001 only. The message holds keys: the caller wipes it. */
+/** As the request; exactly one of the two results. The answer's parts are written for result 2001 only. The message holds keys: the caller wipes it. */
 poc_err gba_zn_reply_encode(poc_wr *out, const gba_zn_reply *reply);
 /** `*out` holds nothing to be released when this fails. Result 2001 without a key or its expiry is POC_E_INPUT. */
 poc_err gba_zn_reply_decode(gba_zn_reply *out, poc_span message, poc_fault *fault);
@@ -251,7 +252,7 @@ typedef struct gba_naf_user {
 typedef enum gba_naf_verdict {
     GBA_NAF_OK,        /* *user is set                                                         */
     GBA_NAF_CHALLENGE, /* no or unusable credentials: send 401 with a challenge                */
-    GBA_NAF_STALE,     /* the same, and stale=true                                             */
+    GBA_NAF_STALE,     /* nonce old, or of our life before a restart: the same, and stale=true */
     GBA_NAF_ASK_ZN,    /* B-TID not known here: ask Zn, gba_naf_learn, then check again        */
     GBA_NAF_WRONG      /* digest wrong, nc replayed or foreign realm: 401, count, log          */
 } gba_naf_verdict;
@@ -266,7 +267,9 @@ gba_naf_verdict gba_naf_check(gba_naf *n, int64_t now_s, const gba_request *requ
                               const char **why);
 /** The B-TID of a request, to ask Zn with; empty when there is none. */
 poc_span gba_naf_btid(const gba_request *request);
-/** Takes what Zn gave; POC_E_AUTH when it is expired already, POC_E_LIMIT when the book is full of living users. */
+/** Takes what Zn gave; POC_E_AUTH when it is expired already, POC_E_LIMIT when the book is full of living users,
+ *  POC_E_INPUT when there is no key in it. Two bootstraps of one IMPI are kept: a third takes the oldest one's place. A
+ *  B-TID that is known stays as it is. */
 poc_err gba_naf_learn(gba_naf *n, int64_t now_s, poc_span btid, const gba_zn_answer *answer);
 /** The user who may act as `uri` (canonical) and bootstrapped last; false when there is none alive. */
 bool gba_naf_by_identity(gba_naf *n, int64_t now_s, poc_span uri, gba_naf_user *user);

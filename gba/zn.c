@@ -447,7 +447,9 @@ poc_err gba_zn_request_decode(gba_zn_request *out, poc_span message, poc_fault *
 poc_err gba_zn_reply_encode(poc_wr *out, const gba_zn_reply *reply)
 {
     bool has_answer = reply->result == GBA_ZN_OK;
-    if (reply->result == 0 && reply->experimental == 0)
+    if ((reply->result == 0) == (reply->experimental == 0))
+        return POC_E_INPUT;
+    if (has_answer && (reply->answer.me_key == NULL || reply->answer.expires_s == 0))
         return POC_E_INPUT;
     return message_encode(out, reply, reply_rows, has_answer ? POC_COUNT(reply_rows) : REPLY_ROWS_OF_FAILURE,
                           FLAG_PROXIABLE);
@@ -458,8 +460,8 @@ poc_err gba_zn_reply_decode(gba_zn_reply *out, poc_span message, poc_fault *faul
     poc_rd rd = poc_rd_over(message, fault);
     *out = (gba_zn_reply){ 0 };
     poc_err err = message_decode(out, &rd, reply_rows, POC_COUNT(reply_rows), 0);
-    if (err == POC_OK && out->result == 0 && out->experimental == 0)
-        err = poc_rd_fail(&rd, "no result");
+    if (err == POC_OK && (out->result == 0) == (out->experimental == 0))
+        err = poc_rd_fail(&rd, "no result, or two of them");
     if (err == POC_OK && out->result == GBA_ZN_OK && (out->answer.me_key == NULL || out->answer.expires_s == 0))
         err = poc_rd_fail(&rd, "success without key and expiry");
     if (err != POC_OK)

@@ -326,6 +326,88 @@ static void bsf_that_cannot_prove_itself_is_refused(void **state)
     }
 }
 
+/* The client's 200 with this body under a proof that holds. */
+static poc_err take_body(const char *body, gba_bootstrap *boot)
+{
+    gba_ub_client *c = client_new();
+    gba_ub_next next;
+    gba_usim network;
+    gba_vector v;
+    gba_digest d;
+    char info[64], rspauth[33];
+    assert_int_equal(ask(c), POC_OK);
+    assert_int_equal(gba_digest_parse(&d, poc_span_str(answer.www_authenticate), true, NULL), POC_OK);
+    uint8_t rand_autn[32], auts[14];
+    size_t len;
+    assert_int_equal(poc_base64_get(rand_autn, sizeof(rand_autn), &len, d.nonce), POC_OK);
+    assert_int_equal(gba_usim_init(&network, world_k, world_opc, w.usim.sqn, world_amf), POC_OK);
+    assert_int_equal(gba_usim_answer(&v, &network, rand_autn, rand_autn + 16, auts), POC_OK); /* for its RES */
+    assert_int_equal(take(c, &next, boot), POC_OK);
+    poc_wr wr = poc_wr_into(request, sizeof(request));
+    assert_int_equal(gba_ub_client_request(c, &wr), POC_OK);
+    assert_int_equal(gba_digest_parse(&d, poc_span_of(request, wr.len), true, NULL), POC_OK);
+    const gba_digest_input in = { .username = d.username,
+                                  .realm = d.realm,
+                                  .password = poc_span_of(v.res, 8),
+                                  .uri = d.uri,
+                                  .nonce = d.nonce,
+                                  .nc = d.nc,
+                                  .cnonce = d.cnonce,
+                                  .qop = d.qop,
+                                  .body = poc_span_str(body) };
+    assert_int_equal(gba_digest_response(rspauth, &in), POC_OK);
+    snprintf(info, sizeof(info), "rspauth=\"%s\"", rspauth);
+    poc_err err =
+        gba_ub_client_answer(c, 200, poc_span_of(NULL, 0), poc_span_str(info), poc_span_str(body), &next, boot);
+    gba_vector_done(&v);
+    gba_usim_done(&network);
+    gba_ub_client_free(c);
+    return err;
+}
+
+static void bootstrapping_info_is_read_in_every_form_of_the_schema(void **state)
+{
+    (void)state;
+    json_t *vectors = vec_load(POC_VECTORS "/gba-mbms-mikey.json");
+    const json_t *e = vec_by_id(json_object_get(vectors, "gba"), "gba-captured-1");
+    gba_bootstrap boot;
+    assert_int_equal(take_body(vec_text(e, "bootstrapping_info_text"), &boot), POC_OK);
+    assert_string_equal(boot.btid, vec_text(e, "btid_text"));
+    assert_true(boot.expires_s == 1603928186); /* 2020-10-28T23:36:26Z */
+    gba_bootstrap_done(&boot);
+    json_decref(vectors);
+    assert_int_equal(take_body("<g:BootstrappingInfo xmlns:g=\"uri:3gpp-gba\"><g:btid>\n x@y </g:btid>"
+                               "<g:lifetime>2030-01-01T00:00:00.000Z</g:lifetime><more/></g:BootstrappingInfo>",
+                               &boot),
+                     POC_OK);
+    assert_string_equal(boot.btid, "x@y");
+    assert_true(boot.expires_s == 1893456000);
+    gba_bootstrap_done(&boot);
+}
+
+static void bootstrapping_info_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "no document",
+        "<btid>x@y</btid>",
+        "<lifetime>2030-01-01T00:00:00Z</lifetime>",
+        "<btid>x@y</btid><btid>x@y</btid><lifetime>2030-01-01T00:00:00Z</lifetime>",
+        "<btid>x</btid><lifetime>2030-01-01T00:00:00Z</lifetime>",
+        "<btid>x\"@y</btid><lifetime>2030-01-01T00:00:00Z</lifetime>",
+        "<btid></btid><lifetime>2030-01-01T00:00:00Z</lifetime>",
+        "<btid>x@y</btid><lifetime>tomorrow</lifetime>",
+        "<btid>x@y</btid><lifetime>2030-01-01T00:00:00.0</lifetime>",
+        "<!DOCTYPE a><btid>x@y</btid><lifetime>2030-01-01T00:00:00Z</lifetime>",
+    };
+    for (size_t i = 0; i < POC_COUNT(bad); i++) {
+        gba_bootstrap boot;
+        assert_int_equal(take_body(bad[i], &boot), POC_E_INPUT);
+        assert_null(boot.ks);
+    }
+}
+
 static void challenges_of_another_kind_are_refused_by_the_ue(void **state)
 {
     (void)state;
@@ -409,6 +491,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_response_gets_a_new_challenge_and_no_second_try, setup, teardown),
         cmocka_unit_test_setup_teardown(right_response_is_taken_once_and_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(bsf_that_cannot_prove_itself_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(bootstrapping_info_is_read_in_every_form_of_the_schema, setup, teardown),
+        cmocka_unit_test_setup_teardown(bootstrapping_info_that_is_none_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(challenges_of_another_kind_are_refused_by_the_ue, setup, teardown),
         cmocka_unit_test_setup_teardown(endless_challenges_are_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(success_before_any_challenge_is_refused, setup, teardown),

@@ -157,6 +157,10 @@ static void missing_parts_are_not_encoded(void **state)
     gba_zn_reply no_result = { .session_id = poc_span_str("s") };
     assert_int_equal(gba_zn_request_encode(&wr, &r), POC_E_INPUT);
     assert_int_equal(gba_zn_reply_encode(&wr, &no_result), POC_E_INPUT);
+    no_result.result = GBA_ZN_OK; /* but no key */
+    assert_int_equal(gba_zn_reply_encode(&wr, &no_result), POC_E_INPUT);
+    no_result.experimental = GBA_ZN_BTID_INVALID; /* yes and no at once */
+    assert_int_equal(gba_zn_reply_encode(&wr, &no_result), POC_E_INPUT);
 }
 
 /* Cut at each length, in memory of just that size; nothing is left behind. */
