@@ -8,6 +8,7 @@
 
 /* nonce = base64(time of issue (8) || random (8) || HMAC-SHA-256 of these, cut to 16). */
 enum { NONCE_MAC_LEN = 16, NONCE_SIGNED_LEN = 16, NONCE_LEN = NONCE_SIGNED_LEN + NONCE_MAC_LEN, CNONCE_MAX = 256 };
+#define NONCE_TEXT_LEN POC_BASE64_LEN((size_t)NONCE_LEN)
 
 typedef enum nonce_age { NONCE_FRESH, NONCE_OLD, NONCE_FOREIGN } nonce_age;
 
@@ -64,14 +65,14 @@ static poc_err nonce_sign(const gba_naf *n, uint8_t mac[NONCE_MAC_LEN], const ui
     return POC_OK;
 }
 
-static poc_err nonce_make(const gba_naf *n, int64_t now_s, char text[POC_BASE64_LEN(NONCE_LEN)])
+static poc_err nonce_make(const gba_naf *n, int64_t now_s, char text[NONCE_TEXT_LEN])
 {
     uint8_t octets[NONCE_LEN];
     poc_wr wr = poc_wr_into(octets, sizeof(octets));
     poc_wr_u64(&wr, (uint64_t)now_s);
     POC_TRY(n->rng.fill(n->rng.ctx, octets + 8, 8));
     POC_TRY(nonce_sign(n, octets + NONCE_SIGNED_LEN, octets));
-    poc_wr base64 = poc_wr_into(text, POC_BASE64_LEN(NONCE_LEN));
+    poc_wr base64 = poc_wr_into(text, NONCE_TEXT_LEN);
     poc_base64_put(&base64, poc_span_of(octets, sizeof(octets)));
     return poc_wr_done(&base64);
 }
@@ -99,7 +100,7 @@ static nonce_age nonce_read(const gba_naf *n, int64_t now_s, poc_span text, naf_
 
 poc_err gba_naf_challenge(gba_naf *n, int64_t now_s, bool stale, poc_wr *out)
 {
-    char nonce[POC_BASE64_LEN(NONCE_LEN)];
+    char nonce[NONCE_TEXT_LEN];
     POC_TRY(nonce_make(n, now_s, nonce));
     poc_wr_fmt(out, "Digest ");
     gba_param_quoted(out, "realm", poc_span_str(n->realm));

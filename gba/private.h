@@ -30,7 +30,7 @@ void gba_param_quoted(poc_wr *wr, const char *name, poc_span value);
 poc_err gba_authentication_info_put(poc_wr *wr, const gba_digest *d, const char rspauth[33]);
 
 /* Password on Ua: base64 of a 32-octet key (TS 24.109 5.2). */
-#define GBA_PASSWORD_LEN POC_BASE64_LEN(32)
+#define GBA_PASSWORD_LEN POC_BASE64_LEN((size_t)32)
 /** Writes the password; the caller wipes it. POC_E_INPUT: the key has not 32 octets. */
 poc_err gba_password_make(char out[GBA_PASSWORD_LEN], const poc_secret *mrk);
 
