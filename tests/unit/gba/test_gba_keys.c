@@ -51,6 +51,26 @@ static void published_hmac_and_counter_mode_vectors_hold(void **state)
     assert_memory_equal(out, want.b, want.n);
 }
 
+/* RFC 3711 B.3: x = (label << 48) xor salt, keystream under x || 0000 */
+static void assert_srtp_derived(const json_t *e, uint8_t label, const char *name)
+{
+    vec_bytes key = vec_hex(e, "master_key"), salt = vec_hex(e, "master_salt"), want = vec_hex(e, name);
+    uint8_t out[64], zeros[64] = { 0 }, iv[16] = { 0 };
+    memcpy(iv, salt.b, 14);
+    iv[7] ^= label;
+    assert_int_equal(poc_aes128_ctr(out, key.b, iv, poc_span_of(zeros, want.n)), POC_OK);
+    assert_memory_equal(out, want.b, want.n);
+}
+
+static void published_srtp_key_derivation_holds(void **state)
+{
+    (void)state;
+    const json_t *e = entry("primitives", "rfc3711-b3-key-derivation");
+    assert_srtp_derived(e, 0, "cipher_key");
+    assert_srtp_derived(e, 1, "auth_key");
+    assert_srtp_derived(e, 2, "cipher_salt");
+}
+
 static uint64_t sqn_of(const vec_bytes *v)
 {
     uint64_t sqn = 0;
@@ -374,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_hmac_and_counter_mode_vectors_hold),
+        cmocka_unit_test(published_srtp_key_derivation_holds),
         cmocka_unit_test(milenage_gives_every_output_of_the_published_sets),
         cmocka_unit_test(network_and_usim_make_the_published_autn_and_the_same_ks),
         cmocka_unit_test(usim_refuses_every_flipped_bit_of_autn),
