@@ -22,7 +22,6 @@ struct bcast_srtp {
 /* ---- the library, once per process ---- */
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-static bool library_ready;
 
 static void stay_silent_on_event(srtp_event_data_t *data)
 {
@@ -36,14 +35,14 @@ static void stay_silent_in_log(srtp_log_level_t level, const char *text, void *d
     (void)data;
 }
 
-/* Sessions are independent afterwards: different threads may use different ones. */
+/* Sessions are independent afterwards: different threads may use different ones. A second srtp_init in a process reports
+ * a failure: then our host uses libsrtp too, and its handlers stand. Were the library truly unfit, srtp_create would say. */
 static void start_library(void)
 {
     if (srtp_init() != srtp_err_status_ok)
         return;
     srtp_install_event_handler(stay_silent_on_event);
     srtp_install_log_handler(stay_silent_in_log, NULL);
-    library_ready = true;
 }
 
 static poc_err kind_of(srtp_err_status_t status)
@@ -91,8 +90,6 @@ poc_err bcast_srtp_new(bcast_srtp **out, bcast_srtp_side side, const poc_secret 
     if (len != POC_MTK_LEN && len != POC_MTK_LEN + POC_MTK_SALT_LEN)
         return POC_E_INPUT;
     pthread_once(&library_once, start_library);
-    if (!library_ready)
-        return POC_E_NOMEM;
     POC_OWNED(bcast_srtp, s, bcast_srtp_free);
     s = calloc(1, sizeof(*s));
     if (s == NULL)
