@@ -58,7 +58,7 @@ hits=$(
 
 # The pure rooms: no socket, file, clock, log or environment (POC promise: event in, effects out).
 pure='base|mikey|gba|bcast|pf/core|pf/api|pf/wire|ue/core|ue/api'
-hits=$(grep -HnE '\b(socket|sendto|recvfrom|sendmsg|recvmsg|fopen|open|time|gettimeofday|clock_gettime|getenv|printf|fprintf|syslog|rand|srand|sleep|usleep|nanosleep)\(' $(grep -E "^($pure)/.*\.c$" <<<"$sources") |
+hits=$(grep -HnE '(^|[^a-z_>.])(socket|sendto|recvfrom|sendmsg|recvmsg|fopen|open|time|gettimeofday|clock_gettime|getenv|printf|fprintf|syslog|rand|srand|sleep|usleep|nanosleep)\(' $(grep -E "^($pure)/.*\.c$" <<<"$sources") |
     grep -vE '^[^:]+:[0-9]+: *(/?\*|//)' || true)
 [[ -z $hits ]] || complain "not pure: $hits"
 
