@@ -2,15 +2,15 @@
 
 static void key_missed_tell(pocue *ue, int64_t now_ms, poc_msk_id id)
 {
-    events_push(&ue->events, &(pocue_event){ .type = POCUE_KEY_MISSED, .at_ms = now_ms, .msk_id = id });
+    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_KEY_MISSED, .at_ms = now_ms, .msk_id = id });
 }
 
-void key_message_tell(pocue *ue, int64_t now_ms, const ue_key_message *m)
+void ue_key_message_tell(pocue *ue, int64_t now_ms, const ue_key_message *m)
 {
     if (poc_msk_number(m->msk.msk_id) == 0)
         key_missed_tell(ue, now_ms, m->msk.msk_id);
     else if (!m->duplicate && bcast_receiver_has_msk(ue_ring_receiver(ue->ring), m->msk.msk_id))
-        events_push(&ue->events, &(pocue_event){ .type = POCUE_KEY, .at_ms = now_ms, .msk_id = m->msk.msk_id });
+        ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_KEY, .at_ms = now_ms, .msk_id = m->msk.msk_id });
 }
 
 /* ---- media and floor ---- */
@@ -20,15 +20,15 @@ static void rtp_take(pocue *ue, int64_t now_ms, poc_span packet, const poc_mki *
     bcast_rtp rtp;
     if (bcast_rtp_parse(&rtp, packet) != POC_OK || !ue_heard_first(&ue->heard, rtp.ssrc, rtp.seq))
         return;
-    events_push(&ue->events, &(pocue_event){ .type = POCUE_PLAY,
-                                             .at_ms = now_ms,
-                                             .by_multicast = mki != NULL,
-                                             .mki = mki != NULL ? *mki : (poc_mki){ 0 },
-                                             .ssrc = rtp.ssrc,
-                                             .timestamp = rtp.timestamp,
-                                             .seq = rtp.seq,
-                                             .payload_type = rtp.payload_type,
-                                             .payload = rtp.payload });
+    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_PLAY,
+                                                .at_ms = now_ms,
+                                                .by_multicast = mki != NULL,
+                                                .mki = mki != NULL ? *mki : (poc_mki){ 0 },
+                                                .ssrc = rtp.ssrc,
+                                                .timestamp = rtp.timestamp,
+                                                .seq = rtp.seq,
+                                                .payload_type = rtp.payload_type,
+                                                .payload = rtp.payload });
 }
 
 static void floor_take(pocue *ue, int64_t now_ms, poc_span packet, const poc_mki *mki)
@@ -36,11 +36,11 @@ static void floor_take(pocue *ue, int64_t now_ms, poc_span packet, const poc_mki
     bcast_mbcp message;
     if (bcast_mbcp_parse(&message, packet) != POC_OK)
         return;
-    events_push(&ue->events, &(pocue_event){ .type = POCUE_FLOOR,
-                                             .at_ms = now_ms,
-                                             .by_multicast = mki != NULL,
-                                             .mki = mki != NULL ? *mki : (poc_mki){ 0 },
-                                             .payload = packet });
+    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_FLOOR,
+                                                .at_ms = now_ms,
+                                                .by_multicast = mki != NULL,
+                                                .mki = mki != NULL ? *mki : (poc_mki){ 0 },
+                                                .payload = packet });
 }
 
 void pocue_unicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram)
@@ -77,8 +77,8 @@ static void protected_take(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span 
         key_missed_tell(ue, now_ms, mki.msk_id);
     if (err == POC_OK || flow != BCAST_FLOW_RTP || (err == POC_E_AUTH && was_heard(ue, datagram)))
         return;
-    events_push(&ue->events,
-                &(pocue_event){ .type = POCUE_UNREADABLE, .at_ms = now_ms, .by_multicast = true, .mki = mki });
+    ue_events_push(&ue->events,
+                   &(pocue_event){ .type = POCUE_UNREADABLE, .at_ms = now_ms, .by_multicast = true, .mki = mki });
 }
 
 static void stkm_take(pocue *ue, int64_t now_ms, poc_span datagram)
@@ -86,8 +86,8 @@ static void stkm_take(pocue *ue, int64_t now_ms, poc_span datagram)
     poc_mki mki = { 0 };
     switch (bcast_receiver_stkm(ue_ring_receiver(ue->ring), datagram, &mki)) {
     case BCAST_STKM_NEW:
-        events_push(&ue->events,
-                    &(pocue_event){ .type = POCUE_MTK, .at_ms = now_ms, .msk_id = mki.msk_id, .mki = mki });
+        ue_events_push(&ue->events,
+                       &(pocue_event){ .type = POCUE_MTK, .at_ms = now_ms, .msk_id = mki.msk_id, .mki = mki });
         return;
     case BCAST_STKM_UNKNOWN_MSK:
         if (ue_ring_missed(ue->ring, mki.msk_id))
@@ -122,7 +122,7 @@ static poc_err push_install(pocue *ue, int64_t now_ms, const ue_key_message *m)
     if (carries_key)
         POC_TRY(ue_ring_add(ue->ring, m));
     ue_muks_accept(ue->muks, m, 1);
-    key_message_tell(ue, now_ms, m);
+    ue_key_message_tell(ue, now_ms, m);
     return POC_OK;
 }
 

@@ -19,7 +19,7 @@ static event_node *take_first(events *e)
     return node;
 }
 
-void events_push(events *e, const pocue_event *event)
+void ue_events_push(events *e, const pocue_event *event)
 {
     event_node *node = malloc(sizeof(*node) + event->payload.n);
     if (node == NULL) {
@@ -43,7 +43,7 @@ void events_push(events *e, const pocue_event *event)
     e->count++;
 }
 
-void events_done(events *e)
+void ue_events_done(events *e)
 {
     while (e->first != NULL)
         free(take_first(e));

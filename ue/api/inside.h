@@ -49,14 +49,14 @@ struct pocue {
 };
 
 /** Appends; `payload` is copied. When it does not fit the oldest goes, and is counted. */
-void events_push(events *e, const pocue_event *event);
-void events_done(events *e);
+void ue_events_push(events *e, const pocue_event *event);
+void ue_events_done(events *e);
 
 /** Joins or changes to `channel`; without one (NULL) leaves. Tells by events. */
-void channel_join(pocue *ue, int64_t now_ms, const bcast_channel *channel);
-void channel_leave(pocue *ue, int64_t now_ms);
-void channel_keys_drop(pocue *ue);
+void ue_channel_join(pocue *ue, int64_t now_ms, const bcast_channel *channel);
+void ue_channel_leave(pocue *ue, int64_t now_ms);
+void ue_channel_keys_drop(pocue *ue);
 /** After an accepted message: KEY or KEY_MISSED. */
-void key_message_tell(pocue *ue, int64_t now_ms, const ue_key_message *m);
+void ue_key_message_tell(pocue *ue, int64_t now_ms, const ue_key_message *m);
 
 #endif

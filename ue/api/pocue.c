@@ -54,7 +54,7 @@ void pocue_free(pocue *ue)
     ue_ring_free(ue->ring);
     free(ue->offer);
     free(ue->answer);
-    events_done(&ue->events);
+    ue_events_done(&ue->events);
     free(ue);
 }
 
@@ -73,28 +73,28 @@ struct sockaddr_storage pocue_peer_floor(const pocue *ue)
     return ue->peer_floor;
 }
 
-void channel_keys_drop(pocue *ue)
+void ue_channel_keys_drop(pocue *ue)
 {
     ue_ring_free(ue->ring);
     ue->ring = NULL;
 }
 
-void channel_leave(pocue *ue, int64_t now_ms)
+void ue_channel_leave(pocue *ue, int64_t now_ms)
 {
     if (!ue->joined)
         return;
     ue->joined = false;
-    events_push(&ue->events, &(pocue_event){ .type = POCUE_LEAVE_GROUP, .at_ms = now_ms, .channel = ue->channel });
+    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_LEAVE_GROUP, .at_ms = now_ms, .channel = ue->channel });
 }
 
-void channel_join(pocue *ue, int64_t now_ms, const bcast_channel *channel)
+void ue_channel_join(pocue *ue, int64_t now_ms, const bcast_channel *channel)
 {
     if (ue->joined && ue_channel_eq(&ue->channel, channel))
         return;
-    channel_leave(ue, now_ms);
+    ue_channel_leave(ue, now_ms);
     ue->joined = true;
     ue->channel = *channel;
-    events_push(&ue->events, &(pocue_event){ .type = POCUE_JOIN_GROUP, .at_ms = now_ms, .channel = *channel });
+    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_JOIN_GROUP, .at_ms = now_ms, .channel = *channel });
 }
 
 void pocue_session_over(pocue *ue, int64_t now_ms, bool keep_keys)
@@ -106,7 +106,7 @@ void pocue_session_over(pocue *ue, int64_t now_ms, bool keep_keys)
     ue->peer_audio = ue->peer_floor = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
     if (keep_keys)
         return;
-    channel_leave(ue, now_ms);
-    channel_keys_drop(ue);
+    ue_channel_leave(ue, now_ms);
+    ue_channel_keys_drop(ue);
     memset(&ue->heard, 0, sizeof(ue->heard));
 }

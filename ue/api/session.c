@@ -52,11 +52,11 @@ poc_err pocue_answer_read(pocue *ue, poc_span sdp)
     ue->peer_audio = answer.audio;
     ue->peer_floor = answer.floor;
     if (!answer.multicast) {
-        channel_leave(ue, ue->now_ms);
+        ue_channel_leave(ue, ue->now_ms);
         return POC_OK;
     }
     bcast_channel channel = ue->channel;
-    channel_join(ue, ue->now_ms, &channel);
+    ue_channel_join(ue, ue->now_ms, &channel);
     return POC_OK;
 }
 
@@ -171,7 +171,7 @@ static poc_err keys_install(pocue *ue, exchange *x)
     ue_muks_accept(ue->muks, x->message, x->opened);
     if (x->ring == NULL)
         return POC_OK;
-    channel_keys_drop(ue);
+    ue_channel_keys_drop(ue);
     ue->ring = x->ring;
     x->ring = NULL;
     return POC_OK;
@@ -180,16 +180,16 @@ static poc_err keys_install(pocue *ue, exchange *x)
 static void channel_follow(pocue *ue, int64_t now_ms, exchange *x)
 {
     if (!x->takes_channel) {
-        channel_leave(ue, now_ms);
-        channel_keys_drop(ue);
+        ue_channel_leave(ue, now_ms);
+        ue_channel_keys_drop(ue);
         return;
     }
     if (x->opened == 0)
         x->offer.channel.key_domain = ue->channel.key_domain;
-    channel_join(ue, now_ms, &x->offer.channel);
+    ue_channel_join(ue, now_ms, &x->offer.channel);
     for (size_t i = 0; i < x->opened; i++)
         if (i == 0 || memcmp(x->message[i].digest, x->message[i - 1].digest, POC_SHA256_LEN) != 0)
-            key_message_tell(ue, now_ms, &x->message[i]);
+            ue_key_message_tell(ue, now_ms, &x->message[i]);
 }
 
 /* From here on the offer is accepted. */

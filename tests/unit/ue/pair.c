@@ -50,8 +50,13 @@ void pair_bootstrap(pair *p)
     assert_false(again);
     const char *btid = pocue_btid(p->ue, p->now_ms);
     assert_non_null(btid);
-    snprintf(p->btid, sizeof(p->btid), "%s", btid);
+    pair_learn(p, btid);
+}
+
+void pair_learn(pair *p, const char *btid)
+{
     gba_zn_answer zn;
+    snprintf(p->btid, sizeof(p->btid), "%s", btid);
     assert_int_equal(
         gba_bsf_zn(p->bsf, p->now_ms / 1000, poc_span_str(p->btid), poc_span_of(p->naf_id.b, p->naf_id.n), &zn),
         POC_OK);
@@ -61,20 +66,26 @@ void pair_bootstrap(pair *p)
     p->counter = 0;
 }
 
+void pair_settings(pocue_settings *s)
+{
+    *s = (pocue_settings){ .impu = impu,
+                           .impi = impi,
+                           .bsf_fqdn = bsf_fqdn,
+                           .naf_fqdn = naf_fqdn,
+                           .multicast_capable = true,
+                           .msks_per_group = 2 };
+    memcpy(s->k, test_k, sizeof(s->k));
+    memcpy(s->opc, test_opc, sizeof(s->opc));
+    memcpy(s->ua_id, gba_ua_id_mbms, sizeof(s->ua_id));
+}
+
 void pair_open(pair *p, void (*change)(pocue_settings *settings))
 {
     memset(p, 0, sizeof(*p));
     p->rng = test_rng_of(&p->chance, 7);
     p->now_ms = PAIR_NOW_MS;
-    pocue_settings s = { .impu = impu,
-                         .impi = impi,
-                         .bsf_fqdn = bsf_fqdn,
-                         .naf_fqdn = naf_fqdn,
-                         .multicast_capable = true,
-                         .msks_per_group = 2 };
-    memcpy(s.k, test_k, sizeof(s.k));
-    memcpy(s.opc, test_opc, sizeof(s.opc));
-    memcpy(s.ua_id, gba_ua_id_mbms, sizeof(s.ua_id));
+    pocue_settings s;
+    pair_settings(&s);
     if (change != NULL)
         change(&s);
     subscribe(p);

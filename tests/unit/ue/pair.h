@@ -43,6 +43,10 @@ void pair_open(pair *p, void (*change)(pocue_settings *settings));
 void pair_close(pair *p);
 /** One whole run on Ub; the PF fetches the new keys. */
 void pair_bootstrap(pair *p);
+/** The PF fetches the keys of this B-TID. */
+void pair_learn(pair *p, const char *btid);
+/** Alice's settings. */
+void pair_settings(pocue_settings *s);
 /** A fresh MSK of this number, with its RAND. */
 void pair_new_msk(pair *p, uint16_t number);
 /** The next message that carries it. */

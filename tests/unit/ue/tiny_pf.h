@@ -1,0 +1,31 @@
+/* The least a radio needs opposite itself on loopback: a BSF behind real HTTP, a SIP peer that challenges with the GBA realm
+ * and offers what it is told, and a sender to the group. */
+#ifndef TESTS_UNIT_UE_TINY_PF_H
+#define TESTS_UNIT_UE_TINY_PF_H
+
+#include <sofia-sip/su_wait.h>
+
+#include "pair.h"
+
+typedef struct tiny_pf tiny_pf;
+
+tiny_pf *tiny_pf_new(su_root_t *root, pair *p);
+void tiny_pf_free(tiny_pf *pf);
+const char *tiny_pf_uri(const tiny_pf *pf);
+const char *tiny_pf_bsf_url(const tiny_pf *pf);
+/** Sends the offer in an UPDATE or re-INVITE. */
+void tiny_pf_offer(tiny_pf *pf, const char *sdp, bool by_update);
+void tiny_pf_bye(tiny_pf *pf);
+/** Puts what is in the air of the pair onto the group (232.10.0.7, loopback). */
+void tiny_pf_transmit(tiny_pf *pf);
+
+/** What was seen; read freely. */
+typedef struct tiny_pf_seen {
+    unsigned challenged, authorized, acked, byed, referred;
+    unsigned answer_status;      /* of the last offer; 0: none yet */
+    char answer[PAIR_OFFER_MAX]; /* its body */
+    char warning[256], refer_to[256], allow[256], preferred_identity[256], user_agent[128], accept_contact[128];
+} tiny_pf_seen;
+tiny_pf_seen *tiny_pf_look(tiny_pf *pf);
+
+#endif
