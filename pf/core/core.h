@@ -1,0 +1,313 @@
+/* The engine of a Participating PoC Function, without sockets, files, clock or chance of its own: it is told what
+ * happened and answers with effects, in the order in which they must be carried out. Meanings, units, lifetimes and
+ * errors are those of the public door (pf/include/pocpf/pocpf.h), which pf/api puts in front of this one; only what
+ * differs is said here. One engine belongs to one thread.
+ *
+ * Cost of a member: CORE_MEMBER_SIZE and CORE_USER_SIZE octets of structs with his URI twice and his dialog once, two
+ * keys in poc_secret, two slots of poc_table each, and CORE_MEMBER_QUEUE_SIZE octets of queue room kept ready so that no
+ * event can fail half-way: about 1.3 KB in all. */
+#ifndef PF_CORE_CORE_H
+#define PF_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/ident.h"
+#include "base/secret.h"
+
+#define CORE_MEMBER_SIZE       256u
+#define CORE_USER_SIZE         448u
+#define CORE_MEMBER_QUEUE_SIZE 320u
+
+typedef struct core_engine core_engine;
+
+/* ---- settings ---- */
+
+typedef enum core_on_leave { CORE_LEAVE_NEVER, CORE_LEAVE_ALWAYS, CORE_LEAVE_BATCH, CORE_LEAVE_COUNT } core_on_leave;
+typedef enum core_gate { CORE_GATE_HOLD, CORE_GATE_CONTINUE, CORE_GATE_COUNT } core_gate;
+typedef enum core_on_refusal { CORE_REFUSAL_UNICAST, CORE_REFUSAL_RELEASE, CORE_REFUSAL_COUNT } core_on_refusal;
+enum { CORE_BY_SIP = 1u, CORE_BY_PUSH = 2u };
+
+typedef struct core_policy {
+    core_on_leave on_leave;
+    uint32_t leave_batch_ms;
+    bool on_join;
+    uint32_t interval_s;
+    uint32_t max_mtk;
+    uint32_t deadline_ms;
+    core_gate gate;
+    core_on_refusal on_refusal;
+    uint32_t delivery;
+} core_policy;
+
+typedef struct core_settings {
+    poc_rng rng;
+    poc_span naf_id; /* copied */
+    poc_secret *store_key;
+    uint32_t members_max, channels_max, offer_window, roster_max; /* 0: the default */
+    bool require_verification, accept_ts64, idi_fqdn, sdp_ids;
+} core_settings;
+
+typedef struct core_channel_conf {
+    const char *id;
+    const char *group_uri;
+    poc_key_domain key_domain;
+    uint16_t key_group;
+    core_policy rekey;
+} core_channel_conf;
+
+poc_err core_new(core_engine **out, const core_settings *settings);
+void core_free(core_engine *e);
+POC_DEFINE_OWNED(core_engine, core_free)
+
+/* ---- what happened ---- */
+
+poc_err core_channel_add(core_engine *e, int64_t now_ms, const core_channel_conf *conf);
+poc_err core_channel_change(core_engine *e, int64_t now_ms, const core_channel_conf *conf);
+poc_err core_channel_stop(core_engine *e, int64_t now_ms, const char *channel);
+
+typedef struct core_credential {
+    const char *user;
+    const char *btid;
+    poc_secret *muk;
+    int64_t expires_ms;
+} core_credential;
+poc_err core_authenticated(core_engine *e, int64_t now_ms, const core_credential *credential);
+
+typedef struct core_join {
+    const char *channel;
+    const char *user;
+    bool multicast_capable;
+    poc_span dialog;
+} core_join;
+poc_err core_member_joined(core_engine *e, int64_t now_ms, const core_join *join);
+
+typedef enum core_departure { CORE_LEFT, CORE_REMOVED, CORE_LOST, CORE_EXPELLED, CORE_DEPARTURE_COUNT } core_departure;
+poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel, const char *user, core_departure how);
+poc_err core_member_bearer(core_engine *e, int64_t now_ms, const char *channel, const char *user, bool receives);
+poc_err core_rekey(core_engine *e, int64_t now_ms, const char *channel);
+
+typedef enum core_answer {
+    CORE_ANSWER_ACCEPTED,
+    CORE_ANSWER_UNICAST,
+    CORE_ANSWER_WRONG,
+    CORE_ANSWER_REFUSED,
+    CORE_ANSWER_TIMEOUT,
+    CORE_ANSWER_GONE,
+    CORE_ANSWER_COUNT
+} core_answer;
+poc_err core_offer_answered(core_engine *e, int64_t now_ms, const char *channel, const char *user, uint64_t offer,
+                            core_answer answer, poc_span verification);
+
+typedef enum core_conf_state { CORE_CONF_FULL, CORE_CONF_PARTIAL, CORE_CONF_DELETED } core_conf_state;
+typedef enum core_conf_status {
+    CORE_STATUS_ABSENT,
+    CORE_STATUS_PENDING,
+    CORE_STATUS_DIALING_OUT,
+    CORE_STATUS_DIALING_IN,
+    CORE_STATUS_ALERTING,
+    CORE_STATUS_ON_HOLD,
+    CORE_STATUS_CONNECTED,
+    CORE_STATUS_MUTED,
+    CORE_STATUS_DISCONNECTING,
+    CORE_STATUS_DISCONNECTED
+} core_conf_status;
+typedef enum core_conf_method {
+    CORE_METHOD_ABSENT,
+    CORE_METHOD_DEPARTED,
+    CORE_METHOD_BOOTED,
+    CORE_METHOD_FAILED,
+    CORE_METHOD_BUSY
+} core_conf_method;
+
+typedef struct core_conf_endpoint {
+    poc_span entity;
+    core_conf_state state;
+    core_conf_status status;
+    core_conf_method method;
+    poc_span by; /* p NULL: absent */
+} core_conf_endpoint;
+
+typedef struct core_conf_user {
+    poc_span entity;
+    core_conf_state state;
+    const void *endpoints; /* read with endpoint_at */
+    size_t endpoint_count;
+} core_conf_user;
+
+/** A document is read where it lies: the two functions turn row `i` of the caller's arrays into ours. */
+typedef struct core_conference {
+    core_conf_state state;
+    uint32_t version;
+    bool has_users;
+    core_conf_state users_state;
+    const void *users; /* read with user_at */
+    size_t users_listed;
+    bool has_user_count;
+    uint32_t user_count;
+    void (*user_at)(const void *users, size_t i, core_conf_user *out);
+    void (*endpoint_at)(const void *endpoints, size_t i, core_conf_endpoint *out);
+} core_conference;
+
+/** POC_E_LIMIT: more endpoints than roster_max; the channel is blind from then on. */
+poc_err core_conference_info(core_engine *e, int64_t now_ms, const char *channel, const core_conference *document);
+
+typedef enum core_subscription {
+    CORE_SUB_ACTIVE,
+    CORE_SUB_REFUSED,
+    CORE_SUB_UNSUPPORTED,
+    CORE_SUB_ENDED,
+    CORE_SUB_RETRY,
+    CORE_SUB_COUNT
+} core_subscription;
+poc_err core_subscription_changed(core_engine *e, int64_t now_ms, const char *channel, core_subscription what,
+                                  bool fresh, uint32_t retry_ms);
+
+typedef enum core_enabler {
+    CORE_ENABLER_STARTED,
+    CORE_ENABLER_FAILED,
+    CORE_ENABLER_DOWN,
+    CORE_ENABLER_UP,
+    CORE_ENABLER_STOPPED,
+    CORE_ENABLER_COUNT
+} core_enabler;
+poc_err core_enabler_changed(core_engine *e, int64_t now_ms, const char *channel, core_enabler what);
+poc_err core_mtk_made(core_engine *e, int64_t now_ms, const char *channel, poc_msk_id msk_id, uint32_t mtks);
+poc_err core_persisted(core_engine *e, int64_t now_ms, bool ok);
+void core_tick(core_engine *e, int64_t now_ms);
+int64_t core_deadline_ms(const core_engine *e);
+
+/** POC_E_STATE: a member of a channel that is not there any more: forget the record. */
+poc_err core_restore(core_engine *e, poc_span key, poc_span value);
+poc_err core_restored(core_engine *e, int64_t now_ms);
+
+/* ---- what to do ---- */
+
+typedef enum core_effect_type {
+    CORE_DO_PERSIST = 1,
+    CORE_DO_OFFER,
+    CORE_DO_RELEASE,
+    CORE_DO_SERVE,
+    CORE_DO_GATE,
+    CORE_DO_ENABLER_START,
+    CORE_DO_ENABLER_UPDATE,
+    CORE_DO_ENABLER_STOP,
+    CORE_DO_SUBSCRIBE,
+    CORE_DO_UNSUBSCRIBE,
+    CORE_DO_RESTORED,
+    CORE_DO_AUDIT
+} core_effect_type;
+
+typedef enum core_offer_kind { CORE_OFFER_OPEN, CORE_OFFER_REKEY, CORE_OFFER_WITHDRAW } core_offer_kind;
+
+typedef enum core_reason {
+    CORE_REASON_NONE,
+    CORE_REASON_EXPEL,
+    CORE_REASON_LEAVE,
+    CORE_REASON_JOIN,
+    CORE_REASON_INTERVAL,
+    CORE_REASON_MAX_MTK,
+    CORE_REASON_OPERATOR,
+    CORE_REASON_BLIND,
+    CORE_REASON_RESTART,
+    CORE_REASON_RECOVERY,
+    CORE_REASON_COUNT
+} core_reason;
+const char *core_reason_name(core_reason reason);
+
+typedef enum core_audit {
+    CORE_AUDIT_MEMBER_IN = 1,
+    CORE_AUDIT_MEMBER_CONFIRMED,
+    CORE_AUDIT_MEMBER_UNICAST,
+    CORE_AUDIT_MEMBER_LEFT,
+    CORE_AUDIT_MEMBER_EXPELLED,
+    CORE_AUDIT_REKEY_STARTED,
+    CORE_AUDIT_REKEY_SWITCHED,
+    CORE_AUDIT_REKEY_CANCELLED,
+    CORE_AUDIT_CHANNEL_STARTED,
+    CORE_AUDIT_CHANNEL_STOPPED,
+    CORE_AUDIT_CHANNEL_FAILED,
+    CORE_AUDIT_BLIND,
+    CORE_AUDIT_SIGHTED,
+    CORE_AUDIT_REFUSED,
+    CORE_AUDIT_STORE_FAILED,
+    CORE_AUDIT_COUNT
+} core_audit;
+const char *core_audit_name(core_audit audit);
+
+/** `value.p` NULL: delete. To be applied in the order of the array. */
+typedef struct core_record {
+    poc_span key, value;
+} core_record;
+
+#define CORE_RECORDS_MAX 256u /* of one PERSIST */
+#define CORE_RAND_LEN    16u
+
+typedef struct core_effect {
+    core_effect_type type;
+    const char *channel;
+    const char *user;
+    union {
+        struct {
+            const core_record *records;
+            size_t count; /* at most CORE_RECORDS_MAX */
+        } persist;
+        struct {
+            uint64_t number;
+            core_offer_kind kind;
+            poc_msk_id msk_id;
+            poc_span mikey;
+            uint32_t timeout_ms;
+        } offer;
+        core_reason release;
+        bool multicast; /* SERVE */
+        bool hold;      /* GATE */
+        struct {
+            poc_key_domain key_domain;
+            poc_msk_id msk_id;
+            uint16_t seq_low, seq_high;
+            uint32_t csb_id;
+            const uint8_t *rand; /* CORE_RAND_LEN */
+            const poc_secret *msk;
+        } enabler;
+        struct {
+            const char *group_uri;
+            const char *as_user;
+            bool refresh;
+        } subscribe;
+        poc_span dialog; /* RESTORED */
+        struct {
+            core_audit what;
+            core_reason reason;
+            poc_msk_id msk_id;
+            uint32_t count, total;
+            const char *detail;
+        } audit;
+    } u;
+} core_effect;
+
+bool core_poll(core_engine *e, core_effect *out);
+
+/* ---- looking ---- */
+
+typedef struct core_channel_status {
+    const char *state;
+    poc_msk_id msk_id, next_msk_id;
+    uint32_t members, confirmed, unicast;
+    bool blind, held;
+} core_channel_status;
+poc_err core_channel_look(const core_engine *e, const char *channel, core_channel_status *out);
+
+typedef struct core_member_status {
+    const char *user;
+    const char *state;
+    poc_msk_id msk_id;
+} core_member_status;
+bool core_member_next(const core_engine *e, const char *channel, size_t *at, core_member_status *out);
+
+/** Events that met an empty cell of a state table since the engine was made. */
+uint64_t core_refused_count(const core_engine *e);
+
+#endif

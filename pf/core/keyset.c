@@ -1,0 +1,71 @@
+/* MSKs: made from fresh randomness with an id that never repeats, rolled in one place, wiped when the last one who must
+ * hand them on has done so. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/core/model.h"
+
+poc_err keyset_make(core_engine *e, core_msk **out)
+{
+    core_msk *k = calloc(1, sizeof(*k));
+    if (k == NULL)
+        return POC_E_NOMEM;
+    k->refs = 1;
+    poc_err err = poc_secret_random(&k->key, POC_MSK_LEN, &e->set.rng);
+    /*= RFC 3830, 8.1: one RAND and one CSB ID per group key, the same for every member, since MTK messages carry
+     *  neither. */
+    if (err == POC_OK)
+        err = e->set.rng.fill(e->set.rng.ctx, k->rand, sizeof(k->rand));
+    if (err != POC_OK) {
+        keyset_unref(k);
+        return err;
+    }
+    *out = k;
+    return POC_OK;
+}
+
+core_msk *keyset_ref(core_msk *k)
+{
+    if (k != NULL)
+        k->refs++;
+    return k;
+}
+
+void keyset_unref(core_msk *k)
+{
+    if (k == NULL || --k->refs > 0)
+        return;
+    poc_secret_free(k->key);
+    free(k);
+}
+
+poc_err keyset_next(core_engine *e, core_channel *ch, core_msk **slot)
+{
+    core_keygroup *g = ch->group;
+    if (g->number == CORE_NUMBER_MAX)
+        return POC_E_LIMIT;
+    if (e->spare == NULL)
+        POC_TRY(keyset_make(e, &e->spare));
+    keyset_unref(*slot);
+    *slot = e->spare;
+    e->spare = NULL;
+    g->number++;
+    (*slot)->id = poc_msk_id_of((uint16_t)(g->name[3] << 8 | g->name[4]), g->number);
+    journal_mark(e, &g->durable);
+    return POC_OK;
+}
+
+void keyset_roll(core_keyset *ks)
+{
+    ks->previous_id = ks->current == NULL ? 0 : ks->current->id;
+    keyset_unref(ks->current);
+    ks->current = ks->next;
+    ks->next = NULL;
+}
+
+void keyset_wipe(core_keyset *ks)
+{
+    keyset_unref(ks->current);
+    keyset_unref(ks->next);
+    *ks = (core_keyset){ 0 };
+}

@@ -1,0 +1,477 @@
+/* What the files of this room share: the things an engine is made of, and who may do what with them. Private. */
+#ifndef PF_CORE_MODEL_H
+#define PF_CORE_MODEL_H
+
+#include "base/crypto.h"
+#include "base/table.h"
+#include "mikey/mikey.h"
+#include "pf/core/core.h"
+
+#define CORE_NEVER INT64_MAX
+
+/* Every bound and every time of this room that is not a setting. */
+enum {
+    CORE_ID_MAX = 63,
+    CORE_NAME_MAX = 255, /* a canonical URI */
+    CORE_DIALOG_MAX = 2048,
+    CORE_NAF_ID_MAX = 258,
+    CORE_UA_ID_LEN = 5,           /* behind the FQDN in a NAF_Id */
+    CORE_COUNTER_BLOCK = 256,     /* MIKEY counters reserved by one record */
+    CORE_NUMBER_MAX = 65535,      /* Key Number part */
+    CORE_MTK_MAX = 65000,         /* MTKs under one MSK before the MTK IDs run out */
+    CORE_DEADLINE_MS = 2000,      /* T_rekey */
+    CORE_DEADLINE_MAX_MS = 32000, /* Timer B/F */
+    CORE_BACKOFF_MS = 1000,
+    CORE_BACKOFF_STEPS = 5, /* 1, 2, 4, 8, 16, 32 s */
+    CORE_BLIND_MS = 60000,
+    CORE_ENABLER_RETRY_MS = 5000,
+    CORE_STORE_RETRY_MS = 10000,
+    CORE_STOP_WAIT_MS = 5000, /* for an enabler that does not say that it stopped */
+    CORE_SEAL_BATCH = 64,
+    CORE_SEAL_ROOM = 1024, /* octets of one MSK message: all its parts at their bounds give 560 */
+    CORE_RECORD_KEY_MAX = 1 + CORE_ID_MAX + 1 + CORE_NAME_MAX,
+    CORE_RECORD_ROOM = 128 * 1024,
+    CORE_SEALED_MUK = POC_GCM_NONCE_LEN + POC_MUK_LEN + POC_GCM_TAG_LEN
+};
+
+typedef struct core_member core_member;
+typedef struct core_channel core_channel;
+typedef struct core_user core_user;
+
+/* ---- journal.c: what must survive ---- */
+
+typedef enum record_kind { RECORD_KEYGROUP = 'g', RECORD_USER = 'u', RECORD_MEMBER = 'm' } record_kind;
+
+/** First member of everything that has a record. A thing marked for writing is written with the next PERSIST as it then
+ *  is; one marked as deleted lives until its deletion is durable. */
+typedef struct core_durable core_durable;
+struct core_durable {
+    uint8_t kind; /* record_kind */
+    bool dirty, in_flight, deleted;
+    core_durable *next_dirty, *next_in_flight;
+};
+
+typedef struct core_journal {
+    core_durable *dirty, **dirty_end;
+    core_durable *in_flight;
+    core_record records[CORE_RECORDS_MAX];
+    uint8_t room[CORE_RECORD_ROOM];
+} core_journal;
+
+/* ---- keyset.c: MSKs roll through slots ---- */
+
+/** The key number of one (Key Domain, Key Group): the highest ever made, durable before it is used, never given back. */
+typedef struct core_keygroup {
+    core_durable durable;
+    uint8_t name[POC_KEY_DOMAIN_LEN + 2]; /* domain, group */
+    uint16_t number;
+    bool taken; /* by a channel */
+} core_keygroup;
+
+typedef struct core_msk {
+    unsigned refs;
+    poc_msk_id id;
+    uint32_t csb_id;
+    uint8_t rand[CORE_RAND_LEN];
+    poc_secret *key;
+} core_msk;
+
+/** Nothing is ever sealed under an older MSK than `current`, so of `previous` only the id remains. */
+typedef struct core_keyset {
+    poc_msk_id previous_id;
+    core_msk *current; /* what media uses now     */
+    core_msk *next;    /* being handed out        */
+} core_keyset;
+
+/* ---- credential.c: users and their MUKs ---- */
+
+typedef struct core_muk {
+    poc_secret *key;                 /* owned; NULL: none */
+    uint32_t counter;                /* of the last message made */
+    uint32_t ceiling;                /* the highest that the record allows */
+    uint8_t sealed[CORE_SEALED_MUK]; /* as in the record */
+} core_muk;
+
+struct core_user {
+    core_durable durable;
+    core_member *memberships; /* linked by next_of_user */
+    int64_t expires_ms;
+    core_muk muk;    /* used for every new message */
+    core_muk before; /* the one it replaced: a client that returns to it goes on counting */
+    bool unsaved;
+    uint8_t btid_len;
+    uint16_t name_len;
+    char btid[POC_BTID_MAX + 1];
+    char name[];
+};
+
+/* ---- member.c ---- */
+
+typedef enum member_state {
+    M_WAIT_KEY,    /* no MUK that works */
+    M_WAIT_ROSTER, /* not yet seen in the conference */
+    M_READY,       /* wants the key: its turn, the channel or the next try has not come */
+    M_OFFERED,
+    M_KEYED,   /* confirmed */
+    M_UNICAST, /* cannot or will not receive the multicast */
+    M_OUT,
+    M_COUNT
+} member_state;
+
+typedef enum member_event {
+    ME_MUK,
+    ME_MUK_GONE,
+    ME_SEEN,
+    ME_OFFER,
+    ME_ACCEPTED,
+    ME_DECLINED,
+    ME_REFUSED,
+    ME_RELEASED,
+    ME_TIMEOUT,
+    ME_BEARER_OFF,
+    ME_BEARER_ON,
+    ME_LEFT,
+    ME_EXPELLED,
+    ME_SESSION_OVER,
+    ME_CLOSE,    /* the channel fell back to unicast */
+    ME_WITHDRAW, /* the channel is stopped for good */
+    ME_SWITCHED, /* the key it confirmed is on air */
+    ME_MISSED,   /* a key it did not confirm is on air */
+    ME_COUNT
+} member_event;
+
+struct core_member {
+    core_durable durable;
+    core_channel *channel;
+    core_user *user; /* NULL once out */
+    core_member *next_of_user;
+    uint64_t offer;                                /* number of the living offer, 0: none */
+    int64_t wake_ms;                               /* OFFERED: gives up, READY: tries again */
+    uint32_t index;                                /* place in channel->members */
+    uint32_t refs;                                 /* effects and events that name it */
+    poc_msk_id offered_id, given_id, confirmed_id; /* given: handed to the shell, hence possibly held */
+    uint32_t offer_counter, round;
+    uint16_t name_len, dialog_len;
+    uint8_t state, offer_kind, tries;
+    bool capable, receives, seen, inside, holds_current, served, refused, emitted;
+    char name[]; /* terminator, then the dialog */
+};
+
+/* ---- session/ ---- */
+
+typedef enum roster_class { CLASS_NONE, CLASS_LEFT, CLASS_UNKNOWN, CLASS_EXPELLED } roster_class;
+
+typedef struct roster_endpoint roster_endpoint;
+typedef struct roster_user roster_user;
+struct roster_user {
+    roster_endpoint *endpoints;
+    roster_user *next_same; /* another entity that names the same canonical user */
+    uint32_t mark;
+    poc_msk_id left_with; /* the newest MSK that was given to a member who left by himself */
+    uint16_t entity_len;
+    char uri[256]; /* canonical; "" when the entity is no SIP or tel URI */
+    char entity[];
+};
+
+typedef struct core_roster {
+    poc_table users;  /* by entity, octet by octet */
+    poc_table by_uri; /* first roster_user of a canonical URI */
+    size_t endpoint_count;
+    uint32_t version, mark;
+    bool has_document, has_user_count;
+    uint32_t user_count;
+} core_roster;
+
+/** What a merge tells: `holds_key` is asked, the others are told. */
+typedef struct roster_sink {
+    void *ctx;
+    bool (*holds_key)(void *ctx, const roster_user *user);
+    void (*departed)(void *ctx, roster_user *user, roster_class how);
+    void (*present)(void *ctx, const roster_user *user);
+} roster_sink;
+
+typedef enum roster_outcome {
+    ROSTER_DROPPED,
+    ROSTER_MERGED,
+    ROSTER_HINT,    /* merged, but somebody is gone whom no row names: a full document is wanted */
+    ROSTER_REFRESH, /* not merged: a full document is wanted */
+    ROSTER_OVER
+} roster_outcome;
+
+void roster_init(core_roster *r, uint64_t seed);
+void roster_done(core_roster *r);
+/** A new dialog: versions start anew, the rows stay to be compared with the first full document. */
+void roster_new_scope(core_roster *r);
+/** POC_E_NOMEM and POC_E_LIMIT leave the roster as it was. */
+poc_err roster_merge(core_roster *r, const core_conference *doc, size_t max, const roster_sink *sink,
+                     roster_outcome *outcome);
+bool roster_has(const core_roster *r, const char *uri);
+/** This user's departure is known from elsewhere; `given` is the newest MSK he may hold. */
+void roster_account(core_roster *r, const char *uri, roster_class how, poc_msk_id given);
+
+/** One row of table 3.4. */
+typedef struct roster_observation {
+    bool removed; /* the row was deleted or is missing */
+    core_conf_status status;
+    core_conf_method method;
+    bool by_other, was_in, holds_key;
+} roster_observation;
+roster_class roster_classify(const roster_observation *seen);
+
+typedef enum sub_state { SUB_OFF, SUB_ASKED, SUB_ACTIVE, SUB_WAIT, SUB_GIVEN_UP } sub_state;
+
+typedef struct core_session {
+    uint8_t sub; /* sub_state */
+    bool as_user, sighted, blind;
+    int64_t retry_ms, lost_ms;
+    core_roster roster;
+} core_session;
+
+/* ---- channel.c ---- */
+
+typedef enum channel_state {
+    C_IDLE,
+    C_STARTING, /* a key is being handed out, the enabler does not have it */
+    C_ACTIVE,   /* the enabler has the key */
+    C_PREPARE,  /* the next key is being handed out */
+    C_FAILED,   /* off air because security needs it */
+    C_RELEASING,
+    C_CLOSED, /* stopped for good */
+    C_COUNT
+} channel_state;
+
+typedef enum channel_event {
+    CE_READY,
+    CE_CONFIRMED,
+    CE_WENT, /* somebody without a key is gone */
+    CE_LEFT,
+    CE_EXPELLED,
+    CE_REKEY,
+    CE_BARRIER,
+    CE_EMPTY,
+    CE_SESSION_OVER,
+    CE_STOP,
+    CE_STARTED,
+    CE_ENABLER_FAILED,
+    CE_DOWN,
+    CE_UP,
+    CE_STOPPED,
+    CE_STORE_FAILED,
+    CE_NO_KEY,
+    CE_RETRY,
+    CE_COUNT
+} channel_event;
+
+struct core_channel {
+    char id[CORE_ID_MAX + 1];
+    char group_uri[CORE_NAME_MAX + 1];
+    core_policy policy;
+    core_keygroup *group;
+    core_keyset keys;
+    poc_table by_name;
+    core_member **members;
+    uint32_t count, room;
+    uint32_t reachable;   /* members that are READY, OFFERED or KEYED */
+    uint32_t round;       /* of handing out one key */
+    uint32_t outstanding; /* offers of this round without an answer */
+    uint32_t cursor;      /* members before it have had their turn */
+    uint8_t state;
+    uint8_t reason; /* of the running rekey, or of the start */
+    uint8_t again;  /* reason to rekey once more, after this one */
+    bool air_on, held, told;
+    int64_t switch_ms, switch_latest_ms; /* barrier at the latest; bound for its renewal */
+    int64_t leave_ms, keyed_ms, wake_ms, retry_ms;
+    int64_t deadline_ms;
+    core_session session;
+    core_engine *engine;
+};
+
+/* ---- events and effects ---- */
+
+typedef struct core_event {
+    uint8_t type; /* member_event or channel_event */
+    bool for_member;
+    bool release; /* tell the shell to end the session */
+    uint8_t reason;
+    poc_msk_id given_id;
+    core_channel *channel;
+    core_member *member; /* held by reference; NULL where none is concerned */
+    const char *detail;
+} core_event;
+
+typedef struct core_todo {
+    uint8_t type; /* core_effect_type; 0: dropped */
+    uint8_t kind, reason, slot;
+    core_channel *channel;
+    core_member *member; /* held by reference */
+    union {
+        uint64_t offer;
+        bool on;       /* SERVE multicast, GATE hold, SUBSCRIBE refresh */
+        core_msk *msk; /* held by reference */
+        struct {
+            poc_msk_id msk_id;
+            uint32_t count, total;
+            const char *detail;
+        } audit;
+    } u;
+} core_todo;
+
+/** A ring that grows when asked to. */
+typedef struct core_ring {
+    void *slots;
+    size_t item, cap, head, count;
+} core_ring;
+
+struct core_engine {
+    core_settings set;
+    uint8_t naf_id[CORE_NAF_ID_MAX];
+    int64_t now_ms, deadline_ms, store_retry_ms, swept_ms;
+    poc_table channels, users, keygroups;
+    core_channel **channel_list;
+    uint32_t channel_count, channel_room;
+    uint32_t member_count;       /* with those whose deletion is not durable yet */
+    core_ring todo, tell, inbox; /* tell: audit effects, behind all others of the same call */
+    core_todo handed;            /* what the last poll gave away */
+    bool waiting, overrun, restoring;
+    uint64_t offers, refused;
+    core_msk *spare; /* made before a call changes anything */
+    core_journal journal;
+    uint8_t sealed_next;
+    mikey_msk_job jobs[CORE_SEAL_BATCH];
+    uint8_t sealed[CORE_SEAL_BATCH][CORE_SEAL_ROOM];
+};
+
+_Static_assert(sizeof(core_member) <= CORE_MEMBER_SIZE, "a member costs more than the door says");
+_Static_assert(sizeof(core_user) <= CORE_USER_SIZE, "a user costs more than the door says");
+_Static_assert(3 * sizeof(core_todo) + 2 * sizeof(core_todo) + 2 * sizeof(core_event) <= CORE_MEMBER_QUEUE_SIZE,
+               "queue room per member is more than the door says");
+
+/* limits.c */
+poc_err limits_apply(core_settings *s);
+poc_err limits_policy(core_policy *p);
+poc_err limits_text(const char *text, size_t max);
+
+/* ring.c */
+void ring_init(core_ring *r, size_t item);
+void ring_done(core_ring *r);
+poc_err ring_reserve(core_ring *r, size_t more);
+/** A slot at the end, zeroed; NULL when there is no room and no memory. */
+void *ring_push(core_ring *r);
+/** The i-th from the front. */
+void *ring_at(const core_ring *r, size_t i);
+void ring_pop(core_ring *r);
+
+/* engine.c */
+poc_err engine_begin(core_engine *e, int64_t now_ms);
+void engine_end(core_engine *e);
+core_channel *engine_channel(const core_engine *e, const char *id);
+/** Consequences: handled after the table action that asks for them. */
+void engine_tell_member(core_engine *e, core_member *m, member_event what);
+void engine_tell_channel(core_engine *e, core_channel *ch, const core_event *event);
+/** Counts and reports an event that met an empty cell; POC_E_STATE. */
+poc_err engine_refuse(core_engine *e, core_channel *ch, core_member *m, const char *what);
+
+/* effects.c */
+void fx_persist(core_engine *e);
+void fx_offer(core_engine *e, core_member *m);
+void fx_release(core_engine *e, core_member *m, core_reason reason);
+void fx_serve(core_engine *e, core_member *m, bool multicast);
+void fx_gate(core_engine *e, core_channel *ch, bool hold);
+void fx_enabler(core_engine *e, core_channel *ch, core_effect_type type);
+void fx_subscribe(core_engine *e, core_channel *ch, core_member *as, bool refresh);
+void fx_unsubscribe(core_engine *e, core_channel *ch);
+void fx_restored(core_engine *e, core_member *m);
+void fx_audit_member(core_engine *e, core_member *m, core_audit what, core_reason reason, const char *detail);
+typedef struct fx_figures {
+    core_reason reason;
+    poc_msk_id msk_id;
+    uint32_t count, total;
+    const char *detail;
+} fx_figures;
+void fx_audit_channel(core_engine *e, core_channel *ch, core_audit what, fx_figures figures);
+/** Drops what may not happen because the record before it is not durable. */
+void fx_drop_keys(core_engine *e, core_channel *ch);
+void fx_forget(core_engine *e, core_todo *t);
+
+/* member.c */
+poc_err member_new(core_engine *e, core_channel *ch, core_member **out, poc_span name, poc_span dialog);
+void member_free(core_engine *e, core_member *m);
+void member_unref(core_engine *e, core_member *m);
+poc_span member_dialog(const core_member *m);
+poc_err member_step(core_engine *e, core_member *m, const core_event *event);
+poc_err member_do(core_engine *e, core_member *m, member_event what);
+bool member_cell(member_state state, member_event event);
+const char *member_state_name(const core_member *m);
+
+/* channel.c */
+poc_err channel_step(core_engine *e, core_channel *ch, const core_event *event);
+poc_err channel_do(core_engine *e, core_channel *ch, channel_event what);
+bool channel_cell(channel_state state, channel_event event);
+const char *channel_state_name(const core_channel *ch);
+int64_t channel_deadline(const core_channel *ch);
+void channel_tick(core_engine *e, core_channel *ch);
+
+/* rekey.c */
+const core_msk *rekey_target(const core_channel *ch);
+void rekey_round(core_channel *ch);
+void rekey_count(core_member *m, bool outstanding);
+/** Offers as many as the window allows; true when it did anything. */
+bool rekey_pump(core_engine *e, core_channel *ch);
+void rekey_wake(core_engine *e, core_channel *ch);
+int64_t rekey_backoff_ms(unsigned tries);
+
+/* policy.c */
+typedef enum policy_verdict { POLICY_NOTHING, POLICY_NOW, POLICY_LATER } policy_verdict;
+policy_verdict policy_on_left(const core_channel *ch);
+bool policy_holds(const core_channel *ch);
+uint32_t policy_deadline_ms(const core_channel *ch);
+/** When the current MSK is too old; `why` gets the reason. */
+int64_t policy_age_due_ms(const core_channel *ch, core_reason *why);
+bool policy_mtk_due(const core_channel *ch, uint32_t mtks);
+
+/* keyset.c */
+poc_err keyset_make(core_engine *e, core_msk **out);
+core_msk *keyset_ref(core_msk *k);
+void keyset_unref(core_msk *k);
+/** Takes the spare (or makes one) as the next key number of the channel. POC_E_LIMIT: numbers are used up. */
+poc_err keyset_next(core_engine *e, core_channel *ch, core_msk **slot);
+void keyset_roll(core_keyset *ks);
+void keyset_wipe(core_keyset *ks);
+
+/* credential.c */
+poc_err credential_user(core_engine *e, core_user **out, poc_span name);
+poc_err credential_set(core_engine *e, core_user *u, const core_credential *c);
+void credential_link(core_user *u, core_member *m);
+void credential_unlink(core_engine *e, core_member *m);
+bool credential_works(const core_user *u, int64_t now_ms);
+/** The next counter of the MUK; asks for a PERSIST when a new block is begun. */
+uint32_t credential_count(core_engine *e, core_user *u);
+void credential_free(core_user *u);
+poc_err credential_seal(core_engine *e, core_muk *muk, const core_user *u);
+poc_err credential_open(core_engine *e, core_muk *muk, const core_user *u);
+
+/* journal.c */
+void journal_init(core_journal *j);
+void journal_mark(core_engine *e, core_durable *d);
+void journal_delete(core_engine *e, core_durable *d);
+/** Fills the next PERSIST; 0 records when nothing is to be written. */
+size_t journal_collect(core_engine *e);
+void journal_kept(core_engine *e);
+/** The write failed: everything is to be written again, and the channels concerned are told. */
+void journal_lost(core_engine *e);
+void journal_release(core_engine *e, core_durable *d);
+
+/* session/subscription.c */
+void session_init(core_session *s, uint64_t seed);
+void session_done(core_session *s);
+void session_open(core_engine *e, core_channel *ch);
+void session_close(core_engine *e, core_channel *ch);
+poc_err session_changed(core_engine *e, core_channel *ch, core_subscription what, bool fresh, uint32_t retry_ms);
+poc_err session_document(core_engine *e, core_channel *ch, const core_conference *doc);
+void session_tick(core_engine *e, core_channel *ch);
+/** May this user be given a first key? */
+bool session_sees(const core_channel *ch, const core_member *m);
+/** His departure is known from his own dialog. */
+void session_account(core_channel *ch, const core_member *m, roster_class how);
+
+#endif
