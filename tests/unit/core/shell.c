@@ -1,0 +1,478 @@
+#include "tests/unit/core/shell.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mikey/mikey.h"
+
+static const uint8_t naf_id[] = "pf.poc.example\x01\x00\x00\x00\x01";
+
+static int host_random(void *user, uint8_t *out, size_t n)
+{
+    shell *s = user;
+    return s->rng.fill(s->rng.ctx, out, n) == POC_OK ? 0 : -1;
+}
+
+shell *shell_new(uint64_t seed)
+{
+    shell *s = calloc(1, sizeof(*s));
+    assert_non_null(s);
+    s->lines = calloc(SHELL_LINES, SHELL_LINE);
+    assert_non_null(s->lines);
+    s->rng = test_rng_of(&s->chance, seed);
+    s->now_ms = 1000000;
+    s->host = (pocpf_host){ sizeof(s->host), s, host_random };
+    uint8_t key[32] = { 7 };
+    s->set = (pocpf_settings){ .size = sizeof(s->set),
+                               .naf_id = naf_id,
+                               .naf_id_len = sizeof(naf_id) - 1,
+                               .store_key = pocpf_secret_new(key, sizeof(key)),
+                               .require_verification = true,
+                               .sdp_ids = true };
+    s->conf = (pocpf_channel){ .size = sizeof(s->conf),
+                               .id = SHELL_CHANNEL,
+                               .group_uri = SHELL_GROUP,
+                               .key_domain = { 0x00, 0xF1, 0x10 },
+                               .key_group = 0x1001 };
+    s->answers_now = s->enabler_answers = true;
+    poc_table_init(&s->by_name, seed);
+    poc_table_init(&s->store, seed);
+    return s;
+}
+
+static void start_engine(shell *s)
+{
+    assert_int_equal(pocpf_new(&s->pf, &s->host, &s->set), POCPF_OK);
+    assert_int_equal(pocpf_channel_add(s->pf, s->now_ms, &s->conf), POCPF_OK);
+}
+
+void shell_boot(shell *s)
+{
+    start_engine(s);
+    assert_int_equal(pocpf_restored(s->pf, s->now_ms), POCPF_OK);
+}
+
+void shell_free(shell *s)
+{
+    pocpf_free(s->pf);
+    for (size_t i = 0; i < s->client_count; i++) {
+        pocpf_secret_free(s->clients[i]->muk);
+        free(s->clients[i]);
+    }
+    size_t at = 0;
+    for (shell_record *r; (r = poc_table_next(&s->store, &at)) != NULL;) {
+        free(r->value);
+        free(r);
+    }
+    poc_table_done(&s->by_name);
+    poc_table_done(&s->store);
+    pocpf_secret_free((pocpf_secret *)(uintptr_t)s->set.store_key);
+    free(s->clients);
+    free(s->lines);
+    free(s);
+}
+
+void shell_crash(shell *s)
+{
+    pocpf_free(s->pf);
+    s->air_id = 0;
+    s->hold = s->persist_pending = false;
+    s->version = 0;
+    for (size_t i = 0; i < s->client_count; i++) {
+        s->clients[i]->answer_offer = 0;
+        s->clients[i]->multicast = false;
+    }
+    start_engine(s);
+    size_t at = 0;
+    for (shell_record *r; (r = poc_table_next(&s->store, &at)) != NULL;)
+        assert_int_equal(pocpf_restore(s->pf, r->key, r->key_len, r->value, r->value_len), POCPF_OK);
+    assert_int_equal(pocpf_restored(s->pf, s->now_ms), POCPF_OK);
+}
+
+/* ---- clients ---- */
+
+client *shell_client(shell *s, const char *name)
+{
+    client *c = poc_table_get(&s->by_name, poc_span_str(name));
+    if (c != NULL)
+        return c;
+    c = calloc(1, sizeof(*c));
+    client **more = realloc(s->clients, (s->client_count + 1) * sizeof(*more));
+    assert_true(c != NULL && more != NULL);
+    s->clients = more;
+    s->clients[s->client_count++] = c;
+    (void)snprintf(c->name, sizeof(c->name), "%s", name);
+    assert_int_equal(poc_table_put(&s->by_name, poc_span_str(c->name), c), POC_OK);
+    return c;
+}
+
+void shell_authenticate(shell *s, client *c)
+{
+    uint8_t bytes[32];
+    assert_int_equal(s->rng.fill(s->rng.ctx, bytes, sizeof(bytes)), POC_OK);
+    pocpf_secret_free(c->muk);
+    c->muk = pocpf_secret_new(bytes, sizeof(bytes));
+    c->counter = 0;
+    (void)snprintf(c->btid, sizeof(c->btid), "%02x%02x%02x%02x@bsf.example", bytes[0], bytes[1], bytes[2], bytes[3]);
+    pocpf_credential credential = { sizeof(credential), c->name, c->btid, c->muk, s->now_ms + 86400000 };
+    assert_int_equal(pocpf_authenticated(s->pf, s->now_ms, &credential), POCPF_OK);
+}
+
+pocpf_err shell_join_only(shell *s, client *c)
+{
+    pocpf_join join = { sizeof(join), SHELL_CHANNEL, c->name, true, c->name, strlen(c->name) };
+    pocpf_err err = pocpf_member_joined(s->pf, s->now_ms, &join);
+    if (err == POCPF_OK) {
+        c->inside = true;
+        c->released = c->multicast = false;
+        c->barred_from = 0;
+    }
+    return err;
+}
+
+client *shell_join(shell *s, const char *name)
+{
+    client *c = shell_client(s, name);
+    shell_authenticate(s, c);
+    assert_int_equal(shell_join_only(s, c), POCPF_OK);
+    shell_full(s);
+    shell_run(s);
+    return c;
+}
+
+pocpf_err shell_depart(shell *s, const char *name, pocpf_departure how)
+{
+    client *c = shell_client(s, name);
+    pocpf_err err = pocpf_member_departed(s->pf, s->now_ms, SHELL_CHANNEL, name, how);
+    if (err == POCPF_OK)
+        c->inside = c->multicast = false;
+    return err;
+}
+
+/* What a terminal does with a key message: MAC, counter, key. */
+static void open_offer(shell *s, client *c, const pocpf_effect *fx)
+{
+    mikey_msg msg;
+    mikey_msk msk;
+    poc_fault fault;
+    assert_int_equal(mikey_decode(&msg, poc_span_of(fx->u.offer.mikey, fx->u.offer.mikey_len), &fault), POC_OK);
+    assert_int_equal(mikey_msk_open(&msk, &msg, c->muk, &fault), POC_OK);
+    assert_int_equal(msk.msk_id, fx->u.offer.msk_id);
+    assert_true(poc_serial_after(msk.counter, c->counter)); /* never a replay, not even after a crash */
+    c->counter = msk.counter;
+    mikey_msk_done(&msk);
+    uint32_t id = fx->u.offer.msk_id;
+    if (c->barred_from != 0 && id >= c->barred_from)
+        fail_msg("%s is out, yet he was given %08x (barred from %08x)", c->name, id, c->barred_from);
+    c->holds = id;
+    c->offers++;
+    if (id > s->highest_id)
+        s->highest_id = id;
+    poc_wr wr = poc_wr_into(c->verification, sizeof(c->verification));
+    if (msg.wants_verification)
+        assert_int_equal(mikey_verification_seal(&wr, &msg, c->muk), POC_OK);
+    c->verification_len = wr.len;
+}
+
+void shell_answer(shell *s, client *c)
+{
+    static const pocpf_answer answers[] = {
+        [CLIENT_ACCEPTS] = POCPF_ANSWER_ACCEPTED,          [CLIENT_SILENT] = POCPF_ANSWER_TIMEOUT,
+        [CLIENT_REFUSES] = POCPF_ANSWER_REFUSED,           [CLIENT_WRONG] = POCPF_ANSWER_WRONG,
+        [CLIENT_UNICAST] = POCPF_ANSWER_UNICAST,           [CLIENT_GONE] = POCPF_ANSWER_GONE,
+        [CLIENT_BAD_VERIFICATION] = POCPF_ANSWER_ACCEPTED, [CLIENT_NO_VERIFICATION] = POCPF_ANSWER_ACCEPTED,
+    };
+    uint64_t offer = c->answer_offer;
+    c->answer_offer = 0;
+    if (offer == 0 || c->habit == CLIENT_SILENT)
+        return;
+    if (c->habit == CLIENT_BAD_VERIFICATION)
+        c->verification[c->verification_len - 1] ^= 1;
+    size_t len = c->habit == CLIENT_NO_VERIFICATION ? 0 : c->verification_len;
+    (void)pocpf_offer_answered(s->pf, s->now_ms, SHELL_CHANNEL, c->name, offer, answers[c->habit], c->verification,
+                               len);
+    if (c->habit == CLIENT_GONE)
+        c->inside = c->multicast = false;
+}
+
+/* ---- effects ---- */
+
+static void line(shell *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void line(shell *s, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    if (s->line_count < SHELL_LINES)
+        (void)vsnprintf(s->lines[s->line_count++], SHELL_LINE, fmt, args);
+    va_end(args);
+}
+
+static void keep_record(shell *s, const pocpf_record *in)
+{
+    shell_record *r = poc_table_remove(&s->store, poc_span_of(in->key, in->key_len));
+    if (r == NULL)
+        r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    free(r->value);
+    r->value = NULL;
+    if (in->value == NULL) {
+        free(r);
+        return;
+    }
+    assert_true(in->key_len <= sizeof(r->key));
+    memcpy(r->key, in->key, in->key_len);
+    r->key_len = in->key_len;
+    r->value = malloc(in->value_len);
+    assert_non_null(r->value);
+    memcpy(r->value, in->value, in->value_len);
+    r->value_len = in->value_len;
+    assert_int_equal(poc_table_put(&s->store, poc_span_of(r->key, r->key_len), r), POC_OK);
+}
+
+static void do_persist(shell *s, const pocpf_effect *fx)
+{
+    line(s, "PERSIST");
+    if (!s->store_fails && !s->store_holds)
+        for (size_t i = 0; i < fx->u.persist.count; i++)
+            keep_record(s, &fx->u.persist.records[i]);
+    if (s->store_holds) {
+        s->persist_pending = true;
+        return;
+    }
+    assert_int_equal(pocpf_persisted(s->pf, s->now_ms, !s->store_fails), POCPF_OK);
+}
+
+static void do_offer(shell *s, const pocpf_effect *fx)
+{
+    static const char *const kinds[] = { "open", "rekey", "withdraw" };
+    client *c = shell_client(s, fx->user);
+    line(s, "OFFER %s %s %08x", fx->user, kinds[fx->u.offer.kind], fx->u.offer.msk_id);
+    assert_true(fx->u.offer.number > c->last_offer && fx->u.offer.timeout_ms > 0);
+    c->last_offer = fx->u.offer.number;
+    c->answer_offer = fx->u.offer.kind == POCPF_OFFER_WITHDRAW ? 0 : fx->u.offer.number;
+    if (fx->u.offer.kind != POCPF_OFFER_WITHDRAW)
+        open_offer(s, c, fx);
+    else
+        assert_int_equal(fx->u.offer.mikey_len, 0);
+}
+
+static void do_enabler(shell *s, const pocpf_effect *fx)
+{
+    size_t len;
+    assert_non_null(pocpf_secret_bytes(fx->u.enabler.msk, &len));
+    assert_int_equal(len, 16);
+    assert_true(fx->u.enabler.msk_id > s->air_id && fx->u.enabler.csb_id == 0);
+    s->air_id = fx->u.enabler.msk_id;
+    s->hold = false;
+    bool starts = fx->type == POCPF_DO_ENABLER_START;
+    line(s, "%s %08x", starts ? "START" : "UPDATE", fx->u.enabler.msk_id);
+    if (starts && s->enabler_answers)
+        assert_int_equal(pocpf_enabler_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_ENABLER_STARTED), POCPF_OK);
+}
+
+static void do_stop(shell *s)
+{
+    line(s, "STOP");
+    s->air_id = 0;
+    if (s->enabler_answers)
+        (void)pocpf_enabler_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_ENABLER_STOPPED);
+}
+
+static void do_audit(shell *s, const pocpf_effect *fx)
+{
+    s->audits[fx->u.audit.what]++;
+    if (!s->log_audits)
+        return;
+    line(s, "AUDIT %s %s %s %08x %u/%u %s", pocpf_audit_name(fx->u.audit.what), fx->user == NULL ? "-" : fx->user,
+         pocpf_reason_name(fx->u.audit.reason), fx->u.audit.msk_id, fx->u.audit.count, fx->u.audit.total,
+         fx->u.audit.detail == NULL ? "-" : fx->u.audit.detail);
+}
+
+static void do_serve(shell *s, const pocpf_effect *fx)
+{
+    shell_client(s, fx->user)->multicast = fx->u.serve.multicast;
+    line(s, "SERVE %s %s", fx->user, fx->u.serve.multicast ? "multicast" : "unicast");
+}
+
+static void carry_out(shell *s, const pocpf_effect *fx)
+{
+    s->counts[fx->type]++;
+    switch (fx->type) {
+    case POCPF_DO_PERSIST:
+        do_persist(s, fx);
+        break;
+    case POCPF_DO_OFFER:
+        do_offer(s, fx);
+        break;
+    case POCPF_DO_RELEASE:
+        shell_client(s, fx->user)->released = true;
+        line(s, "RELEASE %s %s", fx->user, pocpf_reason_name(fx->u.release.reason));
+        break;
+    case POCPF_DO_SERVE:
+        do_serve(s, fx);
+        break;
+    case POCPF_DO_GATE:
+        s->hold = fx->u.gate.hold;
+        line(s, "GATE %s", fx->u.gate.hold ? "hold" : "open");
+        break;
+    case POCPF_DO_ENABLER_START:
+    case POCPF_DO_ENABLER_UPDATE:
+        do_enabler(s, fx);
+        break;
+    case POCPF_DO_ENABLER_STOP:
+        do_stop(s);
+        break;
+    case POCPF_DO_SUBSCRIBE:
+        line(s, "SUBSCRIBE %s%s%s", fx->u.subscribe.group_uri, fx->u.subscribe.as_user != NULL ? " as " : "",
+             fx->u.subscribe.as_user != NULL ? fx->u.subscribe.as_user
+             : fx->u.subscribe.refresh       ? " refresh"
+                                             : "");
+        break;
+    case POCPF_DO_UNSUBSCRIBE:
+        line(s, "UNSUBSCRIBE");
+        break;
+    case POCPF_DO_RESTORED:
+        assert_memory_equal(fx->u.restored.dialog, fx->user, fx->u.restored.dialog_len);
+        line(s, "RESTORED %s", fx->user);
+        break;
+    case POCPF_DO_AUDIT:
+        do_audit(s, fx);
+        break;
+    }
+}
+
+bool shell_step(shell *s)
+{
+    pocpf_effect fx;
+    if (!pocpf_poll(s->pf, &fx))
+        return false;
+    carry_out(s, &fx);
+    return true;
+}
+
+static bool answer_all(shell *s)
+{
+    bool did = false;
+    for (size_t i = 0; i < s->client_count; i++) {
+        client *c = s->clients[i];
+        if (c->answer_offer == 0)
+            continue;
+        shell_answer(s, c);
+        did = true;
+    }
+    return did;
+}
+
+void shell_run(shell *s)
+{
+    do
+        while (shell_step(s))
+            ;
+    while (s->answers_now && answer_all(s));
+}
+
+void shell_pass(shell *s, int64_t ms)
+{
+    s->now_ms += ms;
+    pocpf_tick(s->pf, s->now_ms);
+    shell_run(s);
+}
+
+void shell_live(shell *s, int64_t ms)
+{
+    int64_t end = s->now_ms + ms;
+    while (pocpf_deadline_ms(s->pf) <= end) {
+        int64_t at = pocpf_deadline_ms(s->pf);
+        shell_pass(s, at > s->now_ms ? at - s->now_ms : 1);
+    }
+    if (s->now_ms < end)
+        s->now_ms = end;
+}
+
+/* ---- conference ---- */
+
+pocpf_err shell_document(shell *s, pocpf_conf_state state, const pocpf_conf_user *users, size_t n)
+{
+    pocpf_conference doc = { .size = sizeof(doc),
+                             .state = state,
+                             .version = ++s->version,
+                             .has_users = true,
+                             .users_state = state,
+                             .users = users,
+                             .user_count_listed = n };
+    return pocpf_conference_info(s->pf, s->now_ms, SHELL_CHANNEL, &doc);
+}
+
+void shell_full(shell *s)
+{
+    pocpf_conf_user *users = calloc(s->client_count + 1, sizeof(*users));
+    pocpf_conf_endpoint *eps = calloc(s->client_count + 1, sizeof(*eps));
+    assert_true(users != NULL && eps != NULL);
+    size_t n = 0;
+    for (size_t i = 0; i < s->client_count; i++) {
+        if (!s->clients[i]->inside)
+            continue;
+        eps[n] = (pocpf_conf_endpoint){ .entity = s->clients[i]->name, .status = POCPF_CONF_CONNECTED };
+        users[n] = (pocpf_conf_user){ .entity = s->clients[i]->name, .endpoints = &eps[n], .endpoint_count = 1 };
+        n++;
+    }
+    (void)pocpf_subscription_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_SUB_ACTIVE, s->version == 0, 0);
+    (void)shell_document(s, POCPF_CONF_FULL, users, n);
+    free(users);
+    free(eps);
+}
+
+pocpf_err shell_partial(shell *s, const char *user, pocpf_conf_state state, pocpf_conf_status status,
+                        pocpf_conf_method method, const char *by)
+{
+    pocpf_conf_endpoint ep = { user, state, status, method, by };
+    pocpf_conf_user u = { user, POCPF_CONF_PARTIAL, &ep, 1 };
+    return shell_document(s, POCPF_CONF_PARTIAL, &u, 1);
+}
+
+/* ---- looking ---- */
+
+void shell_forget(shell *s)
+{
+    s->line_read = s->line_count = 0;
+}
+
+void shell_expect(shell *s, const char *lines)
+{
+    char got[8192];
+    poc_wr wr = poc_wr_into(got, sizeof(got));
+    for (size_t i = s->line_read; i < s->line_count; i++)
+        poc_wr_fmt(&wr, "%s%s", i > s->line_read ? "\n" : "", s->lines[i]);
+    assert_int_equal(poc_wr_text(&wr), POC_OK);
+    shell_forget(s);
+    assert_string_equal(got, lines);
+}
+
+const char *shell_state(shell *s)
+{
+    pocpf_channel_status status = { .size = sizeof(status) };
+    assert_int_equal(pocpf_channel_look(s->pf, SHELL_CHANNEL, &status), POCPF_OK);
+    return status.state;
+}
+
+uint32_t shell_msk(shell *s)
+{
+    pocpf_channel_status status = { .size = sizeof(status) };
+    assert_int_equal(pocpf_channel_look(s->pf, SHELL_CHANNEL, &status), POCPF_OK);
+    return status.msk_id;
+}
+
+const char *shell_member_state(shell *s, const char *name)
+{
+    pocpf_member_status status = { .size = sizeof(status) };
+    for (size_t at = 0; pocpf_member_next(s->pf, SHELL_CHANNEL, &at, &status);)
+        if (strcmp(status.user, name) == 0)
+            return status.state;
+    return "out";
+}
