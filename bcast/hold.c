@@ -1,5 +1,6 @@
 #include "bcast/hold.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 poc_err bcast_hold_init(bcast_hold *h, size_t cap)

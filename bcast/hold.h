@@ -2,8 +2,6 @@
 #ifndef BCAST_HOLD_H
 #define BCAST_HOLD_H
 
-#include <stdlib.h>
-
 #include "bcast/bcast.h"
 
 typedef struct bcast_held {
