@@ -69,7 +69,7 @@ poc_err mikey_key_data_decode(mikey_key_data *out, size_t *count, poc_span plain
 poc_err mikey_key_data_single(mikey_key_data *out, const mikey_msg *msg, const uint8_t *plain, poc_fault *fault)
 {
     const size_t at = (size_t)(msg->encr_data.p - msg->raw.p);
-    mikey_key_data keys[MIKEY_KEYS_MAX];
+    mikey_key_data keys[MIKEY_KEYS_MAX] = { 0 };
     poc_fault inner = { 0, NULL };
     size_t count;
     if (mikey_key_data_decode(keys, &count, poc_span_of(plain, msg->encr_data.n), &inner) != POC_OK)

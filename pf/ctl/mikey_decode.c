@@ -13,6 +13,8 @@ static const ctl_option options[] = {
     [OPT_IDI] = { "--idi", "HEX", "IDi of the MSK message (NAF_Id), for a verification message" },
 };
 
+#define TS_COUNTER 2u /* the TS type that makes mikey_msg.counter one */
+
 /* ---- what stands in it ---- */
 
 static json_t *json_of_text(poc_span text)
@@ -156,7 +158,7 @@ static json_t *json_of_message(const mikey_msg *m)
     json_object_set_new(o, "key_domain_id", ctl_json_hex(m->has_key_domain, poc_span_of(m->key_domain.b, 3)));
     json_object_set_new(o, "msk_id", m->has_msk_id ? json_of_u32(m->msk_id) : json_null());
     json_object_set_new(o, "mtk_id", json_of_u16(m->has_mtk_id, m->mtk_id));
-    json_object_set_new(o, "counter", m->ts.n == 4 ? json_integer(m->counter) : json_null());
+    json_object_set_new(o, "counter", m->ts_type == TS_COUNTER ? json_integer(m->counter) : json_null());
     json_object_set_new(o, "rand", ctl_json_hex(m->rand.n > 0, m->rand));
     json_object_set_new(o, "idi", ctl_json_hex(m->idi.present, m->idi.data));
     json_object_set_new(o, "idr", ctl_json_hex(m->idr.present, m->idr.data));

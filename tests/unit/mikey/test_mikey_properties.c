@@ -1,4 +1,5 @@
 /* What must hold for every message, not only for those of the vectors. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +235,47 @@ static void one_member_without_room_does_not_cost_the_others_their_message(void 
     msk_vector_done(&v);
 }
 
+typedef struct slice {
+    const msk_vector *v;
+    mikey_msk_job *jobs;
+    size_t n;
+} slice;
+
+static void *seal_slice(void *at)
+{
+    const slice *s = at;
+    return mikey_msk_seal(&s->v->params, s->v->msk, s->jobs, s->n) == POC_OK ? at : NULL;
+}
+
+static void slices_sealed_on_two_threads_equal_those_of_one(void **state)
+{
+    enum { MEMBERS = 200, ROOM = 256 };
+    static uint8_t out[2][MEMBERS][ROOM];
+    mikey_msk_job jobs[2][MEMBERS];
+    msk_vector v;
+    pthread_t other;
+    void *done;
+    msk_vector_init(&v, *state, "msk-empty-map");
+    for (size_t way = 0; way < 2; way++) {
+        for (size_t i = 0; i < MEMBERS; i++)
+            jobs[way][i] = (mikey_msk_job){
+                .muk = v.muk, .idr = vec_span(&v.idr), .counter = (uint32_t)i, .out = out[way][i], .cap = ROOM
+            };
+    }
+    slice whole = { &v, jobs[0], MEMBERS }, low = { &v, jobs[1], MEMBERS / 2 };
+    slice high = { &v, jobs[1] + MEMBERS / 2, MEMBERS / 2 };
+    assert_non_null(seal_slice(&whole));
+    assert_int_equal(pthread_create(&other, NULL, seal_slice, &high), 0);
+    assert_non_null(seal_slice(&low));
+    assert_int_equal(pthread_join(other, &done), 0);
+    assert_non_null(done);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        assert_int_equal(jobs[1][i].len, jobs[0][i].len);
+        assert_memory_equal(out[1][i], out[0][i], jobs[0][i].len);
+    }
+    msk_vector_done(&v);
+}
+
 /* A message that opens, with its key data replaced by `plain` and a MAC that holds. */
 static size_t forge(const msk_vector *v, const uint8_t *plain, size_t n, uint8_t *out)
 {
@@ -412,6 +454,7 @@ int main(void)
         cmocka_unit_test(wrong_muk_is_an_authentication_failure_without_output),
         cmocka_unit_test(whatever_is_sealed_for_a_member_opens_for_that_member_only),
         cmocka_unit_test(one_member_without_room_does_not_cost_the_others_their_message),
+        cmocka_unit_test(slices_sealed_on_two_threads_equal_those_of_one),
         cmocka_unit_test(authentic_key_data_is_still_parsed_strictly),
         cmocka_unit_test(malformed_messages_are_refused_with_a_reason),
         cmocka_unit_test(unknown_extensions_are_skipped_and_bounds_are_kept),
