@@ -43,11 +43,10 @@ poc_err pocue_bearer_write(pocue *ue, const pocue_local *local, bool receives, p
 poc_err pocue_answer_read(pocue *ue, poc_span sdp)
 {
     ue_offer answer;
-    const char *warning;
-    POC_TRY(ue_offer_parse(&answer, sdp, &warning));
+    POC_TRY(ue_answer_parse(&answer, sdp, &ue->channel));
     if (answer.sdp.media_count != ue->sdp_lines || answer.audio.ss_family == AF_UNSPEC)
         return POC_E_INPUT;
-    if (answer.multicast && (ue->ring == NULL || !ue_channel_eq(&ue->channel, &answer.channel)))
+    if (answer.multicast && ue->ring == NULL)
         return POC_E_INPUT;
     ue->peer_audio = answer.audio;
     ue->peer_floor = answer.floor;

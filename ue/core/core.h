@@ -87,6 +87,9 @@ typedef struct ue_offer {
 
 /** Reads and checks the description. On POC_E_INPUT `*warning` is a constant text "306 ..." or "399 ...". */
 poc_err ue_offer_parse(ue_offer *out, poc_span text, const char **warning);
+/** Reads the PF's answer to an offer of this client about `channel`. POC_E_INPUT: malformed, or about another one. Fills
+ *  sdp, line, multicast, audio and floor. */
+poc_err ue_answer_parse(ue_offer *out, poc_span text, const bcast_channel *channel);
 /** Same group, source and ports. */
 bool ue_channel_eq(const bcast_channel *a, const bcast_channel *b);
 

@@ -271,6 +271,32 @@ poc_err ue_offer_parse(ue_offer *out, poc_span text, const char **warning)
     return key_mgmt_collect(out, warning);
 }
 
+/* An answer need not repeat what was agreed in the offer, but may not differ: RFC 3264, 6.2. */
+static bool is_line_of(const poc_sdp *sdp, const poc_sdp_media *m, const bcast_channel *channel, bcast_flow flow)
+{
+    struct sockaddr_storage group;
+    if (m->port != channel->port[flow] || !address_of(m, &group) || poc_sdp_direction_of(sdp, m) != POC_SDP_RECVONLY)
+        return false;
+    poc_addr_set_port((struct sockaddr *)&group, 0);
+    return poc_addr_eq((struct sockaddr *)&group, (const struct sockaddr *)&channel->group);
+}
+
+poc_err ue_answer_parse(ue_offer *out, poc_span text, const bcast_channel *channel)
+{
+    lines_seen seen = { .count = 0 };
+    const char *ignored;
+    memset(out, 0, sizeof(*out));
+    POC_TRY(poc_sdp_parse(&out->sdp, text, NULL));
+    POC_TRY(lines_sort(out, &seen, &ignored));
+    if (seen.count == 0)
+        return POC_OK;
+    for (bcast_flow f = 0; f < BCAST_FLOW_COUNT; f++)
+        if (seen.media[f] == NULL || !is_line_of(&out->sdp, seen.media[f], channel, f))
+            return POC_E_INPUT;
+    out->multicast = true;
+    return POC_OK;
+}
+
 bool ue_channel_eq(const bcast_channel *a, const bcast_channel *b)
 {
     return poc_addr_eq((const struct sockaddr *)&a->group, (const struct sockaddr *)&b->group) &&

@@ -13,6 +13,13 @@ void radio_dialog_end(radio *r)
     r->dialog = DIALOG_NONE;
 }
 
+static int method_refuse(radio *r, nta_incoming_t *irq)
+{
+    nta_incoming_treply(irq, SIP_405_METHOD_NOT_ALLOWED, SIPTAG_ALLOW_STR(radio_allow(r)), TAG_END());
+    nta_incoming_destroy(irq);
+    return 0;
+}
+
 /* ---- offers of the PF ---- */
 
 static int on_ack(radio *r, nta_incoming_t *irq, sip_t const *sip)
@@ -88,7 +95,7 @@ static int on_offer(radio *r, nta_incoming_t *irq, sip_t const *sip)
 {
     bool is_invite = sip->sip_request->rq_method == sip_method_invite;
     if (!is_invite && !r->update_allowed)
-        return 405;
+        return method_refuse(r, irq);
     if (r->dialog == DIALOG_LEAVING)
         return 481;
     if (r->dialog != DIALOG_UP) /* our own offer has no answer yet */
@@ -135,6 +142,6 @@ int radio_dialog_request(radio *r, nta_leg_t *leg, nta_incoming_t *irq, sip_t co
     case sip_method_bye:
         return is_ours ? on_bye(r, irq) : 481;
     default:
-        return 405;
+        return method_refuse(r, irq);
     }
 }
