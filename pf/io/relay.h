@@ -27,7 +27,7 @@ typedef struct relay_settings {
 } relay_settings;
 
 /** One clear downlink packet of a channel's feed, for everybody (POC-1 protection is the enabler's). Floor packets that concern
- *  one client only never come here. */
+ *  one client only never come here. It must not call the relay. */
 typedef void relay_feed_fn(void *user, const char *channel, bcast_flow flow, poc_span packet);
 
 poc_err relay_new(relay **out, su_root_t *root, const relay_settings *settings, relay_feed_fn *feed, void *user);

@@ -1,0 +1,426 @@
+#include "pf/io/enabler_multicast.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/table.h"
+#include "base/text.h"
+#include "pf/io/now.h"
+#include "pf/io/wake.h"
+
+/** What is told from the loop later on: at most one of each per channel, in this order. */
+enum {
+    NEWS_STARTED = 1u << BCAST_STARTED,
+    NEWS_FAILED = 1u << BCAST_FAILED,
+    NEWS_DOWN = 1u << BCAST_DOWN,
+    NEWS_UP = 1u << BCAST_UP,
+    NEWS_STOPPED = 1u << BCAST_STOPPED
+};
+
+typedef struct air {
+    enabler_multicast *enabler;
+    bcast_channel channel;
+    bcast_protector *protector;
+    int fd;
+    bool is_down; /* the last datagram could not be sent */
+    unsigned news;
+    int why; /* errno of the failure */
+    uint32_t mtks_told;
+    poc_msk_id msk_told;
+    wake *timer; /* of the protector */
+} air;
+
+struct enabler_multicast {
+    su_root_t *root;
+    bcast_protector_settings settings;
+    char interface[IF_NAMESIZE];
+    poc_rng rng;
+    bcast_event_fn *event;
+    enabler_mtk_fn *mtk;
+    void *user;
+    poc_table channels; /* on air, by id */
+    air **ending;       /* off air, not told yet */
+    size_t ending_count, ending_room;
+    wake *teller;
+    enabler_multicast_counts counts;
+};
+
+/* ---- the socket ---- */
+
+static poc_err set_option(int fd, int level, int name, const void *value, size_t n)
+{
+    return setsockopt(fd, level, name, value, (socklen_t)n) == 0 ? POC_OK : POC_E_IO;
+}
+
+static poc_err interface_index(const enabler_multicast *e, int *out)
+{
+    *out = e->interface[0] == '\0' ? 0 : (int)if_nametoindex(e->interface);
+    return e->interface[0] != '\0' && *out == 0 ? POC_E_IO : POC_OK;
+}
+
+static poc_err aim_ip4(const enabler_multicast *e, int fd, const bcast_channel *ch)
+{
+    const struct sockaddr_in *source = (const struct sockaddr_in *)&ch->source;
+    struct ip_mreqn via = { 0 };
+    uint8_t loop = 1;
+    POC_TRY(interface_index(e, &via.imr_ifindex));
+    if (ch->source.ss_family == AF_INET)
+        via.imr_address = source->sin_addr;
+    POC_TRY(set_option(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ch->ttl, sizeof(ch->ttl)));
+    POC_TRY(set_option(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop)));
+    return set_option(fd, IPPROTO_IP, IP_MULTICAST_IF, &via, sizeof(via));
+}
+
+/** The interface that has this address; 0: let the route choose. */
+static int interface_with(const struct sockaddr *addr)
+{
+    struct ifaddrs *all, *i;
+    int index = 0;
+    if (getifaddrs(&all) != 0)
+        return 0;
+    for (i = all; i != NULL && index == 0; i = i->ifa_next)
+        if (i->ifa_addr != NULL && i->ifa_addr->sa_family == addr->sa_family && poc_addr_eq(i->ifa_addr, addr))
+            index = (int)if_nametoindex(i->ifa_name);
+    freeifaddrs(all);
+    return index;
+}
+
+static poc_err aim_ip6(const enabler_multicast *e, int fd, const bcast_channel *ch)
+{
+    int index, hops = ch->ttl, loop = 1;
+    POC_TRY(interface_index(e, &index));
+    if (index == 0 && ch->source.ss_family == AF_INET6)
+        index = interface_with((const struct sockaddr *)&ch->source);
+    POC_TRY(set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops)));
+    POC_TRY(set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &loop, sizeof(loop)));
+    return set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof(index));
+}
+
+static poc_err socket_prepare(const enabler_multicast *e, int fd, const bcast_channel *ch)
+{
+    const struct sockaddr *source = (const struct sockaddr *)&ch->source;
+    POC_TRY(ch->group.ss_family == AF_INET ? aim_ip4(e, fd, ch) : aim_ip6(e, fd, ch));
+    if (ch->source.ss_family == 0)
+        return POC_OK;
+    return bind(fd, source, poc_addr_len(source)) == 0 ? POC_OK : POC_E_IO;
+}
+
+static poc_err socket_open(const enabler_multicast *e, air *a)
+{
+    a->fd = socket(a->channel.group.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (a->fd >= 0 && socket_prepare(e, a->fd, &a->channel) == POC_OK)
+        return POC_OK;
+    a->why = errno;
+    return POC_E_IO;
+}
+
+/* ---- news ---- */
+
+static void tell_later(air *a, unsigned news)
+{
+    a->news |= news;
+    wake_soon(a->enabler->teller);
+}
+
+static const char *why_of(const air *a, bcast_event event)
+{
+    switch (event) {
+    case BCAST_FAILED:
+    case BCAST_DOWN:
+        return strerrordesc_np(a->why);
+    case BCAST_STARTED:
+    case BCAST_UP:
+    case BCAST_STOPPED:
+        break;
+    }
+    return "";
+}
+
+static void tell_mtks(air *a)
+{
+    bcast_protector_stats stats = bcast_protector_look(a->protector);
+    if (stats.mtks == 0 || (stats.mtks == a->mtks_told && stats.mki.msk_id == a->msk_told))
+        return;
+    a->mtks_told = stats.mtks;
+    a->msk_told = stats.mki.msk_id;
+    a->enabler->mtk(a->enabler->user, a->channel.id, stats.mki.msk_id, stats.mtks);
+}
+
+/** Tells what is new of one channel. The listener may stop the channel meanwhile: then it is among the ending ones. */
+static void tell_air(air *a)
+{
+    bcast_event events[] = { BCAST_STARTED, BCAST_FAILED, BCAST_DOWN, BCAST_UP, BCAST_STOPPED };
+    for (size_t i = 0; i < POC_COUNT(events); i++) {
+        unsigned bit = 1u << events[i];
+        if ((a->news & bit) == 0)
+            continue;
+        a->news &= ~bit;
+        a->enabler->event(a->enabler->user, a->channel.id, events[i], why_of(a, events[i]));
+    }
+}
+
+static void air_free(air *a)
+{
+    if (a == NULL)
+        return;
+    bcast_protector_free(a->protector);
+    wake_free(a->timer);
+    if (a->fd >= 0)
+        (void)close(a->fd);
+    free(a);
+}
+
+static void tell(void *user)
+{
+    enabler_multicast *e = (enabler_multicast *)user;
+    air *a;
+    for (size_t at = 0; (a = (air *)poc_table_next(&e->channels, &at)) != NULL;) {
+        if (a->news == 0)
+            continue;
+        tell_air(a);
+        at = 0; /* what was told may have changed the table */
+    }
+    while (e->ending_count > 0) {
+        a = e->ending[--e->ending_count];
+        tell_air(a);
+        air_free(a);
+    }
+    for (size_t at = 0; (a = (air *)poc_table_next(&e->channels, &at)) != NULL;)
+        tell_mtks(a);
+}
+
+/* ---- sending ---- */
+
+/** Down with the first datagram that cannot leave, up with the next that can; each is told once. A full queue is loss, as
+ *  on any network, not an outage. */
+static void note_result(air *a, bool sent, int why)
+{
+    enabler_multicast *e = a->enabler;
+    if (sent)
+        e->counts.datagrams++;
+    else
+        e->counts.send_errors++;
+    if (!sent && (why == EAGAIN || why == ENOBUFS || why == EMSGSIZE))
+        return;
+    if (sent == !a->is_down)
+        return;
+    a->is_down = !sent;
+    a->why = why;
+    unsigned opposite = sent ? NEWS_DOWN : NEWS_UP;
+    if ((a->news & opposite) != 0)
+        a->news &= ~opposite; /* not told yet: nothing has happened */
+    else
+        tell_later(a, sent ? NEWS_UP : NEWS_DOWN);
+}
+
+static void carrier_send(void *ctx, bcast_flow flow, const uint8_t *datagram, size_t n)
+{
+    air *a = (air *)ctx;
+    struct sockaddr_storage to = a->channel.group;
+    const struct sockaddr *addr = (const struct sockaddr *)&to;
+    poc_addr_set_port((struct sockaddr *)&to, a->channel.port[flow]);
+    ssize_t sent = sendto(a->fd, datagram, n, MSG_DONTWAIT, addr, poc_addr_len(addr));
+    note_result(a, sent == (ssize_t)n, sent < 0 ? errno : EMSGSIZE);
+}
+
+/** After every operation: the next deadline of the protector, and whether it made MTKs. */
+static void settle(air *a)
+{
+    bcast_protector_stats stats = bcast_protector_look(a->protector);
+    if (stats.mtks != a->mtks_told || stats.mki.msk_id != a->msk_told)
+        tell_later(a, 0);
+    wake_at(a->timer, bcast_protector_deadline(a->protector));
+}
+
+static void on_timer(void *user)
+{
+    air *a = (air *)user;
+    bcast_protector_tick(a->protector, io_now_ms());
+    settle(a);
+}
+
+/* ---- the adapter ---- */
+
+static air *air_of(enabler_multicast *e, const char *id)
+{
+    return (air *)poc_table_get(&e->channels, poc_span_str(id));
+}
+
+/** Room among the ending ones is made when the channel starts, so that stopping cannot fail. */
+static poc_err reserve_end(enabler_multicast *e)
+{
+    size_t wanted = e->channels.count + e->ending_count + 1;
+    if (wanted <= e->ending_room)
+        return POC_OK;
+    air **more = (air **)realloc(e->ending, 2 * wanted * sizeof(air *));
+    if (more == NULL)
+        return POC_E_NOMEM;
+    e->ending = more;
+    e->ending_room = 2 * wanted;
+    return POC_OK;
+}
+
+/** Off air: keys wiped and socket closed now, told later. */
+static void end(air *a, unsigned news)
+{
+    enabler_multicast *e = a->enabler;
+    (void)poc_table_remove(&e->channels, poc_span_str(a->channel.id));
+    bcast_protector_free(a->protector);
+    a->protector = NULL;
+    wake_at(a->timer, INT64_MAX);
+    e->ending[e->ending_count++] = a;
+    a->news = 0; /* what was not told yet is history */
+    tell_later(a, news);
+}
+
+static poc_err air_new(air **out, enabler_multicast *e, const bcast_channel *channel)
+{
+    bcast_protector_settings settings = e->settings;
+    air *a = (air *)calloc(1, sizeof(*a));
+    if (a == NULL)
+        return POC_E_NOMEM;
+    *a = (air){ .enabler = e, .channel = *channel, .fd = -1 };
+    settings.key_domain = channel->key_domain;
+    bcast_carrier carrier = { carrier_send, a };
+    poc_err err = bcast_protector_new(&a->protector, &settings, carrier, &e->rng);
+    if (err == POC_OK)
+        err = wake_new(&a->timer, e->root, on_timer, a);
+    if (err == POC_OK)
+        err = reserve_end(e);
+    if (err == POC_OK)
+        err = poc_table_put(&e->channels, poc_span_str(a->channel.id), a);
+    if (err != POC_OK) {
+        air_free(a);
+        return err;
+    }
+    *out = a;
+    return POC_OK;
+}
+
+static poc_err op_start(void *ctx, int64_t now_ms, const bcast_channel *channel, const bcast_msk *msk)
+{
+    enabler_multicast *e = (enabler_multicast *)ctx;
+    air *a = NULL;
+    POC_TRY(air_new(&a, e, channel)); /* POC_E_STATE: on air already */
+    if (socket_open(e, a) != POC_OK) {
+        end(a, NEWS_FAILED);
+        return POC_OK;
+    }
+    poc_err err = bcast_protector_set_msk(a->protector, now_ms, msk);
+    if (err != POC_OK) {
+        (void)poc_table_remove(&e->channels, poc_span_str(a->channel.id));
+        air_free(a);
+        return err;
+    }
+    /* The first STKM has shown whether anything can leave: a channel that cannot send has not started. */
+    if (a->is_down) {
+        end(a, NEWS_FAILED);
+        return POC_OK;
+    }
+    tell_later(a, NEWS_STARTED);
+    settle(a);
+    return POC_OK;
+}
+
+static poc_err op_update_msk(void *ctx, int64_t now_ms, const char *channel_id, const bcast_msk *msk)
+{
+    air *a = air_of((enabler_multicast *)ctx, channel_id);
+    if (a == NULL)
+        return POC_E_STATE;
+    POC_TRY(bcast_protector_set_msk(a->protector, now_ms, msk));
+    settle(a);
+    return POC_OK;
+}
+
+static void op_gate(void *ctx, int64_t now_ms, const char *channel_id, bool hold)
+{
+    air *a = air_of((enabler_multicast *)ctx, channel_id);
+    if (a == NULL)
+        return;
+    bcast_protector_gate(a->protector, now_ms, hold);
+    settle(a);
+}
+
+static poc_err op_send(void *ctx, int64_t now_ms, const char *channel_id, bcast_flow flow, poc_span packet)
+{
+    air *a = air_of((enabler_multicast *)ctx, channel_id);
+    if (a == NULL)
+        return POC_E_STATE;
+    poc_err err = bcast_protector_send(a->protector, now_ms, flow, packet);
+    settle(a);
+    return err;
+}
+
+static void op_stop(void *ctx, int64_t now_ms, const char *channel_id)
+{
+    air *a = air_of((enabler_multicast *)ctx, channel_id);
+    (void)now_ms;
+    if (a != NULL)
+        end(a, NEWS_STOPPED);
+}
+
+static const bcast_enabler_ops adapter_ops = {
+    .start = op_start, .update_msk = op_update_msk, .gate = op_gate, .send = op_send, .stop = op_stop
+};
+
+bcast_enabler enabler_multicast_adapter(enabler_multicast *e)
+{
+    return (bcast_enabler){ &adapter_ops, e };
+}
+
+/* ---- the enabler ---- */
+
+poc_err enabler_multicast_new(enabler_multicast **out, su_root_t *root, const enabler_multicast_settings *settings,
+                              const poc_rng *rng, bcast_event_fn *event, enabler_mtk_fn *mtk, void *user)
+{
+    uint64_t seed;
+    *out = NULL;
+    if (strlen(settings->interface) >= IF_NAMESIZE)
+        return POC_E_INPUT;
+    POC_TRY(rng->fill(rng->ctx, &seed, sizeof(seed)));
+    enabler_multicast *e = (enabler_multicast *)calloc(1, sizeof(*e));
+    if (e == NULL)
+        return POC_E_NOMEM;
+    e->root = root;
+    e->settings = settings->protector;
+    memcpy(e->interface, settings->interface, strlen(settings->interface));
+    e->rng = *rng;
+    e->event = event;
+    e->mtk = mtk;
+    e->user = user;
+    poc_table_init(&e->channels, seed);
+    poc_err err = wake_new(&e->teller, root, tell, e);
+    if (err != POC_OK) {
+        enabler_multicast_free(e);
+        return err;
+    }
+    *out = e;
+    return POC_OK;
+}
+
+void enabler_multicast_free(enabler_multicast *e)
+{
+    if (e == NULL)
+        return;
+    air *a;
+    for (size_t at = 0; (a = (air *)poc_table_next(&e->channels, &at)) != NULL;)
+        air_free(a);
+    poc_table_done(&e->channels);
+    while (e->ending_count > 0)
+        air_free(e->ending[--e->ending_count]);
+    free(e->ending);
+    wake_free(e->teller);
+    free(e);
+}
+
+enabler_multicast_counts enabler_multicast_look(const enabler_multicast *e)
+{
+    enabler_multicast_counts counts = e->counts;
+    counts.channels = (uint32_t)e->channels.count;
+    return counts;
+}
