@@ -80,7 +80,7 @@ static int begin(void **state)
     root = su_root_create(NULL);
     assert_non_null(root);
     su_root_threading(root, 0);
-    pf = tiny_pf_new(root, &w);
+    pf = tiny_pf_new(root, &w, "127.0.0.1", "tcp");
     first = second = NULL;
     return 0;
 }
@@ -293,6 +293,80 @@ static void test_two_radios_in_one_process_hear_the_same_group(void **state)
     run_until(&second_seen.ue[POCUE_PLAY], 1);
 }
 
+static void pf_change(const char *address, const char *transport)
+{
+    tiny_pf_free(pf);
+    pf = tiny_pf_new(root, &w, address, transport);
+}
+
+static void test_sip_over_udp_does_as_well(void **state)
+{
+    (void)state;
+    char offer[PAIR_OFFER_MAX];
+    pf_change("127.0.0.1", "udp");
+    first = radio_open(&first_seen, no_update);
+    bring_in(first, &first_seen);
+    offer_of_loopback(offer, 2);
+    tiny_pf_offer(pf, offer, false);
+    run_until_answered();
+    assert_int_equal(tiny_pf_look(pf)->answer_status, 200);
+    assert_int_equal(radio_leave(first), POC_OK);
+    assert_int_equal(radio_leave(first), POC_E_STATE);
+    run_until(&first_seen.count[RADIO_OUT], 1);
+    assert_int_equal(radio_join(first, group), POC_OK);
+    run_until(&first_seen.count[RADIO_IN], 2);
+}
+
+static void at_ip6(radio_settings *s)
+{
+    s->address = s->interface = "::1";
+}
+
+/* Nothing is sent: few machines route IPv6 multicast over loopback. */
+static void test_sip_over_ipv6_does_as_well(void **state)
+{
+    (void)state;
+    char offer[PAIR_OFFER_MAX];
+    pf_change("::1", "tcp");
+    first = radio_open(&first_seen, at_ip6);
+    bring_in(first, &first_seen);
+    pair_offer(&w, offer, 2, true);
+    pair_replace(offer, "2001:db8::50", "::1", 0);
+    tiny_pf_offer(pf, offer, true);
+    run_until_answered();
+    assert_int_equal(tiny_pf_look(pf)->answer_status, 200);
+    assert_int_equal(first_seen.ue[POCUE_JOIN_GROUP], 1);
+}
+
+static void silent(radio_settings *s)
+{
+    s->answer_offers = false;
+}
+
+/* Under the sanitizers this is a test of what is left behind. */
+static void test_a_radio_can_end_in_the_middle_of_everything(void **state)
+{
+    (void)state;
+    char offer[PAIR_OFFER_MAX];
+    first = radio_open(&first_seen, NULL);
+    assert_int_equal(radio_bootstrap(first), POC_OK);
+    su_root_step(root, 0);
+    radio_free(first);
+    first = radio_open(&first_seen, NULL);
+    assert_int_equal(radio_join(first, group), POC_OK);
+    assert_int_equal(radio_join(first, group), POC_E_STATE);
+    su_root_step(root, 0);
+    radio_free(first);
+    first = radio_open(&first_seen, silent);
+    bring_in(first, &first_seen);
+    offer_of_loopback(offer, 2);
+    tiny_pf_offer(pf, offer, true);
+    for (int steps = 0; steps < 10; steps++)
+        su_root_step(root, 1);
+    assert_int_equal(tiny_pf_look(pf)->answer_status, 0);
+    assert_int_equal(first_seen.count[RADIO_OFFERED], 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -306,6 +380,9 @@ int main(void)
         T(test_a_radio_without_update_is_offered_by_reinvite),
         T(test_a_refused_key_is_answered_488_with_a_warning),
         T(test_an_expulsion_is_asked_for_by_refer_with_method_bye),
+        T(test_sip_over_udp_does_as_well),
+        T(test_sip_over_ipv6_does_as_well),
+        T(test_a_radio_can_end_in_the_middle_of_everything),
         T(test_two_radios_in_one_process_hear_the_same_group),
     };
     return cmocka_run_group_tests_name("radio", tests, NULL, NULL);

@@ -36,7 +36,8 @@ struct tiny_pf {
     nta_leg_t *stray, *leg;
     nta_incoming_t *invite;
     nta_outgoing_t *offer, *bye;
-    char uri[128], bsf_url[128], contact[128];
+    char address[64], transport[8], uri[128], bsf_url[128], contact[160];
+    bool is_ip6;
     tiny_pf_seen seen;
     int air;
 };
@@ -235,24 +236,42 @@ static void naf_start(tiny_pf *pf)
 
 static void agent_start(tiny_pf *pf, su_root_t *root)
 {
-    pf->agent =
-        nta_agent_create(root, URL_STRING_MAKE("sip:127.0.0.1:*;transport=tcp"), NULL, NULL, NTATAG_UA(1), TAG_END());
+    char bind_uri[128];
+    const char *open = pf->is_ip6 ? "[" : "", *shut = pf->is_ip6 ? "]" : "";
+    snprintf(bind_uri, sizeof(bind_uri), "sip:%s%s%s:*;transport=%s", open, pf->address, shut, pf->transport);
+    pf->agent = nta_agent_create(root, URL_STRING_MAKE(bind_uri), NULL, NULL, NTATAG_UA(1), TAG_END());
     assert_non_null(pf->agent);
     pf->stray = nta_leg_tcreate(pf->agent, on_request, pf, NTATAG_NO_DIALOG(1), TAG_END());
-    snprintf(pf->uri, sizeof(pf->uri), "sip:127.0.0.1:%s;transport=tcp", nta_agent_contact(pf->agent)->m_url->url_port);
+    snprintf(pf->uri, sizeof(pf->uri), "sip:%s%s%s:%s;transport=%s", open, pf->address, shut,
+             nta_agent_contact(pf->agent)->m_url->url_port, pf->transport);
     snprintf(pf->contact, sizeof(pf->contact), "<%s>;isfocus", pf->uri);
 }
 
-tiny_pf *tiny_pf_new(su_root_t *root, pair *p)
+static void air_open(tiny_pf *pf)
+{
+    struct sockaddr_storage from;
+    unsigned loopback = 1;
+    assert_int_equal(poc_addr_parse(&from, poc_span_str(pf->address), 0), POC_OK);
+    pf->air = socket(from.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(pf->air >= 0);
+    assert_int_equal(bind(pf->air, (struct sockaddr *)&from, poc_addr_len((struct sockaddr *)&from)), 0);
+    if (pf->is_ip6)
+        assert_int_equal(setsockopt(pf->air, IPPROTO_IPV6, IPV6_MULTICAST_IF, &loopback, sizeof(loopback)), 0);
+    else
+        assert_int_equal(setsockopt(pf->air, IPPROTO_IP, IP_MULTICAST_IF, &((struct sockaddr_in *)&from)->sin_addr,
+                                    sizeof(struct in_addr)),
+                         0);
+}
+
+tiny_pf *tiny_pf_new(su_root_t *root, pair *p, const char *address, const char *transport)
 {
     tiny_pf *pf = calloc(1, sizeof(*pf));
     assert_non_null(pf);
     pf->pair = p;
-    struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    pf->air = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_true(pf->air >= 0);
-    assert_int_equal(bind(pf->air, (struct sockaddr *)&from, sizeof(from)), 0);
-    assert_int_equal(setsockopt(pf->air, IPPROTO_IP, IP_MULTICAST_IF, &from.sin_addr, sizeof(from.sin_addr)), 0);
+    pf->is_ip6 = strchr(address, ':') != NULL;
+    snprintf(pf->address, sizeof(pf->address), "%s", address);
+    snprintf(pf->transport, sizeof(pf->transport), "%s", transport);
+    air_open(pf);
     bsf_start(pf);
     naf_start(pf);
     agent_start(pf, root);
@@ -296,7 +315,9 @@ void tiny_pf_transmit(tiny_pf *pf)
     pair *p = pf->pair;
     for (size_t i = 0; i < p->air_count; i++) {
         struct sockaddr_storage to;
-        assert_int_equal(poc_addr_parse(&to, poc_span_str("232.10.0.7"), ports[p->air[i].flow]), POC_OK);
+        assert_int_equal(
+            poc_addr_parse(&to, poc_span_str(pf->is_ip6 ? "ff3e::8000:7" : "232.10.0.7"), ports[p->air[i].flow]),
+            POC_OK);
         assert_int_equal(
             sendto(pf->air, p->air[i].b, p->air[i].n, 0, (struct sockaddr *)&to, poc_addr_len((struct sockaddr *)&to)),
             p->air[i].n);

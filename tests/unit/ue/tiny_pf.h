@@ -9,14 +9,15 @@
 
 typedef struct tiny_pf tiny_pf;
 
-tiny_pf *tiny_pf_new(su_root_t *root, pair *p);
+/** `address`: "127.0.0.1" or "::1", of SIP and of the sender; `transport`: "tcp" or "udp". */
+tiny_pf *tiny_pf_new(su_root_t *root, pair *p, const char *address, const char *transport);
 void tiny_pf_free(tiny_pf *pf);
 const char *tiny_pf_uri(const tiny_pf *pf);
 const char *tiny_pf_bsf_url(const tiny_pf *pf);
 /** Sends the offer in an UPDATE or re-INVITE. */
 void tiny_pf_offer(tiny_pf *pf, const char *sdp, bool by_update);
 void tiny_pf_bye(tiny_pf *pf);
-/** Puts what is in the air of the pair onto the group (232.10.0.7, loopback). */
+/** Puts what is in the air of the pair onto the group (of digest example B or D, from its own address). */
 void tiny_pf_transmit(tiny_pf *pf);
 
 /** What was seen; read freely. */
