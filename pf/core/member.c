@@ -390,7 +390,8 @@ static void take_out(core_engine *e, core_member *m)
         place(ch, ch->members[ch->cursor], hole);
         hole = ch->cursor;
     }
-    place(ch, ch->members[--ch->count], hole);
+    if (hole != --ch->count)
+        place(ch, ch->members[ch->count], hole);
     m->inside = false;
     credential_unlink(e, m);
     journal_delete(e, &m->durable);

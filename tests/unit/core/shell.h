@@ -40,6 +40,7 @@ typedef struct client {
     uint8_t verification[512];
     size_t verification_len;
     bool multicast, released, inside;
+    bool may_be_ahead; /* of the engine, with a MUK that was not durable */
 } client;
 
 typedef struct shell_record {
