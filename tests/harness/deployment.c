@@ -24,10 +24,12 @@ static void text_of(const config_t *cfg, const char *path, const char *otherwise
 static void path_beside(char *out, size_t cap, const char *config_path, const char *path)
 {
     const char *slash = strrchr(config_path, '/');
-    if (path[0] == '/' || slash == NULL)
-        snprintf(out, cap, "%s", path);
-    else
-        snprintf(out, cap, "%.*s%s", (int)(slash + 1 - config_path), config_path, path);
+    bool is_whole = path[0] == '/' || slash == NULL;
+    poc_wr wr = poc_wr_into(out, cap);
+    poc_wr_put(&wr, config_path, is_whole ? 0 : (size_t)(slash + 1 - config_path));
+    poc_wr_put(&wr, path, strlen(path));
+    if (poc_wr_text(&wr) != POC_OK)
+        out[0] = '\0';
 }
 
 /* "udp:ADDRESS:PORT" to the SIP URI of a client's outbound proxy; tcp where there is one, since offers are large. */

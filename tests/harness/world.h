@@ -43,7 +43,7 @@ typedef struct world_client {
 typedef struct world_net {
     double loss;     /* 0..1: SIP messages */
     double air_loss; /* 0..1: datagrams on the group, for each listener */
-    double reorder;  /* 0..1: chance that a packet is delayed by another delay_ms */
+    double reorder;  /* 0..1: chance that a SIP message is delayed by another delay_ms */
     uint32_t delay_ms, jitter_ms;
 } world_net;
 

@@ -1,0 +1,298 @@
+/* The simulated world, inside: one clock, one queue of events, one seeded generator, and the nodes that talk through them:
+ * the clients (libpocue), the PF (libpocpf with the shell that the daemon has, made of memory), the CF, and the air. */
+#ifndef TESTS_HARNESS_SIM_H
+#define TESTS_HARNESS_SIM_H
+
+#include "bcast/bcast.h"
+#include "gba/gba.h"
+#include "mikey/mikey.h"
+#include "pf/wire/wire.h"
+#include "pocpf/pocpf.h"
+#include "tests/harness/world.h"
+#include "tests/support/rng.h"
+#include "ue/api/pocue.h"
+
+#define SIM_CHANNELS_MAX 16
+#define SIM_START_MS     INT64_C(1893456000000) /* 2030-01-01: the clock of every run begins here */
+#define SIM_T1_US        500000                 /* RFC 3261: retransmission begins after T1 ... */
+#define SIM_T2_US        4000000                /* ... doubles up to T2 ... */
+#define SIM_GIVE_UP_US   32000000               /* ... and ends after 64 T1 */
+#define SIM_REALM_FQDN   "pf.poc.example"
+#define SIM_BSF_FQDN     "bsf.poc.example"
+#define SIM_DOMAIN       "poc.example"
+
+typedef struct sim sim;
+
+/* ---- events: sim_queue.c ---- */
+
+typedef void sim_event_fn(sim *s, void *ctx, uint64_t arg);
+
+typedef struct sim_packet sim_packet;
+
+typedef struct sim_event {
+    int64_t at_us;
+    uint64_t order; /* events of one moment keep the order in which they were made */
+    sim_event_fn *fn;
+    void *ctx;
+    uint64_t arg;
+    sim_packet *packet; /* what `ctx` is one owner of, NULL: nothing */
+} sim_event;
+
+typedef struct sim_queue {
+    sim_event *heap;
+    size_t count, cap;
+    uint64_t made;
+} sim_queue;
+
+/** Runs `fn(s, ctx, arg)` `delay_us` from now. Out of memory ends the run (sim.broken). */
+void sim_after(sim *s, int64_t delay_us, sim_event_fn *fn, void *ctx, uint64_t arg);
+/** The same with a packet, of which the event is an owner: `fn` lets it go. */
+void sim_after_packet(sim *s, int64_t delay_us, sim_event_fn *fn, sim_packet *p, uint64_t arg);
+bool sim_queue_pop(sim_queue *q, sim_event *out);
+void sim_queue_free(sim_queue *q);
+
+/* ---- the network: sim_net.c ---- */
+
+/** A datagram under way to several listeners. */
+struct sim_packet {
+    uint32_t refs;
+    bcast_flow flow;
+    int channel;
+    int client; /* talker, or the only addressee; -1: none */
+    size_t n;
+    uint8_t b[BCAST_PACKET_MAX];
+};
+
+sim_packet *sim_packet_new(sim *s, bcast_flow flow, int channel, int client, poc_span bytes);
+void sim_packet_unref(sim_packet *p);
+/** False: lost. Else how long it takes. */
+bool sim_net_fate(sim *s, double loss, int64_t *delay_us);
+/** Delay of unicast media: constant, so that packets keep their order. */
+int64_t sim_net_steady_us(const sim *s);
+/** Puts a protected datagram on the group: the listener sees it, each client that listens may. */
+void sim_air_send(sim *s, int channel, bcast_flow flow, poc_span datagram);
+
+/* ---- SIP transactions: sim_sip.c ---- */
+
+enum { SIM_PF = -1, SIM_CF = -2 }; /* nodes; a client is its index */
+
+typedef enum sim_method { SIM_INVITE, SIM_UPDATE, SIM_BYE, SIM_REFER, SIM_SUBSCRIBE, SIM_NOTIFY } sim_method;
+
+typedef struct sim_request {
+    sim_method method;
+    bool in_dialog; /* INVITE: a re-INVITE */
+    int client;     /* whose session; -1 for SUBSCRIBE and NOTIFY */
+    int channel;
+    uint32_t call;             /* Call-ID: tells one session or subscription from a later one */
+    int subject;               /* REFER: who is to go; NOTIFY: who is reported as booted, -1 */
+    bool ends;                 /* SUBSCRIBE with Expires: 0; NOTIFY with Subscription-State: terminated */
+    const char *authorization; /* text or NULL */
+    poc_span body;
+} sim_request;
+
+typedef struct sim_txn sim_txn;
+/** The final answer, 408 when none came; `t` is good for this call. */
+typedef void sim_done_fn(sim *s, sim_txn *t, void *ctx, uint64_t arg);
+
+/** Both ends of one transaction: each knows only what was delivered to it. */
+struct sim_txn {
+    int from, to;
+    sim_request request; /* texts owned */
+    char *authorization;
+    uint8_t *body;
+    int status; /* of the answer, 0: none yet */
+    char *challenge;
+    uint8_t *answer;
+    size_t answer_len;
+    bool heard, done, acknowledged;
+    int64_t interval_us, give_up_us, answer_interval_us, answer_until_us;
+    sim_done_fn *on_done;
+    void *ctx;
+    uint64_t arg;
+    sim_txn *next;
+};
+
+/** Sends a request until it is answered or `timeout_us` has passed. */
+void sim_sip_send(sim *s, int from, int to, const sim_request *request, int64_t timeout_us, sim_done_fn *done,
+                  void *ctx, uint64_t arg);
+/** The server's final answer. `challenge` (WWW-Authenticate) may be NULL. */
+void sim_sip_answer(sim *s, sim_txn *t, int status, const char *challenge, poc_span body);
+/** What the PF had under way is gone; what others sent to it goes on being sent. */
+void sim_sip_crash(sim *s);
+void sim_sip_free(sim *s);
+
+/* ---- clients: sim_ue.c ---- */
+
+typedef struct sim_client {
+    world_client made;
+    pocue *ue;
+    pocue_local local;
+    char impu[POC_URI_MAX], impi[80];
+    int channel;   /* of the present or last session, -1 */
+    uint32_t call; /* counts its sessions */
+    bool in, joining, listening;
+    bool tried_auth;
+    int64_t last_arrival_us; /* of a datagram off the air */
+    uint32_t ssrc, timestamp;
+    uint16_t seq;
+} sim_client;
+
+poc_err sim_ue_add(sim *s, const world_client *made, int *index);
+poc_err sim_ue_bootstrap(sim *s, int client);
+poc_err sim_ue_join(sim *s, int client, const char *channel_id);
+poc_err sim_ue_leave(sim *s, int client);
+poc_err sim_ue_talk(sim *s, int client, const uint8_t *pcmu, size_t n, bool first);
+poc_err sim_ue_floor(sim *s, int client, bool request);
+poc_err sim_ue_refer(sim *s, int client, int subject);
+void sim_ue_request(sim *s, sim_txn *t);
+void sim_ue_unicast(sim *s, int client, const sim_packet *p);
+void sim_ue_multicast(sim *s, int client, const sim_packet *p);
+
+/* ---- the CF: sim_cf.c ---- */
+
+typedef struct sim_cf_leg {
+    bool in, was_in;
+    uint32_t call;
+} sim_cf_leg;
+
+typedef struct sim_cf_session {
+    sim_cf_leg legs[WORLD_CLIENTS_MAX];
+    bool over;
+    bool subscribed;
+    uint32_t subscription; /* call of the SUBSCRIBE */
+    uint32_t version;
+    int talker; /* who has the floor, -1 */
+} sim_cf_session;
+
+void sim_cf_request(sim *s, sim_txn *t);
+poc_err sim_cf_expel(sim *s, int client, int by);
+poc_err sim_cf_end(sim *s, int channel);
+/** Uplink media or floor packet, relayed by the PF. */
+void sim_cf_media(sim *s, sim_packet *p);
+
+/* ---- the PF: sim_pf.c, sim_effects.c, sim_store.c ---- */
+
+typedef struct sim_session {
+    bool used, up, multicast, capable;
+    uint32_t call; /* of the client's leg and of the CF leg */
+    int channel;
+    char user[POC_URI_MAX];
+    char sdp[2000]; /* the client's offer: what a description is made of, stored with the member */
+    wire_unicast unicast;
+    uint64_t sdp_version;
+    bool offering; /* an offer is out, unanswered */
+    bool waiting;  /* the next offer waits for that answer, or for its turn after 491 */
+    uint64_t offer_number, next_number;
+    pocpf_offer_kind next_kind;
+    uint8_t next_mikey[MIKEY_MESSAGE_MAX];
+    size_t next_mikey_len;
+    int64_t next_deadline_us;
+} sim_session;
+
+/** Where the protector of a channel puts its datagrams. */
+typedef struct sim_carrier {
+    sim *s;
+    int channel;
+} sim_carrier;
+
+typedef struct sim_pf_channel {
+    bcast_protector *protector;
+    sim_carrier carrier;
+    bcast_channel on_wire;
+    uint32_t mtks;
+    bool wants_subscription, subscribed;
+    uint32_t subscription;
+} sim_pf_channel;
+
+typedef struct sim_record {
+    uint8_t key[256];
+    size_t key_len;
+    uint8_t *value; /* owned; NULL: deleted */
+    size_t value_len;
+} sim_record;
+
+typedef struct sim_store {
+    sim_record *durable, *writing;
+    size_t durable_count, durable_cap, writing_count, writing_cap;
+} sim_store;
+
+typedef struct sim_pf {
+    pocpf *engine; /* NULL: crashed */
+    gba_naf *naf;
+    uint64_t life; /* counts starts: what an earlier life had planned does not happen */
+    bool working;  /* an event that takes the next effect is in the queue */
+    uint32_t calls;
+    sim_session sessions[WORLD_CLIENTS_MAX];
+    sim_pf_channel channels[SIM_CHANNELS_MAX];
+} sim_pf;
+
+poc_err sim_pf_start(sim *s);
+void sim_pf_stop(sim *s);
+poc_err sim_pf_channel_add(sim *s, int channel);
+void sim_pf_request(sim *s, sim_txn *t);
+/** The client acknowledged the 200 to its INVITE. */
+void sim_pf_acknowledged(sim *s, sim_txn *t);
+/** Uplink from a client, and downlink from the CF to `to` (-1: everybody but p->client). */
+void sim_pf_uplink(sim *s, sim_packet *p);
+void sim_pf_downlink(sim *s, sim_packet *p, int to);
+poc_err sim_pf_operate(sim *s, int channel, int client);
+int64_t sim_pf_deadline_us(const sim *s);
+void sim_pf_tick(sim *s);
+/** The first news of an expulsion starts the clock of exposure. */
+void sim_pf_learns_of_expulsion(sim *s, int client);
+/** Sends BYE on both legs of a session and forgets it. */
+void sim_pf_release(sim *s, int client);
+void sim_pf_subscribe(sim *s, int channel, bool refresh);
+void sim_pf_unsubscribe(sim *s, int channel);
+/** Sends the offer that waits, if its turn has come. */
+void sim_pf_offer_next(sim *s, int client);
+poc_err sim_pf_dialog_write(const sim *s, int client, poc_wr *out);
+poc_err sim_pf_dialog_read(sim *s, const char *user, int channel, poc_span dialog);
+int sim_pf_client_of(const sim *s, const char *user, int channel);
+/** Sees to it that the engine's effects are carried out. Call it after every call of the engine. */
+void sim_pf_work(sim *s);
+void sim_pf_mtks(sim *s, int channel);
+
+/** Copies the records; POC_E_NOMEM. */
+poc_err sim_store_begin(sim_store *store, const pocpf_record *records, size_t count);
+void sim_store_commit(sim_store *store);
+/** The write under way is lost. */
+void sim_store_drop(sim_store *store);
+void sim_store_free(sim_store *store);
+
+/* ---- the world ---- */
+
+struct sim {
+    world base;
+    world_seen_fn *seen;
+    void *user;
+    uint64_t news; /* observations made so far */
+    bool broken;   /* out of memory */
+    int64_t now_us;
+    sim_queue queue;
+    test_rng chance; /* decides what the network does */
+    test_rng key_chance;
+    poc_rng rng; /* makes keys */
+    world_net net;
+    sim_txn *txns;
+    gba_bsf *bsf;
+    poc_secret *store_key;
+    sim_store store;
+    sim_pf pf;
+    sim_client clients[WORLD_CLIENTS_MAX];
+    int client_count;
+    world_channel channels[SIM_CHANNELS_MAX];
+    sim_cf_session cf[SIM_CHANNELS_MAX];
+    int channel_count;
+    bool expelling[WORLD_CLIENTS_MAX]; /* expelled, and the PF has not heard of it */
+};
+
+int64_t sim_now_ms(const sim *s);
+void sim_see(sim *s, world_seen *seen);
+/** An observation without details; `client` -1: nobody's. */
+void sim_tell(sim *s, world_what what, int client, int status);
+void sim_note(sim *s, int client, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int sim_channel_by_id(const sim *s, const char *id);
+int sim_client_by_user(const sim *s, const char *user);
+
+#endif
