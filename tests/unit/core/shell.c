@@ -170,6 +170,8 @@ static void open_offer(shell *s, client *c, const pocpf_effect *fx)
         return;
     }
     assert_int_equal(msk.msk_id, fx->u.offer.msk_id);
+    /* POC-6: sealed, or not at all */
+    assert_null(memmem(fx->u.offer.mikey, fx->u.offer.mikey_len, poc_secret_bytes(msk.msk), poc_secret_len(msk.msk)));
     assert_true(poc_serial_after(msk.counter, c->counter)); /* never a replay, not even after a crash */
     c->counter = msk.counter;
     mikey_msk_done(&msk);
@@ -231,6 +233,9 @@ static void keep_record(shell *s, const pocpf_record *in)
         free(r);
         return;
     }
+    for (size_t i = 0; i < s->client_count && i < 64; i++) /* no MUK at rest in clear */
+        if (s->clients[i]->muk != NULL)
+            assert_null(memmem(in->value, in->value_len, poc_secret_bytes(s->clients[i]->muk), 32));
     assert_true(in->key_len <= sizeof(r->key));
     memcpy(r->key, in->key, in->key_len);
     r->key_len = in->key_len;
