@@ -55,7 +55,7 @@ static int usage(const char *why)
 typedef struct outcome {
     bool is_pass;
     int exit_status;
-    char message[256]; /* why not, on one line */
+    char message[320]; /* why not, on one line */
 } outcome;
 
 static poc_err make_world(world **w, const options *o, uint64_t seed, record *rec)
@@ -94,8 +94,10 @@ static void say_first_unmet(outcome *out, const expect *e)
         const expect_row *row = &e->rows[i];
         if (row->ok)
             continue;
-        snprintf(out->message, sizeof(out->message), "%s: %" PRId64 " %s %s", row->what, row->value, row->unit,
-                 row->note);
+        if (row->has_value)
+            snprintf(out->message, sizeof(out->message), "%s: %" PRId64 " %s", row->what, row->value, row->unit);
+        else
+            snprintf(out->message, sizeof(out->message), "%s: %s", row->what, row->note);
         return;
     }
 }

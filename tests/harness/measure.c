@@ -125,6 +125,16 @@ static void explain(const walk *w, measure_rekey *r, size_t until)
     r->start_us = expelled_us != MEASURE_NEVER ? expelled_us : first_key_us(rec, r->new_id, r->switch_us);
 }
 
+#define TIMER_SLACK_US 60000
+
+/* Who did not get the new MSK although the PF waited its full deadline was not reachable. A PF that switches earlier has
+ * no such excuse. */
+static bool waited_enough(const walk *w, const measure_rekey *r)
+{
+    int64_t deadline_us = (int64_t)w->rec->channels[r->channel].made.deadline_ms * 1000;
+    return r->switch_us - r->start_us >= deadline_us - TIMER_SLACK_US;
+}
+
 /* Members are those who are in and hold, or are being given, the channel's MSK; confirmed are those who hold the new one. */
 static void count_members(const walk *w, measure_rekey *r, size_t until)
 {
@@ -138,6 +148,8 @@ static void count_members(const walk *w, measure_rekey *r, size_t until)
         bool is_member = w->channel_of[c] == r->channel && (w->in & w->keyed & bit(c)) != 0;
         r->members += is_member;
         r->confirmed += is_member && (have & bit(c)) != 0;
+        if (is_member && waited_enough(w, r))
+            r->unreached |= bit(c) & ~have;
     }
 }
 
@@ -320,7 +332,7 @@ static void count_gap(walk *w, const packet *p)
     uint64_t lost = p->unreadable;
     if (lost_in_rekey(p, r))
         lost |= p->ready & (p->sender >= 0 ? ~bit(p->sender) : ~UINT64_C(0));
-    lost &= ~p->played;
+    lost &= ~p->played & ~(r != NULL ? r->unreached : 0);
     for (int c = 0; lost != 0 && c < (int)w->rec->client_count; c++) {
         if ((lost & bit(c)) == 0 || w->channel_of[c] != p->channel)
             continue;

@@ -15,6 +15,7 @@ typedef struct measure_rekey {
     int64_t start_us;  /* the trigger of an expulsion, else the first client that got the new MSK */
     int64_t switch_us; /* the first datagram under the new MSK */
     uint32_t members, confirmed;
+    uint64_t unreached;  /* a bit for each member without the new MSK when the deadline forced the switch */
     int64_t exposure_us; /* the longest of those expelled; MEASURE_NEVER when nobody was */
     uint32_t gap_packets;
 } measure_rekey;
