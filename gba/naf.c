@@ -21,10 +21,10 @@ poc_err gba_naf_new(gba_naf **out, const gba_naf_settings *settings, const poc_r
     *out = NULL;
     if (settings->users_max == 0 || settings->nonce_lifetime_s <= 0)
         return POC_E_INPUT;
+    POC_TRY(rng->fill(rng->ctx, &seed, sizeof(seed)));
     n = calloc(1, sizeof(*n));
     if (n == NULL)
         return POC_E_NOMEM;
-    POC_TRY(rng->fill(rng->ctx, &seed, sizeof(seed)));
     naf_book_init(&n->book, settings->users_max, seed);
     n->rng = *rng;
     n->uicc_keys = settings->uicc_keys;

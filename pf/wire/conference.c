@@ -8,7 +8,7 @@
 #include "pf/wire/wire.h"
 
 #define CONFERENCE_NS "urn:ietf:params:xml:ns:conference-info"
-#define DOCUMENT_MAX  (1024u * 1024u)
+#define DOCUMENT_MAX  ((size_t)1024 * 1024)
 #define DEPTH_MAX     16u
 #define TEXT_MAX      512u /* octets of one element's text that is kept */
 

@@ -38,7 +38,7 @@ poc_err pocue_new(pocue **out, const pocue_settings *settings, const poc_rng *rn
     ue = calloc(1, sizeof(*ue));
     if (ue == NULL)
         return POC_E_NOMEM;
-    POC_TRY(fill(ue, settings, rng));
+    POC_TRY(fill(ue, settings, rng)); /* NOLINT(clang-analyzer-unix.Malloc): POC_OWNED frees it */
     *out = POC_RELEASE(ue);
     return POC_OK;
 }
