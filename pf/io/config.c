@@ -353,10 +353,10 @@ static poc_err file_text(char **out, const char *path, char why[CONFIG_WHY_MAX])
     struct stat st;
     FILE *f = fopen(path, "re");
     if (f == NULL || fstat(fileno(f), &st) != 0) {
-        (void)config_fail(why, path, 0, "cannot be read: %s", strerror(errno));
+        poc_err why_not = config_fail(why, path, 0, "cannot be read: %s", strerror(errno));
         if (f != NULL)
             (void)fclose(f);
-        return POC_E_IO;
+        return why_not;
     }
     poc_err err = POC_OK;
     if (!S_ISREG(st.st_mode) || st.st_size > CONFIG_FILE_MAX)
@@ -402,6 +402,41 @@ poc_err config_load(config **out, const char *path, char why[CONFIG_WHY_MAX])
                       : config_parse(out, text, path, why);
     free(text);
     return err;
+}
+
+/* ---- comparing, freeing ---- */
+
+static bool same_texts(const config_texts *a, const config_texts *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->item[i], b->item[i]) != 0)
+            return false;
+    return true;
+}
+
+bool config_same(const option *o, const config *a, const config *b)
+{
+    const char *at_a = (const char *)a + o->offset, *at_b = (const char *)b + o->offset;
+    if (o->need == OPTION_NOT_BUILT)
+        return true;
+    switch (o->type) {
+    case OPTION_TEXT:
+    case OPTION_FILE:
+        return strcmp(*(char *const *)at_a, *(char *const *)at_b) == 0;
+    case OPTION_TEXTS:
+        return same_texts((const config_texts *)at_a, (const config_texts *)at_b);
+    case OPTION_BOOL:
+        return *(const bool *)at_a == *(const bool *)at_b;
+    case OPTION_NUMBER:
+    case OPTION_WORD:
+    case OPTION_WORDS:
+        return memcmp(at_a, at_b, sizeof(uint32_t)) == 0;
+    case OPTION_HEX:
+        return memcmp(at_a, at_b, (size_t)o->max) == 0;
+    }
+    return true;
 }
 
 static void free_fields(void *base, bool of_channel)

@@ -86,13 +86,17 @@ typedef struct config {
     void *not_built; /* where rows without an implementation point */
 } config;
 
-/** Loads and checks a file. POC_E_INPUT, POC_E_LIMIT, POC_E_IO, POC_E_NOMEM: `why` tells file, line, what is wrong and
- *  what to do; `*out` is NULL then. */
+/** Loads and checks a file. POC_E_INPUT: `why` tells file, line, what is wrong and what to do; POC_E_NOMEM. `*out` is NULL
+ *  then. */
 poc_err config_load(config **out, const char *path, char why[CONFIG_WHY_MAX]);
 /** The same from memory; `name` stands for the file in `why`, and its folder is where relative paths count from. */
 poc_err config_parse(config **out, const char *text, const char *name, char why[CONFIG_WHY_MAX]);
 void config_free(config *c);
 POC_DEFINE_OWNED(config, config_free)
+
+struct option;
+/** True when an option outside the channels has the same value in both. */
+bool config_same(const struct option *o, const config *a, const config *b);
 
 /** Splits "HOST:PORT" or "[HOST]:PORT". POC_E_INPUT. */
 poc_err config_address(struct sockaddr_storage *out, const char *text);

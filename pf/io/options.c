@@ -292,7 +292,7 @@ const option options[] = {
     NUMBER("limits", "ub_connections_per_source", "", "32", 1, 10000, TOP(limits.ub_connections_per_source),
           "The same from one address."),
     NUMBER("limits", "drain_s", "s", "5", 0, 600, TOP(limits.drain_s),
-          "How long SIGTERM waits for sessions to end."),
+          "How long SIGTERM waits for channels and sessions to end; 0: they are not ended, the next start takes them up again."),
 };
 /* clang-format on */
 const size_t option_count = POC_COUNT(options);

@@ -1,0 +1,352 @@
+#include "pf/io/shell.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/io/config_private.h"
+#include "pf/io/keyfile.h"
+#include "pf/io/options.h"
+#include "pf/io/shell_private.h"
+#include "pf/io/subscribers.h"
+#include "pf/io/zn_embedded.h"
+
+enum { SWEEP_MS = 60000 };
+
+/* ---- the pump ---- */
+
+void shell_pump(shell *s)
+{
+    pocpf_effect e;
+    if (s->is_pumping)
+        return; /* an effect told the engine something: the loop below goes on with it */
+    s->is_pumping = true;
+    while (pocpf_poll(s->pf, &e))
+        shell_carry_out(s, &e);
+    s->is_pumping = false;
+    if (!s->write_failed)
+        wake_at(s->timer, pocpf_deadline_ms(s->pf));
+}
+
+static void on_timer(void *user)
+{
+    shell *s = (shell *)user;
+    if (s->write_failed) {
+        s->write_failed = false;
+        shell_persisted(s, false, "out of memory");
+    }
+    pocpf_tick(s->pf, io_now_ms());
+    shell_pump(s);
+}
+
+static void on_sweep(void *user)
+{
+    shell *s = (shell *)user;
+    gba_naf_sweep(s->naf, io_now_ms() / 1000);
+    wake_at(s->sweeper, io_now_ms() + SWEEP_MS);
+}
+
+/* ---- building: GBA ---- */
+
+static poc_err fail_system(char why[CONFIG_WHY_MAX], const char *what, const char *where)
+{
+    (void)config_fail(why, what, 0, "%s: %s", where, strerror(errno));
+    return POC_E_IO;
+}
+
+static poc_span bsf_name(const config *c)
+{
+    return poc_span_str(c->gba.bsf_fqdn[0] != '\0' ? c->gba.bsf_fqdn : c->gba.naf_fqdn);
+}
+
+static poc_err make_bsf(gba_bsf **out, const config *c, char why[CONFIG_WHY_MAX])
+{
+    POC_OWNED(gba_bsf, bsf, gba_bsf_free);
+    POC_TRY(gba_bsf_new(&bsf, bsf_name(c), c->gba.key_lifetime_s, &poc_rng_system));
+    POC_TRY(subscribers_load(bsf, c->gba.subscribers, why));
+    *out = (gba_bsf *)POC_RELEASE(bsf);
+    return POC_OK;
+}
+
+static poc_err make_gba(shell *s, char why[CONFIG_WHY_MAX])
+{
+    const config *c = s->boot;
+    gba_naf_settings naf = { .fqdn = poc_span_str(c->gba.naf_fqdn),
+                             .uicc_keys = c->gba.uicc_keys,
+                             .nonce_lifetime_s = c->gba.nonce_lifetime_s,
+                             .users_max = c->limits.users_max };
+    memcpy(naf.ua_id, c->gba.ua_security_protocol_id, sizeof(naf.ua_id));
+    POC_TRY(gba_naf_new(&s->naf, &naf, &poc_rng_system));
+    POC_TRY(make_bsf(&s->bsf, c, why));
+    return zn_embedded_new(&s->zn, s->root, s->bsf);
+}
+
+static poc_err make_ub(shell *s, char why[CONFIG_WHY_MAX])
+{
+    const config *c = s->boot;
+    ub_http_settings settings = { .connections_max = c->limits.ub_connections_max,
+                                  .connections_per_source = c->limits.ub_connections_per_source };
+    POC_TRY(config_address(&settings.listen, c->gba.ub_listen));
+    poc_err err = ub_http_new(&s->ub, s->root, &settings, s->bsf);
+    return err == POC_E_IO ? fail_system(why, "gba.ub_listen", c->gba.ub_listen) : err;
+}
+
+/* ---- building: engine and store ---- */
+
+static int engine_random(void *user, uint8_t *out, size_t n)
+{
+    (void)user;
+    return poc_rng_system.fill(poc_rng_system.ctx, out, n) == POC_OK ? 0 : -1;
+}
+
+static poc_err make_engine(shell *s)
+{
+    const config *c = s->boot;
+    poc_span naf_id = gba_naf_naf_id(s->naf);
+    pocpf_host host = { .size = sizeof(host), .user = NULL, .random = engine_random };
+    pocpf_settings settings = { .size = sizeof(settings),
+                                .naf_id = naf_id.p,
+                                .naf_id_len = naf_id.n,
+                                .store_key = s->store_key,
+                                .members_max = c->limits.members_max,
+                                .channels_max = c->limits.channels_max,
+                                .offer_window = c->limits.offer_window,
+                                .roster_max = c->limits.roster_max,
+                                .require_verification = c->mikey.require_verification,
+                                .accept_ts64 = c->mikey.accept_ts64,
+                                .idi_fqdn = c->mikey.idi_fqdn,
+                                .sdp_ids = c->mikey.sdp_ids };
+    return (poc_err)pocpf_new(&s->pf, &host, &settings);
+}
+
+static poc_err on_record(void *user, poc_span key, poc_span value)
+{
+    const shell *s = (const shell *)user;
+    return (poc_err)pocpf_restore(s->pf, key.p, key.n, value.p, value.n);
+}
+
+static poc_err restore(shell *s, char why[CONFIG_WHY_MAX])
+{
+    poc_err err = store_load(s->store, on_record, s);
+    if (err == POC_E_AUTH)
+        (void)config_fail(why, s->boot->store.path, 0,
+                          "store.path is sealed under another key: bring back store.key_file, or move the store away");
+    else if (err != POC_OK)
+        (void)config_fail(why, s->boot->store.path, 0, "store.path cannot be read back (%s): move it away",
+                          poc_err_name(err));
+    return err;
+}
+
+/** Walk F: the journal is replayed before any socket is bound. */
+static poc_err make_core(shell *s, char why[CONFIG_WHY_MAX])
+{
+    const config *c = s->boot;
+    POC_TRY(keyfile_open(&s->store_key, c->store.key_file, &poc_rng_system, why));
+    POC_TRY(store_open(&s->store, s->root, c->store.path, shell_persisted, s, why));
+    POC_TRY(make_engine(s));
+    POC_TRY(shell_channels_add(s, c, why));
+    return restore(s, why);
+}
+
+/* ---- building: sockets ---- */
+
+static poc_err make_relay(shell *s, char why[CONFIG_WHY_MAX])
+{
+    const config *c = s->boot;
+    relay_settings settings = { .address = c->media.address,
+                                .port_min = (uint16_t)c->media.port_min,
+                                .port_max = (uint16_t)c->media.port_max,
+                                .sessions_max = c->limits.sessions_max,
+                                .feed_silence_ms = c->media.feed_silence_ms };
+    relay_session *probe = NULL;
+    POC_TRY(relay_new(&s->relay, s->root, &settings, shell_feed, s));
+    if (relay_session_new(&probe, s->relay) != POC_OK)
+        return fail_system(why, "media.address", c->media.address); /* found now, not with the first call */
+    relay_session_free(probe);
+    return POC_OK;
+}
+
+static poc_err make_enabler(shell *s)
+{
+    const config *c = s->boot;
+    enabler_multicast_settings settings = { .protector = bcast_protector_defaults, .interface = c->bcast.interface };
+    bcast_protector_settings *p = &settings.protector;
+    p->stkm_active_ms = c->bcast.stkm_active_ms;
+    p->stkm_idle_ms = c->bcast.stkm_idle_ms;
+    p->stkm_burst = c->bcast.stkm_burst;
+    p->stkm_burst_ms = c->bcast.stkm_burst_ms;
+    p->stkm_lead_ms = c->bcast.stkm_lead_ms;
+    if (c->bcast.mtk_packets_max != 0)
+        p->mtk_packets_max = c->bcast.mtk_packets_max;
+    if (c->bcast.hold_packets_max != 0)
+        p->hold_packets_max = c->bcast.hold_packets_max;
+    POC_TRY(enabler_multicast_new(&s->multicast, s->root, &settings, &poc_rng_system, shell_enabler_event,
+                                  shell_mtk_made, s));
+    s->enabler = enabler_multicast_adapter(s->multicast);
+    return POC_OK;
+}
+
+static poc_err make_sip(shell *s, char why[CONFIG_WHY_MAX])
+{
+    const config *c = s->boot;
+    sip_settings settings = { .listen = (const char *const *)c->sip.listen.item,
+                              .listen_count = c->sip.listen.count,
+                              .domain = c->sip.domain,
+                              .next_hop = c->sip.next_hop,
+                              .trusted_peers = (const char *const *)c->sip.trusted_peers.item,
+                              .trusted_count = c->sip.trusted_peers.count,
+                              .auth = c->gba.sip_auth == CONFIG_AUTH_DIGEST ? SIP_AUTH_DIGEST : SIP_AUTH_REGISTERED,
+                              .session_expires_s = c->sip.session_expires_s,
+                              .sessions_max = c->limits.sessions_max,
+                              .requests_per_source_s = c->limits.requests_per_source_s,
+                              .strict_identities = c->sip.strict_identities };
+    poc_err err = sip_new(&s->sip, s->root, &settings, s->naf, s->zn, s->relay, &shell_sip_events, s);
+    return err == POC_E_IO ? fail_system(why, "sip.listen", "an address cannot be bound") : err;
+}
+
+/* ---- life ---- */
+
+static poc_err set_up(shell *s, char why[CONFIG_WHY_MAX])
+{
+    uint64_t seeds[3];
+    POC_TRY(poc_rng_system.fill(poc_rng_system.ctx, seeds, sizeof(seeds)));
+    poc_table_init(&s->channels, seeds[0]);
+    poc_table_init(&s->groups, seeds[1]);
+    poc_table_init(&s->members, seeds[2]);
+    POC_TRY(wake_new(&s->timer, s->root, on_timer, s));
+    POC_TRY(wake_new(&s->sweeper, s->root, on_sweep, s));
+    POC_TRY(make_gba(s, why));
+    POC_TRY(make_core(s, why));
+    POC_TRY(make_relay(s, why));
+    POC_TRY(make_enabler(s));
+    POC_TRY(make_sip(s, why));
+    return make_ub(s, why);
+}
+
+static void log_settings(const config *c)
+{
+    log_configure(c->log.format == CONFIG_LOG_JSON, c->log.same_reason_per_s);
+}
+
+poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_MAX])
+{
+    shell *s = (shell *)calloc(1, sizeof(*s));
+    *out = NULL;
+    why[0] = '\0';
+    if (s == NULL) {
+        config_free(c);
+        return POC_E_NOMEM;
+    }
+    s->root = root;
+    s->boot = s->current = c;
+    log_settings(c);
+    poc_err err = set_up(s, why);
+    if (err != POC_OK) {
+        if (why[0] == '\0')
+            (void)config_fail(why, "pocpfd", 0, "cannot start: %s", poc_err_name(err));
+        shell_free(s);
+        return err;
+    }
+    wake_at(s->sweeper, io_now_ms() + SWEEP_MS);
+    (void)pocpf_restored(s->pf, io_now_ms());
+    shell_pump(s);
+    *out = s;
+    return POC_OK;
+}
+
+void shell_free(shell *s)
+{
+    if (s == NULL)
+        return;
+    ub_http_free(s->ub);
+    sip_free(s->sip);
+    enabler_multicast_free(s->multicast);
+    relay_free(s->relay);
+    store_free(s->store);
+    pocpf_free(s->pf);
+    if (s->zn != NULL)
+        s->zn->ops->free(s->zn);
+    gba_naf_free(s->naf);
+    gba_bsf_free(s->bsf);
+    poc_secret_free(s->store_key);
+    shell_members_free(s);
+    shell_channels_free(s);
+    wake_free(s->timer);
+    wake_free(s->sweeper);
+    wake_free(s->drain_bound);
+    if (s->current != s->boot)
+        config_free(s->current);
+    config_free(s->boot);
+    free(s);
+}
+
+/* ---- reload ---- */
+
+/** Options that are only read at the start. */
+static void log_what_needs_a_restart(const config *before, const config *after)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const option *o = &options[i];
+        if (strncmp(o->group, "channels", 8) == 0 || strcmp(o->group, "log") == 0 || config_same(o, before, after))
+            continue;
+        log_event(LOG_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("group", o->group), LOG_TEXT("option", o->name));
+    }
+}
+
+void shell_reload(shell *s, config *c)
+{
+    log_settings(c);
+    log_what_needs_a_restart(s->boot, c);
+    shell_channels_reload(s, c);
+    if (s->current != s->boot)
+        config_free(s->current);
+    s->current = c;
+    log_event(LOG_LEVEL_INFO, "reloaded", LOG_NUMBER("channels", c->channel_count));
+}
+
+/* ---- drain ---- */
+
+static void finish(shell *s)
+{
+    void (*done)(void *user) = s->drained;
+    s->drained = NULL;
+    if (done != NULL)
+        done(s->drained_user);
+}
+
+void shell_drain_look(shell *s)
+{
+    if (s->is_draining && s->sip_drained && !store_busy(s->store))
+        finish(s);
+}
+
+static void on_sip_drained(void *user)
+{
+    shell *s = (shell *)user;
+    s->sip_drained = true;
+    shell_drain_look(s);
+}
+
+static void on_drain_bound(void *user)
+{
+    shell *s = (shell *)user;
+    log_event(LOG_LEVEL_WARNING, "drain_cut_short", LOG_NUMBER("after_s", s->boot->limits.drain_s));
+    finish(s);
+}
+
+void shell_drain(shell *s, void (*done)(void *user), void *user)
+{
+    uint32_t bound_s = s->boot->limits.drain_s;
+    if (s->is_draining)
+        return;
+    s->drained = done;
+    s->drained_user = user;
+    if (bound_s == 0 || wake_new(&s->drain_bound, s->root, on_drain_bound, s) != POC_OK) {
+        finish(s);
+        return;
+    }
+    s->is_draining = true;
+    wake_at(s->drain_bound, io_now_ms() + (int64_t)bound_s * 1000);
+    shell_channels_stop(s);
+    sip_drain(s->sip, on_sip_drained, s);
+}

@@ -1,0 +1,93 @@
+/* What the files of the shell share. Private to pf/io. */
+#ifndef PF_IO_SHELL_PRIVATE_H
+#define PF_IO_SHELL_PRIVATE_H
+
+#include "base/table.h"
+#include "pf/io/enabler_multicast.h"
+#include "pf/io/log.h"
+#include "pf/io/now.h"
+#include "pf/io/shell.h"
+#include "pf/io/sip.h"
+#include "pf/io/store.h"
+#include "pf/io/ub_http.h"
+#include "pf/io/wake.h"
+#include "pf/io/zn.h"
+
+#define SHELL_KEY_MAX (sizeof(((bcast_channel *)0)->id) + POC_URI_MAX)
+
+/** A channel as it is on air; identity and addresses do not change while it exists. */
+typedef struct shell_channel {
+    bcast_channel air;
+    char group[POC_URI_MAX]; /* canonical */
+    bool is_kept;            /* during a reload */
+    bool is_closed;          /* no longer configured; its sessions go on by unicast */
+} shell_channel;
+
+/** A client's session on a channel, by "channel user". */
+typedef struct shell_member {
+    char key[SHELL_KEY_MAX];
+    sip_session *session;
+} shell_member;
+
+struct shell {
+    su_root_t *root;
+    config *boot;    /* what the process started with: others borrow from it */
+    config *current; /* the last one loaded; may be `boot` */
+    poc_secret *store_key;
+    gba_bsf *bsf;
+    gba_naf *naf;
+    zn *zn;
+    ub_http *ub;
+    store *store;
+    relay *relay;
+    enabler_multicast *multicast;
+    bcast_enabler enabler;
+    sip *sip;
+    pocpf *pf;
+    poc_table channels, groups; /* shell_channel, by id and by group */
+    poc_table members;          /* shell_member */
+    wake *timer;                /* the engine's deadline */
+    wake *sweeper;              /* forgets expired users */
+    wake *drain_bound;
+    bool is_pumping;
+    bool write_failed; /* a PERSIST that could not even be begun: told from the loop */
+    bool is_draining, sip_drained;
+    void (*drained)(void *user);
+    void *drained_user;
+};
+
+/* shell.c */
+/** Carries out what the engine wants until it wants nothing more, and sets the timer. */
+void shell_pump(shell *s);
+/** Ends the drain when nothing is left to wait for. */
+void shell_drain_look(shell *s);
+
+/* shell_effects.c */
+void shell_carry_out(shell *s, const pocpf_effect *e);
+
+/* shell_events.c */
+extern const sip_events shell_sip_events;
+void shell_feed(void *user, const char *channel, bcast_flow flow, poc_span packet);
+void shell_enabler_event(void *user, const char *channel_id, bcast_event event, const char *why);
+void shell_mtk_made(void *user, const char *channel_id, poc_msk_id msk_id, uint32_t mtks);
+void shell_persisted(void *user, bool ok, const char *why);
+
+/* shell_members.c */
+shell_member *shell_member_of(const shell *s, const char *channel, const char *user);
+/** POC_E_STATE: this user has a session on this channel already. */
+poc_err shell_member_put(shell *s, const char *channel, const char *user, sip_session *session);
+/** Forgets the entry, not the session. */
+void shell_member_remove(shell *s, shell_member *m);
+void shell_members_free(shell *s);
+
+/* shell_channels.c */
+shell_channel *shell_channel_of(const shell *s, const char *id);
+/** Adds all channels of a configuration to a fresh engine. */
+poc_err shell_channels_add(shell *s, const config *c, char why[CONFIG_WHY_MAX]);
+/** Adds, changes and stops what differs between the channels that are and those of `c`. */
+void shell_channels_reload(shell *s, const config *c);
+/** Stops all; the engine forgets their members. */
+void shell_channels_stop(shell *s);
+void shell_channels_free(shell *s);
+
+#endif
