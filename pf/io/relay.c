@@ -377,14 +377,14 @@ static poc_err set_up(relay *r, const relay_settings *settings)
     return watch(r);
 }
 
-poc_err relay_new(relay **out, su_root_t *root, const relay_settings *settings, relay_feed_fn *feed, void *user)
+poc_err relay_new(relay **out, su_root_t *root, const relay_settings *settings, relay_feed_fn *on_feed, void *user)
 {
     relay *r = (relay *)calloc(1, sizeof(*r));
     *out = NULL;
     if (r == NULL)
         return POC_E_NOMEM;
     r->root = root;
-    r->feed = feed;
+    r->feed = on_feed;
     r->user = user;
     r->epoll_fd = r->wait_index = -1;
     poc_err err = set_up(r, settings);

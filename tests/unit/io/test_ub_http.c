@@ -157,7 +157,7 @@ static void a_foreign_client_bootstraps(void **state)
 {
     bench *b = (bench *)*state;
     gba_bootstrap got = { 0 };
-    gba_zn_answer zn;
+    gba_zn_answer answer;
     poc_secret *own;
     gba_naf_id naf;
     assert_int_equal(exchange(b, 401, &got), GBA_UB_AGAIN);
@@ -165,11 +165,11 @@ static void a_foreign_client_bootstraps(void **state)
     assert_true(poc_span_eq_str(header_of(b, "Content-Type: "), "application/vnd.3gpp.bsf+xml"));
     assert_int_equal(gba_naf_id_make(&naf, poc_span_str("pf.example"), gba_ua_id_mbms), POC_OK);
     poc_span naf_id = poc_span_of(naf.b, naf.n);
-    assert_int_equal(gba_bsf_zn(b->bsf, io_now_ms() / 1000, poc_span_str(got.btid), naf_id, &zn), POC_OK);
+    assert_int_equal(gba_bsf_zn(b->bsf, io_now_ms() / 1000, poc_span_str(got.btid), naf_id, &answer), POC_OK);
     assert_int_equal(gba_ks_naf(&own, GBA_KS_NAF, got.ks, got.rand, poc_span_str(IMPI), naf_id), POC_OK);
-    assert_true(poc_secret_eq(zn.me_key, own));
+    assert_true(poc_secret_eq(answer.me_key, own));
     poc_secret_free(own);
-    gba_zn_answer_done(&zn);
+    gba_zn_answer_done(&answer);
     gba_bootstrap_done(&got);
 }
 
