@@ -365,6 +365,26 @@ static int64_t switch_after(const walk *w, int channel, int64_t at_us, poc_msk_i
     return MEASURE_NEVER;
 }
 
+/* The MSK in use had changed already, without this client: the expulsion itself is the switch. */
+static bool was_left_behind(const walk *w, int client, size_t until)
+{
+    poc_msk_id on_air = 0;
+    bool has_it = true;
+    for (size_t i = 0; i < until; i++) {
+        const world_seen *seen = &w->rec->seen[i];
+        bool is_here = record_channel_of(w->rec, seen->mki.msk_id) == w->channel_of[client];
+        if (record_is_on_air(seen->what) && is_here && (on_air == 0 || record_msk_after(seen->mki.msk_id, on_air)))
+            on_air = seen->mki.msk_id;
+    }
+    for (size_t i = 0; on_air != 0 && i < until; i++) {
+        const world_seen *seen = &w->rec->seen[i];
+        has_it = seen->what == WORLD_KEY && seen->client == client && seen->mki.msk_id == on_air;
+        if (has_it)
+            break;
+    }
+    return !has_it;
+}
+
 static bool opened(const world_seen *seen, int client)
 {
     return seen->client == client && (seen->what == WORLD_PLAYED || (seen->what == WORLD_FLOOR && seen->by_multicast));
@@ -379,6 +399,10 @@ static void expose(walk *w, int client, size_t from)
     int channel = w->channel_of[client];
     int64_t last_us = c->expelled_us;
     c->switch_us = switch_after(w, channel, c->expelled_us, &new_id);
+    if (was_left_behind(w, client, from)) {
+        c->switch_us = c->expelled_us;
+        new_id = 0;
+    }
     for (size_t i = from; i < rec->seen_count; i++) {
         const world_seen *seen = &rec->seen[i];
         if (seen->client == client && seen->what == WORLD_JOINING)
