@@ -173,7 +173,7 @@ static const kind_row kinds[EXPECT_KINDS] = {
     [EXPECT_PLAYED] = { "packets played by %s, at least", "packets", judge_played, false },
     [EXPECT_NOT_PLAYED] = { "packets played by %s, at most", "packets", judge_not_played, false },
     [EXPECT_REKEYS] = { "rekeys of %s, exactly", "rekeys", judge_rekeys, true },
-    [EXPECT_NO_REKEY] = { "new MSKs of %s", "rekeys", judge_no_rekey, true },
+    [EXPECT_NO_REKEY] = { "new MSKs of %s", "MSKs", judge_no_rekey, true },
     [EXPECT_NOTHING_CLEAR] = { "unprotected datagrams on the group", "packets", judge_nothing_clear, false },
 };
 

@@ -263,8 +263,8 @@ static void draw_lanes(page *p)
     double height = TOP_Y + AIR_H + LANE_H * (double)p->rec->client_count;
     fprintf(
         p->out,
-        "<div class=\"card\"><svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\" aria-label=\"Lanes of the clients\">\n",
-        WIDTH, height + 20, WIDTH);
+        "<div class=\"card\"><svg viewBox=\"0 0 %.0f %.0f\" width=\"100%%\" role=\"img\" aria-label=\"Lanes of the clients\">\n",
+        WIDTH, height + 20);
     draw_time(p, height);
     draw_air(p, TOP_Y);
     for (size_t c = 0; c < p->rec->client_count; c++)
