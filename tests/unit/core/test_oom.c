@@ -1,0 +1,157 @@
+/* Memory that fails at every allocation in turn: the call says so, nothing has changed, and the same call made again
+ * leads to the same end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pocpf/pocpf.h"
+#include "tests/support/oom.h"
+#include "tests/support/rng.h"
+
+enum { USERS = 3 };
+
+typedef struct story {
+    test_rng chance;
+    poc_rng rng;
+    pocpf *pf;
+    bool failed; /* an allocation did */
+    uint64_t offers[USERS];
+    unsigned offered, updates, expelled;
+    uint32_t version;
+} story;
+
+static const uint8_t naf_id[] = "pf.poc.example\x01\x00\x00\x00\x01";
+static const char *const names[USERS] = { "sip:a@x.example", "sip:b@x.example", "sip:c@x.example" };
+
+static int host_random(void *user, uint8_t *out, size_t n)
+{
+    story *st = user;
+    return st->rng.fill(st->rng.ctx, out, n) == POC_OK ? 0 : -1;
+}
+
+/* Once more after a failure: only possible when the failure left everything as it was. */
+#define CALL(st, call)                    \
+    do {                                  \
+        pocpf_err call_err_ = (call);     \
+        if (call_err_ == POCPF_E_NOMEM) { \
+            (st)->failed = true;          \
+            call_err_ = (call);           \
+        }                                 \
+        if (call_err_ != POCPF_OK)        \
+            return (poc_err)call_err_;    \
+    } while (0)
+
+static poc_err carry_out(story *st)
+{
+    pocpf_effect fx;
+    while (pocpf_poll(st->pf, &fx)) {
+        if (fx.type == POCPF_DO_PERSIST)
+            CALL(st, pocpf_persisted(st->pf, 1000, true));
+        if (fx.type == POCPF_DO_ENABLER_START)
+            CALL(st, pocpf_enabler_changed(st->pf, 1000, "c", POCPF_ENABLER_STARTED));
+        st->updates += fx.type == POCPF_DO_ENABLER_UPDATE;
+        st->expelled += fx.type == POCPF_DO_AUDIT && fx.u.audit.what == POCPF_AUDIT_MEMBER_EXPELLED;
+        for (size_t i = 0; fx.type == POCPF_DO_OFFER && i < USERS; i++)
+            if (strcmp(fx.user, names[i]) == 0)
+                st->offers[i] = fx.u.offer.number, st->offered++;
+    }
+    return POC_OK;
+}
+
+static poc_err answer_all(story *st)
+{
+    for (size_t i = 0; i < USERS; i++) {
+        uint64_t number = st->offers[i];
+        st->offers[i] = 0;
+        if (number != 0)
+            CALL(st, pocpf_offer_answered(st->pf, 1000, "c", names[i], number, POCPF_ANSWER_ACCEPTED, NULL, 0));
+    }
+    return carry_out(st);
+}
+
+static poc_err join_one(story *st, const char *name, const pocpf_secret *muk)
+{
+    pocpf_credential credential = { sizeof(credential), name, "b@bsf.example", muk, 1000000 };
+    pocpf_join join = { sizeof(join), "c", name, true, "dialog", 6 };
+    CALL(st, pocpf_authenticated(st->pf, 1000, &credential));
+    CALL(st, pocpf_member_joined(st->pf, 1000, &join));
+    return carry_out(st);
+}
+
+static poc_err see_all(story *st)
+{
+    pocpf_conf_endpoint eps[USERS] = { { 0 } };
+    pocpf_conf_user users[USERS] = { { 0 } };
+    for (size_t i = 0; i < USERS; i++) {
+        eps[i] = (pocpf_conf_endpoint){ .entity = names[i], .status = POCPF_CONF_CONNECTED };
+        users[i] = (pocpf_conf_user){ .entity = names[i], .endpoints = &eps[i], .endpoint_count = 1 };
+    }
+    pocpf_conference doc = {
+        .size = sizeof(doc), .version = ++st->version, .has_users = true, .users = users, .user_count_listed = USERS
+    };
+    CALL(st, pocpf_subscription_changed(st->pf, 1000, "c", POCPF_SUB_ACTIVE, true, 0));
+    CALL(st, pocpf_conference_info(st->pf, 1000, "c", &doc));
+    return carry_out(st);
+}
+
+static poc_err tell(story *st, pocpf_secret *muk)
+{
+    pocpf_channel conf = { .size = sizeof(conf), .id = "c", .group_uri = "sip:g@cf", .key_group = 1 };
+    CALL(st, pocpf_channel_add(st->pf, 1000, &conf));
+    CALL(st, pocpf_restored(st->pf, 1000));
+    for (size_t i = 0; i < USERS; i++)
+        POC_TRY(join_one(st, names[i], muk));
+    POC_TRY(see_all(st));
+    POC_TRY(answer_all(st));
+    CALL(st, pocpf_member_departed(st->pf, 1000, "c", names[1], POCPF_EXPELLED));
+    POC_TRY(carry_out(st));
+    POC_TRY(answer_all(st));
+    bool told_all = st->offered == 5 && st->updates == 1 && st->expelled == 1;
+    return told_all ? POC_OK : POC_E_BUG;
+}
+
+static poc_err begin(story *st)
+{
+    uint8_t bytes[32] = { 9 };
+    pocpf_host host = { sizeof(host), st, host_random };
+    pocpf_secret *key = pocpf_secret_new(bytes, sizeof(bytes));
+    pocpf_settings set = { .size = sizeof(set), .naf_id = naf_id, .naf_id_len = sizeof(naf_id) - 1, .store_key = key };
+    pocpf_err err = key == NULL ? POCPF_E_NOMEM : pocpf_new(&st->pf, &host, &set);
+    pocpf_secret_free(key);
+    return (poc_err)err;
+}
+
+static poc_err live(void *ctx)
+{
+    story st = { 0 };
+    uint8_t bytes[32] = { 5 };
+    (void)ctx;
+    st.rng = test_rng_of(&st.chance, 1);
+    POC_TRY(begin(&st));
+    pocpf_secret *muk = pocpf_secret_new(bytes, sizeof(bytes));
+    poc_err err = muk == NULL ? POC_E_NOMEM : tell(&st, muk);
+    pocpf_secret_free(muk);
+    pocpf_free(st.pf);
+    return err == POC_OK && st.failed ? POC_E_NOMEM : err;
+}
+
+static void a_call_without_memory_changes_nothing_and_can_be_repeated(void **state)
+{
+    (void)state;
+    oom_report report;
+    if (!oom_every_allocation(live, NULL, &report))
+        fail_msg("run %zu: %s, %zu secrets left", report.runs, poc_err_name(report.err), report.secrets_left);
+    assert_in_range(report.runs, 30, 10000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_without_memory_changes_nothing_and_can_be_repeated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
