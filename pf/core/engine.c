@@ -30,7 +30,6 @@ static void overrun(core_engine *e)
 poc_err engine_begin(core_engine *e, int64_t now_ms)
 {
     POC_TRY(make_room(e));
-    fx_forget(e, &e->handed);
     if (now_ms > e->now_ms)
         e->now_ms = now_ms;
     if (e->overrun)
@@ -156,6 +155,7 @@ void core_tick(core_engine *e, int64_t now_ms)
     for (uint32_t i = 0; i < e->channel_count; i++)
         channel_tick(e, e->channel_list[i]);
     engine_end(e);
+    fx_forget(e, &e->handed);
 }
 
 /* ---- life ---- */

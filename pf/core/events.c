@@ -4,10 +4,11 @@
 
 #include "pf/core/model.h"
 
-/* Every event after the checks: `work` runs between these two. */
+/* Every event, after engine_begin and what it does. The last effect is let go only now: its texts may be arguments. */
 static poc_err ended(core_engine *e, poc_err err)
 {
     engine_end(e);
+    fx_forget(e, &e->handed);
     return err;
 }
 
@@ -178,7 +179,8 @@ static void settle_in(core_engine *e, core_member *m)
     if (m->user->unsaved)
         journal_mark(e, &m->user->durable);
     fx_persist(e);
-    session_open(e, m->channel);
+    if (m->channel->state != C_CLOSED)
+        session_open(e, m->channel);
     m->seen = roster_has(&m->channel->session.roster, m->name);
     if (m->state == M_UNICAST)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, "the client cannot receive multicast");

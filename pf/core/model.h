@@ -24,6 +24,8 @@ enum {
     CORE_BACKOFF_MS = 1000,
     CORE_BACKOFF_STEPS = 5, /* 1, 2, 4, 8, 16, 32 s */
     CORE_BLIND_MS = 60000,
+    CORE_ASK_PAUSE_MS = 1000,
+    CORE_ENDPOINTS_MAX = 64, /* of one user */
     CORE_ENABLER_RETRY_MS = 5000,
     CORE_STORE_RETRY_MS = 10000,
     CORE_STOP_WAIT_MS = 5000, /* for an enabler that does not say that it stopped */
@@ -165,6 +167,7 @@ typedef struct roster_endpoint roster_endpoint;
 typedef struct roster_user roster_user;
 struct roster_user {
     roster_endpoint *endpoints;
+    size_t endpoint_count;
     roster_user *next_same; /* another entity that names the same canonical user */
     uint32_t mark;
     poc_msk_id left_with; /* the newest MSK that was given to a member who left by himself */
@@ -223,7 +226,7 @@ typedef enum sub_state { SUB_OFF, SUB_ASKED, SUB_ACTIVE, SUB_WAIT, SUB_GIVEN_UP 
 typedef struct core_session {
     uint8_t sub; /* sub_state */
     bool as_user, sighted, blind;
-    int64_t retry_ms, lost_ms;
+    int64_t asked_ms, retry_ms, lost_ms;
     core_roster roster;
 } core_session;
 

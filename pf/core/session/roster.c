@@ -128,11 +128,13 @@ static void unindex_uri(core_roster *r, roster_user *u)
         (void)poc_table_put(&r->by_uri, poc_span_str(u->next_same->uri), u->next_same);
 }
 
-static poc_err user_row(core_roster *r, poc_span entity, roster_user **out)
+static poc_err user_row(core_roster *r, poc_span entity, size_t max, roster_user **out)
 {
     *out = poc_table_get(&r->users, entity);
     if (*out != NULL)
         return POC_OK;
+    if (r->users.count >= max)
+        return POC_E_LIMIT;
     roster_user *u = calloc(1, sizeof(*u) + entity.n + 1);
     if (u == NULL)
         return POC_E_NOMEM;
@@ -153,7 +155,7 @@ static poc_err endpoint_row(core_roster *r, roster_user *u, poc_span entity, siz
 {
     if (find_endpoint(u, entity) != NULL)
         return POC_OK;
-    if (r->endpoint_count >= max)
+    if (r->endpoint_count >= max || u->endpoint_count >= CORE_ENDPOINTS_MAX)
         return POC_E_LIMIT;
     roster_endpoint *ep = calloc(1, sizeof(*ep) + entity.n + 1);
     if (ep == NULL)
@@ -162,6 +164,7 @@ static poc_err endpoint_row(core_roster *r, roster_user *u, poc_span entity, siz
     memcpy(ep->entity, entity.p, entity.n);
     ep->next = u->endpoints;
     u->endpoints = ep;
+    u->endpoint_count++;
     r->endpoint_count++;
     return POC_OK;
 }
@@ -175,7 +178,7 @@ static poc_err make_rows(core_roster *r, const core_conference *doc, size_t max)
         doc->user_at(doc->users, i, &du);
         if (du.entity.n == 0 || du.entity.n > UINT16_MAX)
             return POC_E_INPUT;
-        POC_TRY(user_row(r, du.entity, &u));
+        POC_TRY(user_row(r, du.entity, max, &u));
         for (size_t j = 0; j < du.endpoint_count; j++) {
             core_conf_endpoint de;
             doc->endpoint_at(du.endpoints, j, &de);
@@ -238,6 +241,7 @@ static void remove_endpoint(merge *mg, roster_user *u, roster_endpoint *ep)
         at = &(*at)->next;
     *at = ep->next;
     free(ep);
+    u->endpoint_count--;
     mg->roster->endpoint_count--;
 }
 

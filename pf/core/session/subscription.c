@@ -19,6 +19,7 @@ static void ask(core_engine *e, core_channel *ch)
     core_session *s = &ch->session;
     core_member *as = s->as_user && ch->count > 0 ? ch->members[0] : NULL;
     s->sub = SUB_ASKED;
+    s->asked_ms = e->now_ms;
     s->retry_ms = CORE_NEVER;
     fx_subscribe(e, ch, as, false);
 }
@@ -45,7 +46,7 @@ void session_close(core_engine *e, core_channel *ch)
 bool session_sees(const core_channel *ch, const core_member *m)
 {
     const core_session *s = &ch->session;
-    return s->blind || (s->sighted && roster_has(&s->roster, m->name));
+    return s->blind || (s->sighted && s->sub == SUB_ACTIVE && roster_has(&s->roster, m->name));
 }
 
 void session_account(core_channel *ch, const core_member *m, roster_class how)
@@ -70,11 +71,22 @@ static void go_blind(core_engine *e, core_channel *ch, const char *why)
     tell_waiting(e, ch);
 }
 
+/* Whoever was let in while nobody could look, and is not there now, went unseen: with a key, he counts as expelled. */
+static void look_around(core_engine *e, core_channel *ch)
+{
+    fx_audit_channel(e, ch, CORE_AUDIT_SIGHTED, (fx_figures){ 0 });
+    for (uint32_t i = 0; i < ch->count; i++) {
+        core_member *m = ch->members[i];
+        if (m->given_id != 0 && !roster_has(&ch->session.roster, m->name))
+            engine_tell_member(e, m, ME_EXPELLED);
+    }
+}
+
 static void see(core_engine *e, core_channel *ch)
 {
     core_session *s = &ch->session;
     if (s->blind)
-        fx_audit_channel(e, ch, CORE_AUDIT_SIGHTED, (fx_figures){ 0 });
+        look_around(e, ch);
     s->blind = false;
     s->sighted = true;
     s->lost_ms = CORE_NEVER;
@@ -85,7 +97,6 @@ static void see(core_engine *e, core_channel *ch)
 
 static poc_err active(core_engine *e, core_channel *ch, bool fresh)
 {
-    (void)e;
     core_session *s = &ch->session;
     if (fresh) {
         roster_new_scope(&s->roster);
@@ -95,6 +106,7 @@ static poc_err active(core_engine *e, core_channel *ch, bool fresh)
     }
     s->sub = SUB_ACTIVE;
     s->retry_ms = CORE_NEVER;
+    tell_waiting(e, ch);
     return POC_OK;
 }
 
@@ -118,9 +130,11 @@ static void lose(core_engine *e, core_channel *ch, uint32_t retry_ms)
     s->sighted = false;
     s->sub = SUB_WAIT;
     s->retry_ms = e->now_ms + retry_ms;
+    if (s->retry_ms < s->asked_ms + CORE_ASK_PAUSE_MS) /* "at once", but not in a circle */
+        s->retry_ms = s->asked_ms + CORE_ASK_PAUSE_MS;
     if (s->lost_ms != CORE_NEVER && e->now_ms - s->lost_ms >= CORE_BLIND_MS)
         go_blind(e, ch, "the conference state cannot be had");
-    if (retry_ms == 0)
+    if (s->retry_ms <= e->now_ms)
         ask(e, ch);
 }
 

@@ -116,7 +116,8 @@ typedef struct pocpf_channel {
 pocpf_err pocpf_channel_add(pocpf *pf, int64_t now_ms, const pocpf_channel *channel);
 /** New policy for a channel; identity and key group must be the same. A running rekey keeps its plan. */
 pocpf_err pocpf_channel_change(pocpf *pf, int64_t now_ms, const pocpf_channel *channel);
-/** Ends the channel: off air, keys wiped, members to unicast (WITHDRAW offers). */
+/** Ends the channel: off air, keys wiped, members to unicast (WITHDRAW offers). Its members stay until they depart;
+ *  pocpf_channel_add under the same id takes it, and them, up again (with another key group when the old one is used up). */
 pocpf_err pocpf_channel_stop(pocpf *pf, int64_t now_ms, const char *channel);
 
 /* ---- what happened: users and members ---- */
@@ -226,7 +227,8 @@ typedef struct pocpf_conference {
     uint32_t user_count; /* <user-count> */
 } pocpf_conference;
 
-/** Merges the document (RFC 4575 4.6) and classifies who went (digest "PoC" 3.4). */
+/** Merges the document (RFC 4575 4.6) and classifies who went (digest "PoC" 3.4). POCPF_E_LIMIT: it is larger than
+ *  roster_max; nothing is merged, and the channel is blind until a document fits. */
 pocpf_err pocpf_conference_info(pocpf *pf, int64_t now_ms, const char *channel, const pocpf_conference *document);
 
 typedef enum pocpf_subscription {
@@ -262,7 +264,8 @@ void pocpf_tick(pocpf *pf, int64_t now_ms);
 int64_t pocpf_deadline_ms(const pocpf *pf);
 
 /** Before anything else, after the channels were added: one stored record, in any order. POCPF_E_INPUT: not ours;
- *  POCPF_E_AUTH: sealed under another store key. */
+ *  POCPF_E_AUTH: sealed under another store key; POCPF_E_STATE: a member of a channel that is not there any more, forget
+ *  the record. */
 pocpf_err pocpf_restore(pocpf *pf, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len);
 /** All records are in: members come back as RESTORED effects, and their channels continue under a fresh MSK. */
 pocpf_err pocpf_restored(pocpf *pf, int64_t now_ms);
@@ -339,7 +342,7 @@ typedef struct pocpf_effect {
     const char *channel; /* NULL where none is concerned */
     const char *user;    /* NULL where none is concerned */
     union {
-        /** Make all records durable in one write, then call pocpf_persisted. Until then pocpf_poll gives nothing more: no
+        /** Make all records durable in one write, in their order, then call pocpf_persisted. Until then pocpf_poll gives nothing more: no
          *  effect behind it happens before the records are safe. */
         struct {
             const pocpf_record *records;

@@ -278,6 +278,80 @@ static void a_member_is_found_behind_uri_parameters(void **state)
     shell_free(s);
 }
 
+/* Digest "PoC" 3.1, order rule: a document alone is not enough, the subscription must be active. */
+static void a_document_before_the_subscription_is_active_gives_nobody_a_key(void **state)
+{
+    (void)state;
+    shell *s = shell_new(3);
+    shell_boot(s);
+    client *alice = shell_client(s, ALICE);
+    shell_authenticate(s, alice);
+    assert_int_equal(shell_join_only(s, alice), POCPF_OK);
+    pocpf_conf_endpoint ep = { ALICE, POCPF_CONF_FULL, POCPF_CONF_CONNECTED, 0, NULL };
+    pocpf_conf_user u = { ALICE, POCPF_CONF_FULL, &ep, 1 };
+    assert_int_equal(shell_document(s, POCPF_CONF_FULL, &u, 1), POCPF_OK);
+    shell_run(s);
+    assert_int_equal(alice->offers, 0);
+    assert_int_equal(pocpf_subscription_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_SUB_ACTIVE, false, 0), POCPF_OK);
+    shell_run(s);
+    assert_int_equal(alice->offers, 1);
+    shell_free(s);
+}
+
+/* POC-14, fail-safe: he was given a key while nobody could look, and the focus does not know him. */
+static void whoever_is_not_there_when_sight_returns_counts_as_expelled(void **state)
+{
+    (void)state;
+    shell *s = trio_with(POCPF_LEAVE_NEVER);
+    assert_int_equal(pocpf_subscription_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_SUB_UNSUPPORTED, false, 0),
+                     POCPF_OK);
+    client *eve = shell_client(s, EVE);
+    shell_authenticate(s, eve);
+    assert_int_equal(shell_join_only(s, eve), POCPF_OK);
+    shell_run(s);
+    assert_int_equal(eve->holds, SHELL_ID(1));
+    eve->barred_from = SHELL_ID(2);
+    eve->inside = false;
+    s->version = 0;
+    assert_int_equal(pocpf_subscription_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_SUB_ACTIVE, true, 0), POCPF_OK);
+    shell_full(s);
+    shell_run(s);
+    assert_string_equal(shell_member_state(s, EVE), "out");
+    assert_int_equal(s->air_id, SHELL_ID(2));
+    shell_free(s);
+}
+
+static void asking_again_at_once_does_not_run_in_a_circle(void **state)
+{
+    (void)state;
+    shell *s = trio_with(POCPF_LEAVE_NEVER);
+    s->now_ms += 5000;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pocpf_subscription_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_SUB_RETRY, false, 0),
+                         POCPF_OK);
+    shell_run(s);
+    shell_expect(s, "SUBSCRIBE " SHELL_GROUP);
+    shell_pass(s, 1000);
+    shell_expect(s, "SUBSCRIBE " SHELL_GROUP);
+    shell_free(s);
+}
+
+/* A user with more devices than anybody has makes the roster give up, not the processor. */
+static void endpoints_of_one_user_are_bounded(void **state)
+{
+    (void)state;
+    shell *s = trio_with(POCPF_LEAVE_NEVER);
+    static char texts[65][8];
+    pocpf_conf_endpoint eps[65];
+    for (size_t i = 0; i < 65; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "e%zu", i);
+        eps[i] = (pocpf_conf_endpoint){ texts[i], POCPF_CONF_FULL, POCPF_CONF_CONNECTED, 0, NULL };
+    }
+    pocpf_conf_user u = { EVE, POCPF_CONF_PARTIAL, eps, 65 };
+    assert_int_equal(shell_document(s, POCPF_CONF_PARTIAL, &u, 1), POCPF_E_LIMIT);
+    shell_free(s);
+}
+
 /* The classification alone, over everything it can be asked: whoever was never in and holds no key forces nothing. */
 static void a_stranger_is_classified_as_nothing_whatever_is_said(void **state)
 {
@@ -311,6 +385,10 @@ int main(void)
         cmocka_unit_test(a_conference_beyond_the_bound_makes_the_channel_blind),
         cmocka_unit_test(a_second_device_keeps_a_leaver_in_but_not_an_expelled_one),
         cmocka_unit_test(a_member_is_found_behind_uri_parameters),
+        cmocka_unit_test(a_document_before_the_subscription_is_active_gives_nobody_a_key),
+        cmocka_unit_test(whoever_is_not_there_when_sight_returns_counts_as_expelled),
+        cmocka_unit_test(asking_again_at_once_does_not_run_in_a_circle),
+        cmocka_unit_test(endpoints_of_one_user_are_bounded),
         cmocka_unit_test(a_stranger_is_classified_as_nothing_whatever_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
