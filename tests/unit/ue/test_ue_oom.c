@@ -1,0 +1,144 @@
+/* Memory that fails at the client: what could not be done has not been done, and can be done a moment later. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "pair.h"
+#include "tests/support/oom.h"
+
+static pair w;
+
+static poc_err make(void *ctx)
+{
+    const pocue_settings *s = ctx;
+    POC_OWNED(pocue, ue, pocue_free);
+    POC_TRY(pocue_new(&ue, s, &w.rng));
+    return POC_OK;
+}
+
+static void a_client_is_made_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    pocue_settings s;
+    oom_report report;
+    w.rng = test_rng_of(&w.chance, 3);
+    pair_settings(&s);
+    if (!oom_every_allocation(make, &s, &report))
+        fail_msg("run %zu: %s, %zu secrets left", report.runs, poc_err_name(report.err), report.secrets_left);
+    assert_true(report.runs > 2);
+}
+
+/* Gives the offer with the n-th allocation failing; true when one has failed. */
+static bool give_failing(size_t n, const char *offer, poc_err *err)
+{
+    static char answer[PAIR_OFFER_MAX];
+    pocue_reply reply;
+    poc_wr wr = poc_wr_into(answer, sizeof(answer));
+    oom_arm(n);
+    *err = pocue_offer_read(w.ue, w.now_ms, &w.local, poc_span_str(offer), &wr, &reply);
+    bool has_failed = oom_disarm();
+    assert_true(*err == POC_OK || (*err == POC_E_NOMEM && wr.len == 0));
+    return has_failed;
+}
+
+/* "An error means that nothing was decided" (pocue.h): no key is held, and the same offer is taken afterwards. */
+static void an_offer_that_found_no_memory_is_accepted_when_repeated(void **state)
+{
+    (void)state;
+    static char offer[PAIR_OFFER_MAX], answer[PAIR_OFFER_MAX];
+    const size_t secrets = poc_secret_live_count();
+    bool has_failed = true;
+    size_t refusals = 0;
+    for (size_t n = 1; has_failed; n++) {
+        poc_err err;
+        poc_msk_id id;
+        pair_open(&w, NULL);
+        pair_offer(&w, offer, 2, false);
+        has_failed = give_failing(n, offer, &err);
+        assert_int_equal(pocue_msks(w.ue, &id, 1), err == POC_OK ? 1 : 0);
+        refusals += err != POC_OK;
+        assert_int_equal(pair_give(&w, offer, answer).status, 200);
+        assert_int_equal(pocue_msks(w.ue, &id, 1), 1);
+        assert_int_equal(id, w.params.msk_id);
+        pair_close(&w);
+        assert_int_equal(poc_secret_live_count(), secrets);
+    }
+    assert_true(refusals > 2);
+}
+
+/* A rekey that found no memory leaves the old key (RFC 4567: a failing offer changes nothing). */
+static void a_rekey_that_found_no_memory_leaves_the_old_key(void **state)
+{
+    (void)state;
+    static char offer[PAIR_OFFER_MAX], answer[PAIR_OFFER_MAX];
+    bool has_failed = true;
+    for (size_t n = 1; has_failed; n++) {
+        poc_err err;
+        poc_msk_id id;
+        pair_open(&w, NULL);
+        pair_offer(&w, offer, 2, false);
+        assert_int_equal(pair_give(&w, offer, answer).status, 200);
+        const poc_msk_id old = w.params.msk_id;
+        pair_new_msk(&w, 2);
+        pair_offer(&w, offer, 3, false);
+        has_failed = give_failing(n, offer, &err);
+        assert_true(pocue_msks(w.ue, &id, 1) >= 1);
+        assert_int_equal(id, err == POC_OK ? w.params.msk_id : old);
+        assert_int_equal(pair_give(&w, offer, answer).status, 200);
+        assert_true(pocue_msks(w.ue, &id, 1) >= 1);
+        assert_int_equal(id, w.params.msk_id);
+        pair_close(&w);
+    }
+}
+
+static bool plays(uint16_t seq)
+{
+    pocue_event e;
+    while (pair_event(&w, POCUE_PLAY, &e))
+        if (e.by_multicast && e.seq == seq)
+            return true;
+    return false;
+}
+
+/* An STKM or packet that found no memory is lost, and nothing else: the STKM is repeated, and the next packet plays. */
+static void the_air_is_heard_again_after_memory_failed(void **state)
+{
+    (void)state;
+    static char offer[PAIR_OFFER_MAX], answer[PAIR_OFFER_MAX];
+    bool has_failed = true;
+    size_t n = 1;
+    for (; has_failed; n++) {
+        pair_open(&w, NULL);
+        pair_offer(&w, offer, 2, false);
+        assert_int_equal(pair_give(&w, offer, answer).status, 200);
+        pair_events_clear(&w);
+        pair_on_air(&w); /* the STKM, then one packet */
+        pair_talk(&w, 1);
+        const size_t sent = w.air_count;
+        oom_arm(n);
+        pair_deliver(&w);
+        has_failed = oom_disarm();
+        w.air_count = sent; /* once more, as the protector repeats its STKM */
+        pair_deliver(&w);
+        pair_talk(&w, 2);
+        pair_deliver(&w);
+        assert_true(plays(2));
+        pair_close(&w);
+    }
+    assert_true(n > 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_client_is_made_whole_or_not_at_all),
+        cmocka_unit_test(an_offer_that_found_no_memory_is_accepted_when_repeated),
+        cmocka_unit_test(a_rekey_that_found_no_memory_leaves_the_old_key),
+        cmocka_unit_test(the_air_is_heard_again_after_memory_failed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
