@@ -1,6 +1,7 @@
-#include "pf/io/sip_text.h"
+#include <string.h>
+#include <strings.h>
 
-#include "base/text.h"
+#include "pf/io/sip_private.h"
 
 static bool is_transport(poc_span text)
 {
@@ -27,9 +28,41 @@ poc_err sip_text_listen_url(char out[SIP_URL_MAX], const char *entry)
     if (!is_transport(transport))
         return POC_E_INPUT;
     POC_TRY(host_port(rest, &host, &port));
-    POC_TRY(poc_u64_get(&number, UINT16_MAX, port));
+    if (poc_u64_get(&number, UINT16_MAX, port) != POC_OK)
+        return POC_E_INPUT;
     poc_wr wr = poc_wr_into(out, SIP_URL_MAX);
     poc_wr_fmt(&wr, "%s:%.*s:%u;transport=%.*s", poc_span_eq_str(transport, "tls") ? "sips" : "sip", (int)host.n,
                (const char *)host.p, (unsigned)number, (int)transport.n, (const char *)transport.p);
     return poc_wr_text(&wr);
+}
+
+bool sip_body_is_sdp(sip_t const *m)
+{
+    return m->sip_content_type != NULL && m->sip_content_type->c_type != NULL &&
+           strcasecmp(m->sip_content_type->c_type, SIP_SDP_TYPE) == 0;
+}
+
+poc_span sip_body(sip_t const *m)
+{
+    if (m->sip_payload == NULL || m->sip_payload->pl_data == NULL)
+        return (poc_span){ 0 };
+    return poc_span_of(m->sip_payload->pl_data, m->sip_payload->pl_len);
+}
+
+const char *sip_unknown_value(sip_t const *m, const char *name)
+{
+    for (const sip_unknown_t *u = m->sip_unknown; u != NULL; u = u->un_next)
+        if (u->un_name != NULL && u->un_value != NULL && strcasecmp(u->un_name, name) == 0)
+            return u->un_value;
+    return NULL;
+}
+
+bool sip_source_address(struct sockaddr_storage *out, msg_t *msg)
+{
+    const su_sockaddr_t *from = msg != NULL ? msg_addr(msg) : NULL;
+    memset(out, 0, sizeof(*out));
+    if (from == NULL || (from->su_family != AF_INET && from->su_family != AF_INET6))
+        return false;
+    memcpy(out, from, from->su_family == AF_INET ? sizeof(from->su_sin) : sizeof(from->su_sin6));
+    return true;
 }

@@ -1,0 +1,256 @@
+/* What the SIP files share. Sofia's types stop here. A callback from Sofia may end a session; its memory is given back by
+ * the reaper's timer, so that nothing vanishes under a caller. Private to pf/io/sip*.c. */
+#ifndef PF_IO_SIP_PRIVATE_H
+#define PF_IO_SIP_PRIVATE_H
+
+#define NTA_AGENT_MAGIC_T    void
+#define NTA_LEG_MAGIC_T      void
+#define NTA_INCOMING_MAGIC_T void
+#define NTA_OUTGOING_MAGIC_T void
+#define SU_TIMER_ARG_T       void
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_tport.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_alloc.h>
+#include <sofia-sip/su_uniqueid.h>
+#include <sofia-sip/su_wait.h>
+#include <sofia-sip/url.h>
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "pf/io/sip.h"
+#include "pf/io/sip_text.h"
+
+#define SIP_SDP_TYPE        "application/sdp"
+#define SIP_SDP_MAX         8192u
+#define SIP_ALLOW           "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, MESSAGE, REFER, OPTIONS, SUBSCRIBE, NOTIFY"
+#define SIP_ACCEPT_CONTACT  "*;+g.poc.talkburst;require;explicit"
+#define SIP_USER_AGENT      "PoC-serv/OMA2.1 pocpf/" POC_VERSION
+#define SIP_OFFER_WINDOW    100u  /* unanswered offers at a time: a storm without a window costs retransmissions */
+#define SIP_PENDING_MAX     1024u /* requests that wait for Zn */
+#define SIP_SOURCES         4096u /* addresses whose rate is watched */
+#define SIP_REQUEST_MAX     65536u
+#define SIP_RELAYED_HEADERS 1024u
+#define SIP_MIN_SE_S        90u
+#define SIP_MAX_SE_S        86400u
+
+typedef struct sip_leg {
+    sip_session *session;
+    nta_leg_t *nta;
+    nta_incoming_t *server_invite;  /* of the peer, not yet acknowledged */
+    nta_outgoing_t *our_request;    /* the first INVITE, an offer, or a refresh: one at a time */
+    su_timer_t *expiry;             /* RFC 4028; NULL unless negotiated */
+    const char *contact;            /* our own; one of sip.contacts */
+    char *call_id, *local, *remote; /* what nta does not tell again and a record needs */
+    uint32_t expires_s;
+    bool we_refresh;
+    bool we_called; /* the Call-ID is ours */
+    bool allow_update;
+    bool has_channel_lines; /* five m-lines are negotiated */
+    bool gone;              /* the peer has ended it: no BYE */
+    uint64_t sdp_session, sdp_version;
+    wire_unicast peer; /* what the peer said last */
+} sip_leg;
+
+typedef enum sip_phase { SIP_SETTING_UP, SIP_ANSWERED, SIP_UP, SIP_ENDED } sip_phase;
+
+typedef struct sip_offering {
+    uint64_t number;
+    pocpf_offer_kind kind;
+    uint8_t *mikey; /* sealed, not secret */
+    size_t mikey_len;
+    int64_t deadline_ms, retry_ms; /* retry_ms 0: none is due */
+    bool waiting;                  /* given by the shell, not answered */
+    bool in_flight;                /* the leg's request carries this one */
+    uint64_t flight_number;        /* whose answer the request in flight is; the older one when a newer waits */
+    bool flight_counts;            /* somebody still waits for it */
+} sip_offering;
+
+struct sip_session {
+    sip *sip;
+    sip_session *next, *prev;
+    sip_session *offer_next; /* in the line for the window */
+    bool in_line, window_held;
+    sip_leg client, cf;
+    sip_leg *caller, *callee;
+    sip_phase phase;
+    bool capable, cancelled;
+    bool bearer_off; /* the client has turned the multicast lines off */
+    bool has_channel;
+    bcast_channel channel; /* as it was offered last */
+    char user[POC_URI_MAX], group[POC_URI_MAX];
+    relay_session *media;
+    su_timer_t *timer; /* of the offer */
+    sip_offering offer;
+};
+
+typedef struct sip_subscription {
+    struct sip_subscription *next;
+    sip *sip;
+    char channel[64];
+    char group[POC_URI_MAX], as_user[POC_URI_MAX];
+    nta_leg_t *nta;
+    nta_outgoing_t *request;
+    su_timer_t *timer;
+    bool fresh;   /* nothing was reported of this dialog yet */
+    bool closing; /* unsubscribed */
+    bool dead;    /* waits for the reaper */
+} sip_subscription;
+
+/** A request that passes the door: it may have to wait for Zn before it goes on. */
+typedef struct sip_inbound sip_inbound;
+typedef void sip_inbound_fn(sip_inbound *in);
+struct sip_inbound {
+    sip_inbound *next, *prev;
+    sip *sip;
+    nta_incoming_t *irq;
+    msg_t *msg; /* keeps `m` */
+    sip_t const *m;
+    sip_leg *leg; /* in-dialog requests; NULL at the door */
+    bool asked, waiting;
+    char user[POC_URI_MAX]; /* who it is, once authenticated */
+    sip_inbound_fn *go;
+};
+
+typedef struct sip_source {
+    uint64_t who;
+    uint32_t second, count;
+} sip_source;
+
+/** A request carried to the other side (REFER, INFO, MESSAGE ...). */
+typedef struct sip_carried {
+    struct sip_carried *next, *prev;
+    sip *sip;
+    sip_session *session; /* NULL outside dialogs */
+    nta_incoming_t *irq;
+    nta_outgoing_t *orq;
+} sip_carried;
+
+enum { SIP_UDP, SIP_TCP, SIP_TLS, SIP_TRANSPORTS };
+
+struct sip {
+    su_root_t *root;
+    su_home_t home[1];
+    nta_agent_t *agent;
+    nta_leg_t *door;
+    char *contacts[SIP_TRANSPORTS][2]; /* [..][1]: IPv6 */
+    char *domain;
+    url_t *next_hop;
+    struct sockaddr_storage *trusted;
+    size_t trusted_count;
+    sip_auth auth;
+    uint32_t session_expires_s, sessions_max, requests_per_source_s;
+    bool strict_identities;
+    gba_naf *naf;
+    zn *zn;
+    relay *relay;
+    const sip_events *events;
+    void *user;
+    sip_session *sessions, *dead;
+    sip_session *offers_first, *offers_last;
+    uint32_t offers_open;
+    sip_subscription *subscriptions;
+    sip_inbound *inbounds;
+    uint32_t inbounds_waiting;
+    sip_carried *carried;
+    sip_source *sources;
+    su_timer_t *reaper, *pump;
+    uint32_t byes_open;
+    void (*drained)(void *user);
+    void *drained_user;
+    sip_counts counts;
+};
+
+/* ---- sip.c ---- */
+int64_t sip_now_ms(void);
+int64_t sip_now_s(void);
+void sip_refused(sip *s, poc_err kind, const char *who, const char *reason);
+void sip_reap_soon(sip *s);
+/** Final refusal with Warning 399; ends the transaction. */
+void sip_refuse(sip *s, nta_incoming_t *irq, int status, const char *phrase, const char *reason);
+void sip_drain_look(sip *s);
+uint32_t sip_random(uint32_t below);
+
+/* ---- sip_auth.c ---- */
+bool sip_is_trusted(const sip *s, msg_t *msg);
+/** Takes the request in; `go` runs when it is authenticated, at once or later. Never more than once. */
+void sip_auth_begin(sip *s, sip_leg *leg, nta_incoming_t *irq, sip_inbound_fn *go);
+/** Ends the stay of a request; its transaction goes with whoever took `irq`, or is destroyed. */
+void sip_inbound_free(sip_inbound *in);
+/** Drops requests of a session that ends. */
+void sip_auth_forget(sip *s, const sip_session *session);
+
+/* ---- sip_leg.c ---- */
+nta_request_f sip_leg_request; /* in sip_dialog.c: what arrives in a dialog */
+poc_err sip_leg_accept(sip_leg *leg, nta_incoming_t *irq, sip_t const *m, bool ip6);
+poc_err sip_leg_call(sip_leg *leg, const char *local, const char *remote, const url_t *towards);
+/** The dialog of a record: tags, numbers, route and target are given by the caller afterwards. */
+poc_err sip_leg_make(sip_leg *leg, uint32_t cseq_at_least, uint32_t remote_cseq);
+/** Takes the tags, route and abilities of a 2xx to our first INVITE. */
+void sip_leg_confirm(sip_leg *leg, sip_t const *m);
+void sip_leg_ack(sip_leg *leg, sip_t const *m);
+void sip_leg_bye(sip_leg *leg, const char *reason);
+/** No more transactions and timers; safe inside the callback of one of them. */
+void sip_leg_hush(sip_leg *leg);
+/** The same, and the dialog is forgotten. */
+void sip_leg_drop(sip_leg *leg);
+/** Session timer as agreed in the 2xx to our request. */
+void sip_leg_timer(sip_leg *leg, sip_t const *m);
+void sip_leg_touch(sip_leg *leg);
+/** Agrees on a session timer with the request `m` and writes the Session-Expires of its 2xx; false: none. */
+bool sip_leg_timer_answer(sip_leg *leg, sip_t const *m, char text[64]);
+const char *sip_contact_of(const sip *s, int transport, bool ip6);
+int sip_transport_of(const char *name);
+wire_local sip_leg_local(const sip_leg *leg);
+sip_leg *sip_leg_other(const sip_leg *leg);
+relay_side sip_leg_side(const sip_leg *leg);
+
+/* ---- sip_session.c ---- */
+/** A first INVITE whose sender is known. */
+void sip_session_invite(sip_inbound *in);
+void sip_session_invite_from_core(sip_inbound *in);
+/** Ends: BYE to the legs that are not gone; session_down when it was up, unless `quiet`. */
+void sip_session_end(sip_session *s, pocpf_departure how, bool quiet);
+void sip_session_bury(sip_session *s);
+void sip_session_free(sip_session *s);
+void sip_session_media(sip_session *s, const sip_leg *leg);
+/** An empty session outside the list; sip_session_free ends it. */
+poc_err sip_session_make(sip_session **out, sip *sip);
+void sip_session_link(sip_session *s);
+
+/* ---- sip_carry.c ---- */
+/** A method that is handed on to the other side, inside or outside a dialog. */
+bool sip_is_carried(sip_t const *m, bool in_dialog);
+void sip_carry_in_dialog(sip_inbound *in);
+void sip_carry_from_client(sip_inbound *in);
+void sip_carry_from_core(sip_inbound *in);
+void sip_carry_forget(sip *s, const sip_session *session);
+void sip_carry_free_all(sip *s);
+
+/* ---- sip_offer.c ---- */
+void sip_offer_pump_soon(sip *s);
+void sip_offer_forget(sip_session *s);
+/** Sends the offer that waits, if any, now that the leg is free. */
+void sip_offer_resume(sip_session *s);
+void sip_offer_pump(su_root_magic_t *magic, su_timer_t *t, void *arg);
+
+/* ---- sip_subscribe.c ---- */
+void sip_subscription_free_all(sip *s);
+void sip_subscription_reap(sip *s);
+
+/* ---- sip_text.c ---- */
+/** RFC 4028: below the minimum of 90 s. */
+bool sip_timer_too_short(sip_t const *m);
+bool sip_body_is_sdp(sip_t const *m);
+poc_span sip_body(sip_t const *m);
+const char *sip_unknown_value(sip_t const *m, const char *name);
+bool sip_source_address(struct sockaddr_storage *out, msg_t *msg);
+
+#endif

@@ -1,0 +1,720 @@
+/* The SIP shell on loopback: who is let in, what both sides hear, and how the PF's own offers end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/sdp.h"
+#include "base/text.h"
+#include "pf/io/sip_text.h"
+#include "tests/unit/io/sip_world.h"
+
+static const world_options over_udp = { .transport = "udp" }, over_tcp = { .transport = "tcp" };
+static const world_options without_update = { .transport = "udp", .client_without_update = true };
+
+static const poc_span mikey = { (const uint8_t *)"a MIKEY message", 15 };
+
+static void offer(world *w, uint64_t number, pocpf_offer_kind kind, uint32_t timeout_ms)
+{
+    w->inside_call = true;
+    assert_int_equal(
+        sip_offer(w->session, number, kind, kind == POCPF_OFFER_WITHDRAW ? (poc_span){ 0 } : mikey, timeout_ms),
+        POC_OK);
+    w->inside_call = false;
+}
+
+static void listen_entries_become_urls_or_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *entry, *url; /* NULL: refused */
+    } rows[] = {
+        { "udp:127.0.0.1:5060", "sip:127.0.0.1:5060;transport=udp" },
+        { "tcp:[::1]:5060", "sip:[::1]:5060;transport=tcp" },
+        { "tls:pf.example:5061", "sips:pf.example:5061;transport=tls" },
+        { "sctp:127.0.0.1:5060", NULL },
+        { "udp:127.0.0.1", NULL },
+        { "udp:127.0.0.1:70000", NULL },
+        { "udp::5060", NULL },
+        { "", NULL },
+    };
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        char url[SIP_URL_MAX];
+        assert_int_equal(sip_text_listen_url(url, rows[i].entry), rows[i].url != NULL ? POC_OK : POC_E_INPUT);
+        if (rows[i].url != NULL)
+            assert_string_equal(url, rows[i].url);
+    }
+}
+
+static void tls_without_certificates_does_not_start(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    static const char *const listen[] = { "tls:127.0.0.1:0" };
+    const sip_settings settings = {
+        .listen = listen, .listen_count = 1, .domain = WORLD_FQDN, .next_hop = "sip:cf.example", .sessions_max = 1
+    };
+    const sip_events none = { 0 };
+    sip *s;
+    assert_int_equal(sip_new(&s, w.root, &settings, w.naf, &w.zn, w.relay, &none, NULL), POC_E_IO);
+    world_stop(&w);
+}
+
+/* ---- who is let in ---- */
+
+static void unknown_client_is_challenged_for_the_bootstrapping_realm(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    client_invite(&w, WORLD_ALICE, NULL, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 401);
+    assert_non_null(strstr(w.client.challenge, "realm=\"3GPP-bootstrapping@" WORLD_FQDN "\""));
+    assert_int_equal(sip_look(w.sip).challenged, 1);
+    assert_int_equal(sip_look(w.sip).sessions, 0);
+    assert_string_equal(w.cf.diary, "");
+    world_stop(&w);
+}
+
+static void joins(const world_options *options)
+{
+    world w;
+    world_start(&w, options);
+    world_join(&w);
+    assert_true(world_wait_diary(&w, &w.cf, "INVITE ACK "));
+    assert_int_equal(w.zn_asked, 1);
+    assert_int_equal(w.authenticated, 1);
+    assert_string_equal(w.cf.asserted, "<" WORLD_ALICE ">");
+    assert_string_equal(w.cf.accept_contact, "*;+g.poc.talkburst;require;explicit");
+    assert_int_equal(w.client.provisional, 180);
+    assert_string_equal(sip_session_user(w.session), WORLD_ALICE);
+    assert_string_equal(sip_session_channel(w.session), "dispatch");
+    assert_true(sip_session_capable(w.session));
+    /* Each side is told the PF's own addresses towards it. */
+    wire_unicast to_cf, to_client;
+    const relay_session *media = sip_session_relay(w.session);
+    assert_int_equal(wire_unicast_read(&to_cf, poc_span_str(w.cf.sdp), NULL), POC_OK);
+    assert_int_equal(wire_unicast_read(&to_client, poc_span_str(w.client.sdp), NULL), POC_OK);
+    assert_true(poc_addr_eq((struct sockaddr *)&to_cf.audio, relay_session_local(media, RELAY_CF, RELAY_AUDIO)));
+    assert_true(poc_addr_eq((struct sockaddr *)&to_cf.floor, relay_session_local(media, RELAY_CF, RELAY_FLOOR)));
+    assert_true(
+        poc_addr_eq((struct sockaddr *)&to_client.audio, relay_session_local(media, RELAY_CLIENT, RELAY_AUDIO)));
+    /* POC-7: nothing of the channel before the PF's own offer. */
+    assert_null(strstr(w.client.sdp, "key-mgmt"));
+    world_stop(&w);
+}
+
+static void bootstrapped_client_joins_over_udp(void **state)
+{
+    (void)state;
+    joins(&over_udp);
+}
+
+static void bootstrapped_client_joins_over_tcp(void **state)
+{
+    (void)state;
+    joins(&over_tcp);
+}
+
+static void wrong_digest_is_challenged_again_and_counted(void **state)
+{
+    (void)state;
+    world w;
+    char authorization[2048];
+    world_start(&w, &over_udp);
+    client_invite(&w, WORLD_ALICE, NULL, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    client_authorize(&w, authorization, world_offer, false);
+    client_invite(&w, WORLD_ALICE, authorization, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 401);
+    assert_int_equal(w.authenticated, 0);
+    assert_int_equal(w.refusals, 1);
+    assert_int_equal(w.refusal_kind, POC_E_AUTH);
+    assert_string_equal(w.cf.diary, "");
+    world_stop(&w);
+}
+
+static void identity_of_somebody_else_is_forbidden(void **state)
+{
+    (void)state;
+    world w;
+    char authorization[2048];
+    world_start(&w, &over_udp);
+    client_invite(&w, "sip:bob@home1.example", NULL, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    client_authorize(&w, authorization, world_offer, true);
+    client_invite(&w, "sip:bob@home1.example", authorization, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 403);
+    assert_non_null(strstr(w.client.warning, "identity does not belong to the B-TID"));
+    assert_int_equal(w.refusal_kind, POC_E_DENIED);
+    assert_string_equal(w.cf.diary, "");
+    world_stop(&w);
+}
+
+static void bsf_that_knows_or_says_nothing_lets_nobody_in(void **state)
+{
+    (void)state;
+    static const struct {
+        poc_err err;
+        int status;
+    } rows[] = { { POC_E_AUTH, 401 }, { POC_E_DENIED, 403 }, { POC_E_IO, 503 } };
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        world w;
+        char authorization[2048];
+        world_start(&w, &over_udp);
+        w.zn_err = rows[i].err;
+        client_invite(&w, WORLD_ALICE, NULL, world_offer, "application/sdp");
+        assert_true(world_wait_status(&w, &w.client));
+        client_authorize(&w, authorization, world_offer, true);
+        client_invite(&w, WORLD_ALICE, authorization, world_offer, "application/sdp");
+        assert_true(world_wait_status(&w, &w.client));
+        assert_int_equal(w.client.status, rows[i].status);
+        assert_string_equal(w.cf.diary, "");
+        world_stop(&w);
+    }
+}
+
+static void unusable_invites_get_the_protocols_own_error(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *type;
+        int status;
+    } rows[] = {
+        { NULL, NULL, 488 },
+        { "hello", "text/plain", 415 },
+    };
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        world w;
+        world_start(&w, &over_udp);
+        client_invite(&w, WORLD_ALICE, NULL, rows[i].body, rows[i].type);
+        assert_true(world_wait_status(&w, &w.client));
+        assert_int_equal(w.client.status, rows[i].status);
+        assert_int_equal(w.refusals, 1);
+        world_stop(&w);
+    }
+}
+
+static void offer_without_usable_audio_is_not_acceptable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int status;
+    } rows[] = {
+        { "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 4000 RTP/AVP 96\r\n", 488 },
+        { "v=0\r\nthis is not a description\r\n", 400 },
+    };
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        world w;
+        char authorization[2048];
+        world_start(&w, &over_udp);
+        client_invite(&w, WORLD_ALICE, NULL, rows[i].body, "application/sdp");
+        assert_true(world_wait_status(&w, &w.client));
+        client_authorize(&w, authorization, rows[i].body, true);
+        client_invite(&w, WORLD_ALICE, authorization, rows[i].body, "application/sdp");
+        assert_true(world_wait_status(&w, &w.client));
+        assert_int_equal(w.client.status, rows[i].status);
+        assert_string_equal(w.cf.diary, "");
+        assert_int_equal(sip_look(w.sip).sessions, 0);
+        world_stop(&w);
+    }
+}
+
+static void refusal_of_the_cf_reaches_the_client_as_it_is(void **state)
+{
+    (void)state;
+    world w;
+    char authorization[2048];
+    world_start(&w, &over_udp);
+    w.cf.answer_busy = true;
+    client_invite(&w, WORLD_ALICE, NULL, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    client_authorize(&w, authorization, world_offer, true);
+    client_invite(&w, WORLD_ALICE, authorization, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 486);
+    assert_int_equal(w.ups, 0);
+    world_settle(&w);
+    assert_int_equal(sip_look(w.sip).sessions, 0);
+    world_stop(&w);
+}
+
+static void cancelled_invite_is_cancelled_at_the_cf(void **state)
+{
+    (void)state;
+    world w;
+    char authorization[2048];
+    world_start(&w, &over_udp);
+    w.cf.hold_invite = true;
+    client_invite(&w, WORLD_ALICE, NULL, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    client_authorize(&w, authorization, world_offer, true);
+    client_invite(&w, WORLD_ALICE, authorization, world_offer, "application/sdp");
+    for (int i = 0; i < 100 && w.client.provisional != 180; i++)
+        su_root_step(w.root, 20);
+    assert_int_equal(w.client.provisional, 180);
+    assert_int_equal(nta_outgoing_cancel(w.client.request), 0);
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 487);
+    assert_true(world_wait_diary(&w, &w.cf, "INVITE CANCEL ACK "));
+    world_settle(&w);
+    assert_int_equal(sip_look(w.sip).sessions, 0);
+    assert_int_equal(w.ups, 0);
+    world_stop(&w);
+}
+
+static void cf_calls_a_client_that_was_seen_before(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    cf_invite(&w);
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.cf.status, 200);
+    assert_true(world_wait(&w, &w.ups, 1));
+    assert_string_equal(sip_session_user(w.session), WORLD_ALICE);
+    assert_string_equal(sip_session_channel(w.session), "dispatch");
+    assert_true(sip_session_capable(w.session));
+    assert_true(world_wait_diary(&w, &w.client, "INVITE ACK "));
+    offer(&w, 1, POCPF_OFFER_OPEN, 5000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    assert_int_equal(w.answer, POCPF_ANSWER_ACCEPTED);
+    world_stop(&w);
+}
+
+/* ---- the PF's own offers ---- */
+
+/* POC-7: the offer that opens the channel carries exactly one key-mgmt, on the STKM line. */
+static void opening_offer_goes_by_update_with_one_key_mgmt(void **state)
+{
+    (void)state;
+    world w;
+    poc_sdp sdp;
+    poc_span value;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    offer(&w, 17, POCPF_OFFER_OPEN, 5000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    assert_int_equal(w.answer, POCPF_ANSWER_ACCEPTED);
+    assert_int_equal(w.answer_number, 17);
+    assert_string_equal(w.client.diary, "UPDATE ");
+    assert_int_equal(poc_sdp_parse(&sdp, poc_span_str(w.client.sdp), NULL), POC_OK);
+    assert_int_equal(sdp.media_count, 5);
+    assert_false(poc_sdp_attr(sdp.lines, "key-mgmt", &value));
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(poc_sdp_attr(sdp.media[i].lines, "key-mgmt", &value), i == 4);
+    assert_true(poc_span_eq_str(value, "mikey YSBNSUtFWSBtZXNzYWdl"));
+    assert_true(poc_span_eq_str(sdp.session_version, "2"));
+    world_stop(&w);
+}
+
+/* POC-22: a rekey is a new offer with the next version. */
+static void client_without_update_gets_a_reinvite(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &without_update);
+    world_join(&w);
+    offer(&w, 1, POCPF_OFFER_OPEN, 5000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    assert_int_equal(w.answer, POCPF_ANSWER_ACCEPTED);
+    assert_true(world_wait_diary(&w, &w.client, "INVITE ACK "));
+    offer(&w, 2, POCPF_OFFER_REKEY, 5000);
+    assert_true(world_wait(&w, &w.answers, 2));
+    assert_int_equal(w.answer_number, 2);
+    assert_true(world_wait_diary(&w, &w.client, "INVITE ACK INVITE ACK "));
+    assert_non_null(strstr(w.client.sdp, " 3 IN IP4 127.0.0.1\r\n"));
+    world_stop(&w);
+}
+
+/* POC-21, POC-22: how each kind of answer ends an offer; the unicast session goes on. */
+static void every_answer_has_its_meaning(void **state)
+{
+    (void)state;
+    static const struct {
+        reply_kind reply;
+        pocpf_answer answer;
+        const char *why;
+    } rows[] = {
+        { REPLY_UNICAST, POCPF_ANSWER_UNICAST, "client refused the multicast lines" },
+        { REPLY_WRONG_PORT, POCPF_ANSWER_WRONG, "answer has another port" },
+        { REPLY_488_306, POCPF_ANSWER_REFUSED, "client cannot use the key (488, Warning 306)" },
+        { REPLY_488, POCPF_ANSWER_REFUSED, "client does not accept the offer (488)" },
+    };
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        world w;
+        world_start(&w, &over_udp);
+        world_join(&w);
+        w.client.reply = rows[i].reply;
+        offer(&w, 5, POCPF_OFFER_OPEN, 5000);
+        assert_true(world_wait(&w, &w.answers, 1));
+        assert_int_equal(w.answer, rows[i].answer);
+        assert_string_equal(w.answer_why, rows[i].why);
+        world_settle(&w);
+        assert_int_equal(w.downs, 0);
+        world_stop(&w);
+    }
+}
+
+static void glare_is_retried_within_the_time_given(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    w.client.reply = REPLY_491_ONCE;
+    offer(&w, 9, POCPF_OFFER_OPEN, 6000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    assert_int_equal(w.answer, POCPF_ANSWER_ACCEPTED);
+    assert_string_equal(w.client.diary, "UPDATE UPDATE ");
+    world_stop(&w);
+}
+
+static void silent_client_times_out_and_a_newer_offer_waits_for_the_older(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    w.client.reply = REPLY_SILENCE;
+    offer(&w, 1, POCPF_OFFER_OPEN, 100);
+    assert_true(world_wait(&w, &w.answers, 1));
+    assert_int_equal(w.answer, POCPF_ANSWER_TIMEOUT);
+    assert_int_equal(w.answer_number, 1);
+    /* RFC 3264: no second offer while the first is unanswered. */
+    w.client.reply = REPLY_ACCEPT;
+    offer(&w, 2, POCPF_OFFER_OPEN, 5000);
+    world_settle(&w);
+    assert_string_equal(w.client.diary, "UPDATE ");
+    nta_incoming_treply(w.client.ringing, SIP_488_NOT_ACCEPTABLE, TAG_END());
+    nta_incoming_destroy(w.client.ringing);
+    w.client.ringing = NULL;
+    assert_true(world_wait(&w, &w.answers, 2));
+    assert_int_equal(w.answer, POCPF_ANSWER_ACCEPTED);
+    assert_int_equal(w.answer_number, 2);
+    world_stop(&w);
+}
+
+static void client_that_forgot_the_dialog_is_gone(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    w.client.reply = REPLY_481;
+    offer(&w, 3, POCPF_OFFER_OPEN, 5000);
+    assert_true(world_wait(&w, &w.downs, 1));
+    assert_int_equal(w.answers, 1);
+    assert_int_equal(w.answer, POCPF_ANSWER_GONE);
+    assert_int_equal(w.departure, POCPF_LOST);
+    assert_true(world_wait_diary(&w, &w.cf, "INVITE ACK BYE "));
+    world_stop(&w);
+}
+
+static void withdrawn_channel_leaves_the_lines_with_port_0(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    offer(&w, 1, POCPF_OFFER_OPEN, 5000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    w.client.reply = REPLY_UNICAST;
+    offer(&w, 2, POCPF_OFFER_WITHDRAW, 5000);
+    assert_true(world_wait(&w, &w.answers, 2));
+    assert_int_equal(w.answer, POCPF_ANSWER_UNICAST);
+    assert_non_null(strstr(w.client.sdp, "m=data 0 UDP vnd.oma.bcast.stkm\r\n"));
+    assert_null(strstr(w.client.sdp, "key-mgmt"));
+    world_stop(&w);
+}
+
+/* POC-21 */
+static void client_turns_its_bearer_off_and_on(void **state)
+{
+    (void)state;
+    static const char unicast[] = "v=0\r\no=alice 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+                                  "m=audio 45200 RTP/AVP 97\r\nm=application 45300 udp TBCP\r\n";
+    char off[1024], on[1024];
+    world w;
+    snprintf(off, sizeof(off),
+             "%sm=audio 0 RTP/SAVP 97\r\nc=IN IP4 232.10.0.7/16\r\nm=application 0 udp TBCP\r\n"
+             "c=IN IP4 232.10.0.7/16\r\nm=data 0 UDP vnd.oma.bcast.stkm\r\nc=IN IP4 232.10.0.7/16\r\n",
+             unicast);
+    snprintf(on, sizeof(on),
+             "%sm=audio 5004 RTP/SAVP 97\r\nc=IN IP4 232.10.0.7/16\r\na=recvonly\r\nm=application 5006 udp TBCP\r\n"
+             "c=IN IP4 232.10.0.7/16\r\na=recvonly\r\nm=data 5008 UDP vnd.oma.bcast.stkm\r\nc=IN IP4 232.10.0.7/16\r\n"
+             "a=recvonly\r\n",
+             unicast);
+    world_start(&w, &over_udp);
+    world_join(&w);
+    offer(&w, 1, POCPF_OFFER_OPEN, 5000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    peer_request(&w.client, SIP_METHOD_UPDATE, off, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 200);
+    assert_int_equal(w.bearers, 1);
+    assert_false(w.bearer);
+    assert_non_null(strstr(w.client.sdp, "m=data 0 UDP"));
+    peer_request(&w.client, SIP_METHOD_INVITE, on, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 200);
+    assert_int_equal(w.bearers, 2);
+    assert_true(w.bearer);
+    assert_non_null(strstr(w.client.sdp, "m=audio 5004 RTP/SAVP 97"));
+    assert_null(strstr(w.client.sdp, "key-mgmt"));
+    world_stop(&w);
+}
+
+/* ---- ends ---- */
+
+static void bye_of_the_client_means_left(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_tcp);
+    world_join(&w);
+    peer_request(&w.client, SIP_METHOD_BYE, NULL, NULL);
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 200);
+    assert_int_equal(w.downs, 1);
+    assert_int_equal(w.departure, POCPF_LEFT);
+    assert_true(world_wait_diary(&w, &w.cf, "INVITE ACK BYE "));
+    assert_int_equal(sip_look(w.sip).sessions, 0);
+    world_stop(&w);
+}
+
+static void bye_of_the_cf_means_removed(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    peer_request(&w.cf, SIP_METHOD_BYE, NULL, NULL);
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.downs, 1);
+    assert_int_equal(w.departure, POCPF_REMOVED);
+    assert_true(world_wait_diary(&w, &w.client, "BYE "));
+    world_stop(&w);
+}
+
+static void released_session_says_bye_to_both_and_nothing_to_the_shell(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    w.inside_call = true;
+    sip_release(w.session, POCPF_REASON_EXPEL);
+    w.inside_call = false;
+    assert_true(world_wait_diary(&w, &w.client, "BYE "));
+    assert_true(world_wait_diary(&w, &w.cf, "INVITE ACK BYE "));
+    assert_int_equal(w.downs, 0);
+    world_stop(&w);
+}
+
+static void on_drained(void *user)
+{
+    ((world *)user)->drained = true;
+}
+
+static void draining_ends_every_session_and_takes_no_new_one(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    sip_drain(w.sip, on_drained, &w);
+    assert_false(w.drained);
+    assert_true(world_wait_diary(&w, &w.client, "BYE "));
+    for (int i = 0; i < 100 && !w.drained; i++)
+        su_root_step(w.root, 20);
+    assert_true(w.drained);
+    world_stop(&w);
+}
+
+static void messages_of_the_cf_are_carried_to_the_client(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    peer_request(&w.cf, SIP_METHOD_INFO, "hello", "text/plain");
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.cf.status, 200);
+    assert_string_equal(w.client.diary, "INFO ");
+    assert_string_equal(w.client.sdp, "hello");
+    world_stop(&w);
+}
+
+/* ---- conference state ---- */
+
+#define NS "urn:ietf:params:xml:ns:conference-info"
+
+/* POC-14: the PF sees who is in, by subscription. */
+static void notifications_reach_the_shell_and_garbage_does_not(void **state)
+{
+    (void)state;
+    static const char full[] = "<conference-info xmlns=\"" NS "\" entity=\"g\" version=\"1\"><users>"
+                               "<user entity=\"a\"/><user entity=\"b\"/></users></conference-info>";
+    static const char partial[] = "<conference-info xmlns=\"" NS "\" entity=\"g\" version=\"2\" state=\"partial\">"
+                                  "<users state=\"partial\"><user entity=\"b\" state=\"deleted\"/></users>"
+                                  "</conference-info>";
+    world w;
+    world_start(&w, &over_udp);
+    w.inside_call = true;
+    assert_int_equal(sip_subscribe(w.sip, "dispatch", WORLD_GROUP, NULL, false), POC_OK);
+    w.inside_call = false;
+    assert_true(world_wait(&w, &w.subscriptions, 1));
+    assert_int_equal(w.subscription, POCPF_SUB_ACTIVE);
+    assert_true(w.subscription_fresh);
+    assert_string_equal(w.cf.asserted, "<sip:" WORLD_FQDN ">");
+    peer_notify(&w.cf, "active;expires=3600", full);
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.cf.status, 200);
+    assert_int_equal(w.conf_state, POCPF_CONF_FULL);
+    assert_int_equal(w.conf_users, 2);
+    peer_notify(&w.cf, "active", partial);
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.conf_state, POCPF_CONF_PARTIAL);
+    assert_int_equal(w.conferences, 2);
+    peer_notify(&w.cf, "active", "<!DOCTYPE x><conference-info/>");
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.cf.status, 400);
+    assert_int_equal(w.conferences, 2);
+    assert_string_equal(w.refusal, "DOCTYPE is not allowed");
+    peer_notify(&w.cf, "terminated;reason=noresource", NULL);
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.subscription, POCPF_SUB_ENDED);
+    world_settle(&w);
+    peer_notify(&w.cf, "active", full);
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.cf.status, 481);
+    assert_int_equal(w.conferences, 2);
+    world_stop(&w);
+}
+
+static void ends_of_a_subscription_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *state;
+        pocpf_subscription what;
+        uint32_t retry_ms;
+    } rows[] = {
+        { "terminated;reason=deactivated", POCPF_SUB_RETRY, 0 },
+        { "terminated;reason=timeout", POCPF_SUB_RETRY, 0 },
+        { "terminated;reason=probation;retry-after=7", POCPF_SUB_RETRY, 7000 },
+        { "terminated;reason=giveup", POCPF_SUB_RETRY, 5000 },
+        { "terminated;reason=rejected", POCPF_SUB_REFUSED, 0 },
+    };
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        world w;
+        world_start(&w, &over_udp);
+        assert_int_equal(sip_subscribe(w.sip, "dispatch", WORLD_GROUP, WORLD_ALICE, false), POC_OK);
+        assert_true(world_wait(&w, &w.subscriptions, 1));
+        assert_string_equal(w.cf.asserted, "<" WORLD_ALICE ">");
+        peer_notify(&w.cf, rows[i].state, NULL);
+        assert_true(world_wait(&w, &w.subscriptions, 2));
+        assert_int_equal(w.subscription, rows[i].what);
+        assert_int_equal(w.retry_ms, rows[i].retry_ms);
+        world_stop(&w);
+    }
+}
+
+/* ---- restart ---- */
+
+/* POC-22: after a restart the member gets its offer in the dialog it knows. */
+static void restored_session_offers_in_the_old_dialog(void **state)
+{
+    (void)state;
+    uint8_t record[2048];
+    world w;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    offer(&w, 1, POCPF_OFFER_OPEN, 5000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    uint32_t cseq_before = w.client.cseq;
+    poc_wr wr = poc_wr_into(record, sizeof(record));
+    assert_int_equal(sip_session_save(w.session, &wr), POC_OK);
+    world_restart_sip(&w, &over_udp);
+    w.inside_call = true;
+    assert_int_equal(sip_session_restore(w.sip, poc_span_of(record, wr.len), &w.session), POC_OK);
+    w.inside_call = false;
+    assert_string_equal(sip_session_user(w.session), WORLD_ALICE);
+    assert_string_equal(sip_session_channel(w.session), "dispatch");
+    offer(&w, 2, POCPF_OFFER_REKEY, 5000);
+    assert_true(world_wait(&w, &w.answers, 2));
+    assert_int_equal(w.answer, POCPF_ANSWER_ACCEPTED);
+    assert_true(w.client.cseq > cseq_before);
+    assert_non_null(strstr(w.client.sdp, " 3 IN IP4 127.0.0.1\r\n"));
+    peer_request(&w.cf, SIP_METHOD_BYE, NULL, NULL);
+    assert_true(world_wait(&w, &w.downs, 1));
+    assert_int_equal(w.departure, POCPF_REMOVED);
+    assert_true(world_wait_diary(&w, &w.client, "UPDATE UPDATE BYE "));
+    world_stop(&w);
+}
+
+static void cut_records_are_refused(void **state)
+{
+    (void)state;
+    uint8_t record[2048];
+    world w;
+    sip_session *s;
+    world_start(&w, &over_udp);
+    world_join(&w);
+    poc_wr wr = poc_wr_into(record, sizeof(record));
+    assert_int_equal(sip_session_save(w.session, &wr), POC_OK);
+    world_restart_sip(&w, &over_udp);
+    for (size_t n = 0; n < wr.len; n += 7)
+        assert_int_not_equal(sip_session_restore(w.sip, poc_span_of(record, n), &s), POC_OK);
+    record[0] ^= 1;
+    assert_int_equal(sip_session_restore(w.sip, poc_span_of(record, wr.len), &s), POC_E_INPUT);
+    assert_int_equal(sip_look(w.sip).sessions, 0);
+    world_stop(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(listen_entries_become_urls_or_are_refused),
+        cmocka_unit_test(tls_without_certificates_does_not_start),
+        cmocka_unit_test(unknown_client_is_challenged_for_the_bootstrapping_realm),
+        cmocka_unit_test(bootstrapped_client_joins_over_udp),
+        cmocka_unit_test(bootstrapped_client_joins_over_tcp),
+        cmocka_unit_test(wrong_digest_is_challenged_again_and_counted),
+        cmocka_unit_test(identity_of_somebody_else_is_forbidden),
+        cmocka_unit_test(bsf_that_knows_or_says_nothing_lets_nobody_in),
+        cmocka_unit_test(unusable_invites_get_the_protocols_own_error),
+        cmocka_unit_test(offer_without_usable_audio_is_not_acceptable),
+        cmocka_unit_test(refusal_of_the_cf_reaches_the_client_as_it_is),
+        cmocka_unit_test(cancelled_invite_is_cancelled_at_the_cf),
+        cmocka_unit_test(cf_calls_a_client_that_was_seen_before),
+        cmocka_unit_test(opening_offer_goes_by_update_with_one_key_mgmt),
+        cmocka_unit_test(client_without_update_gets_a_reinvite),
+        cmocka_unit_test(every_answer_has_its_meaning),
+        cmocka_unit_test(glare_is_retried_within_the_time_given),
+        cmocka_unit_test(silent_client_times_out_and_a_newer_offer_waits_for_the_older),
+        cmocka_unit_test(client_that_forgot_the_dialog_is_gone),
+        cmocka_unit_test(withdrawn_channel_leaves_the_lines_with_port_0),
+        cmocka_unit_test(client_turns_its_bearer_off_and_on),
+        cmocka_unit_test(bye_of_the_client_means_left),
+        cmocka_unit_test(bye_of_the_cf_means_removed),
+        cmocka_unit_test(released_session_says_bye_to_both_and_nothing_to_the_shell),
+        cmocka_unit_test(draining_ends_every_session_and_takes_no_new_one),
+        cmocka_unit_test(messages_of_the_cf_are_carried_to_the_client),
+        cmocka_unit_test(notifications_reach_the_shell_and_garbage_does_not),
+        cmocka_unit_test(ends_of_a_subscription_are_told_apart),
+        cmocka_unit_test(restored_session_offers_in_the_old_dialog),
+        cmocka_unit_test(cut_records_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
