@@ -103,6 +103,9 @@ void bcast_protector_gate(bcast_protector *p, int64_t now_ms, bool hold);
 poc_err bcast_protector_send(bcast_protector *p, int64_t now_ms, bcast_flow flow, poc_span packet);
 /** A new MTK under the same MSK: STKM now, first use after stkm_lead_ms, or at once when `now`. POC_E_LIMIT as above. */
 poc_err bcast_protector_roll_mtk(bcast_protector *p, int64_t now_ms, bool now);
+/** Sends the STKMs in use now, for a member who has just got the MSK. Many members at once share one sending: there is
+ *  at least stkm_burst_ms between two. */
+void bcast_protector_announce(bcast_protector *p, int64_t now_ms);
 /** Does what is due (STKM repetition, a prepared MTK). */
 void bcast_protector_tick(bcast_protector *p, int64_t now_ms);
 /** When tick wants to be called next; INT64_MAX for never. */

@@ -47,6 +47,8 @@ typedef struct bcast_enabler_ops {
     poc_err (*update_msk)(void *ctx, int64_t now_ms, const char *channel_id, const bcast_msk *msk);
     /** Holds back or lets go media and floor packets. */
     void (*gate)(void *ctx, int64_t now_ms, const char *channel_id, bool hold);
+    /** Somebody has just got the MSK: repeats what he needs to open the traffic, so that he waits for no repetition. */
+    void (*announce)(void *ctx, int64_t now_ms, const char *channel_id);
     /** One clear packet for everybody. */
     poc_err (*send)(void *ctx, int64_t now_ms, const char *channel_id, bcast_flow flow, poc_span packet);
     /** Off air, keys wiped. */

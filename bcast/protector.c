@@ -110,19 +110,31 @@ static int64_t stkm_due_ms(const bcast_protector *p)
     return still_active ? when_active_ms : p->stkm_ms + p->settings.stkm_idle_ms;
 }
 
+/* The current one first: who has taken the next one does not accept a lower MTK ID any more. */
+static void send_all_stkms(bcast_protector *p, int64_t now_ms)
+{
+    send_stkm(p, now_ms, &p->current);
+    if (has_next(p))
+        send_stkm(p, now_ms, &p->next);
+}
+
 static void repeat_stkm(bcast_protector *p, int64_t now_ms)
 {
     if (now_ms < stkm_due_ms(p))
         return;
-    if (p->burst_left > 0) {
+    if (p->burst_left > 0)
         p->burst_left--;
-        send_stkm(p, now_ms, newest(p));
+    send_all_stkms(p, now_ms);
+}
+
+void bcast_protector_announce(bcast_protector *p, int64_t now_ms)
+{
+    if (!has_msk(p))
         return;
-    }
-    /* The current one first: who has taken the next one does not accept a lower MTK ID any more. */
-    send_stkm(p, now_ms, &p->current);
-    if (has_next(p))
-        send_stkm(p, now_ms, &p->next);
+    if (now_ms >= p->stkm_ms + p->settings.stkm_burst_ms)
+        send_all_stkms(p, now_ms);
+    else if (p->burst_left == 0)
+        p->burst_left = 1; /* soon enough, and for all who ask meanwhile */
 }
 
 /* ---- MTKs ---- */

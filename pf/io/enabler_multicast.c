@@ -346,6 +346,15 @@ static void op_gate(void *ctx, int64_t now_ms, const char *channel_id, bool hold
     settle(a);
 }
 
+static void op_announce(void *ctx, int64_t now_ms, const char *channel_id)
+{
+    air *a = air_of((enabler_multicast *)ctx, channel_id);
+    if (a == NULL)
+        return;
+    bcast_protector_announce(a->protector, now_ms);
+    settle(a);
+}
+
 static poc_err op_send(void *ctx, int64_t now_ms, const char *channel_id, bcast_flow flow, poc_span packet)
 {
     air *a = air_of((enabler_multicast *)ctx, channel_id);
@@ -365,7 +374,12 @@ static void op_stop(void *ctx, int64_t now_ms, const char *channel_id)
 }
 
 static const bcast_enabler_ops adapter_ops = {
-    .start = op_start, .update_msk = op_update_msk, .gate = op_gate, .send = op_send, .stop = op_stop
+    .start = op_start,
+    .update_msk = op_update_msk,
+    .gate = op_gate,
+    .announce = op_announce,
+    .send = op_send,
+    .stop = op_stop,
 };
 
 bcast_enabler enabler_multicast_adapter(enabler_multicast *e)

@@ -57,6 +57,8 @@ static void do_serve(shell *s, const pocpf_effect *e)
     shell_member *m = shell_member_of(s, e->channel, e->user);
     if (m != NULL)
         relay_session_serve(sip_session_relay(m->session), e->u.serve.multicast);
+    if (e->u.serve.multicast)
+        s->enabler.ops->announce(s->enabler.ctx, io_now_ms(), e->channel);
 }
 
 static void do_gate(shell *s, const pocpf_effect *e)

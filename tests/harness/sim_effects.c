@@ -284,6 +284,8 @@ static void do_serve(sim *s, int channel, const pocpf_effect *e)
     int client = sim_pf_client_of(s, e->user, channel);
     if (client >= 0)
         s->pf.sessions[client].multicast = e->u.serve.multicast;
+    if (e->u.serve.multicast && s->pf.channels[channel].protector != NULL)
+        bcast_protector_announce(s->pf.channels[channel].protector, sim_now_ms(s));
 }
 
 static void do_subscribe(sim *s, int channel, const pocpf_effect *e)

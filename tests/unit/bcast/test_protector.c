@@ -497,6 +497,23 @@ static void an_idle_channel_that_wakes_up_repeats_its_stkm_at_once(void **state)
     assert_int_equal(f->air.at[before + 1].flow, BCAST_FLOW_RTP);
 }
 
+/* POC-16: who has just got the MSK does not lose a second of speech to the repetition interval. */
+static void a_member_who_has_just_got_the_msk_hears_the_very_next_packet(void **state)
+{
+    fixture *f = *state;
+    start(f);
+    for (uint16_t seq = 0; seq < 40; seq++)
+        assert_int_equal(send_rtp(f, 20 * seq, seq), POC_OK);
+    size_t before = f->air.count;
+    bcast_protector_announce(f->protector, 801);
+    bcast_protector_announce(f->protector, 802); /* a second member: shares what comes stkm_burst_ms later */
+    assert_int_equal(send_rtp(f, 805, 40), POC_OK);
+    air_heard heard = air_play(&f->air, before, f->receiver);
+    assert_int_equal(heard.rtp, 1);
+    assert_int_equal(heard.unopened, 0);
+    assert_int_equal(bcast_protector_deadline(f->protector), 821);
+}
+
 static void every_repetition_is_the_same_datagram(void **state)
 {
     fixture *f = *state;
@@ -559,6 +576,7 @@ int main(void)
         PROTECTOR_TEST(mtk_ids_that_are_used_up_stop_the_flow),
         PROTECTOR_TEST(stkms_come_in_a_burst_then_every_second_then_every_five),
         PROTECTOR_TEST(an_idle_channel_that_wakes_up_repeats_its_stkm_at_once),
+        PROTECTOR_TEST(a_member_who_has_just_got_the_msk_hears_the_very_next_packet),
         PROTECTOR_TEST(every_repetition_is_the_same_datagram),
         PROTECTOR_TEST(while_two_mtks_are_announced_a_joiner_gets_both),
     };
