@@ -517,6 +517,7 @@ poc_err channel_step(core_engine *e, core_channel *ch, const core_event *ev)
     const channel_row *row = &channel_table[ch->state][ev->type];
     if (row->act == NULL)
         return engine_refuse(e, ch, ev->member, event_names[ev->type]);
+    engine_touch(e, ch);
     ch->state = (uint8_t)row->next;
     row->act(e, ch, ev);
     return POC_OK;

@@ -42,6 +42,7 @@ static void drain(core_engine *e)
     while (e->inbox.count > 0) {
         core_event ev = *(core_event *)ring_at(&e->inbox, 0);
         ring_pop(&e->inbox);
+        engine_touch(e, ev.channel);
         if (!ev.for_member)
             (void)channel_step(e, ev.channel, &ev);
         else if (ev.member->inside)
@@ -50,25 +51,48 @@ static void drain(core_engine *e)
     }
 }
 
+void engine_touch(core_engine *e, core_channel *ch)
+{
+    if (ch->touched)
+        return;
+    ch->touched = true;
+    ch->next_touched = e->touched;
+    e->touched = ch;
+}
+
 static bool pump(core_engine *e)
 {
     bool did = false;
-    for (uint32_t i = 0; i < e->channel_count; i++)
-        did |= rekey_pump(e, e->channel_list[i]);
+    for (core_channel *ch = e->touched; ch != NULL; ch = ch->next_touched)
+        did |= rekey_pump(e, ch);
     return did;
 }
 
-static void rearm(core_engine *e)
+static void find_deadline(core_engine *e)
 {
     e->deadline_ms = e->store_retry_ms;
-    for (uint32_t i = 0; i < e->channel_count; i++) {
-        core_channel *ch = e->channel_list[i];
+    for (uint32_t i = 0; i < e->channel_count; i++)
+        if (e->channel_list[i]->deadline_ms < e->deadline_ms)
+            e->deadline_ms = e->channel_list[i]->deadline_ms;
+}
+
+/* All channels are looked at only when the one that was due first is so no more. */
+static void rearm(core_engine *e)
+{
+    bool was_first = e->deadline_ms == CORE_NEVER || e->store_retry_ms != CORE_NEVER;
+    while (e->touched != NULL) {
+        core_channel *ch = e->touched;
+        e->touched = ch->next_touched;
+        ch->touched = false;
         if (ch->count == 0 && ch->session.sub != SUB_OFF)
             session_close(e, ch);
+        was_first |= ch->deadline_ms == e->deadline_ms;
         ch->deadline_ms = channel_deadline(ch);
         if (ch->deadline_ms < e->deadline_ms)
             e->deadline_ms = ch->deadline_ms;
     }
+    if (was_first)
+        find_deadline(e);
 }
 
 static void append_audits(core_engine *e)
@@ -153,8 +177,12 @@ void core_tick(core_engine *e, int64_t now_ms)
         fx_persist(e);
     }
     for (uint32_t i = 0; i < e->channel_count; i++)
-        channel_tick(e, e->channel_list[i]);
+        if (e->channel_list[i]->deadline_ms <= e->now_ms) {
+            engine_touch(e, e->channel_list[i]);
+            channel_tick(e, e->channel_list[i]);
+        }
     engine_end(e);
+    find_deadline(e);
     fx_forget(e, &e->handed);
 }
 

@@ -104,6 +104,7 @@ static poc_err revive(core_engine *e, core_channel *ch, const core_channel_conf 
     ch->group = g;
     g->taken = true;
     describe(ch, c);
+    engine_touch(e, ch);
     ch->state = C_IDLE;
     ch->reason = CORE_REASON_NONE;
     if (ch->count > 0)
@@ -141,6 +142,7 @@ poc_err core_channel_change(core_engine *e, int64_t now_ms, const core_channel_c
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
     describe(ch, &c);
+    engine_touch(e, ch);
     return ended(e, POC_OK);
 }
 
@@ -175,6 +177,7 @@ poc_err core_authenticated(core_engine *e, int64_t now_ms, const core_credential
 
 static void settle_in(core_engine *e, core_member *m)
 {
+    engine_touch(e, m->channel);
     journal_mark(e, &m->durable);
     if (m->user->unsaved)
         journal_mark(e, &m->user->durable);
@@ -392,6 +395,7 @@ poc_err core_restored(core_engine *e, int64_t now_ms)
     e->restoring = false;
     for (uint32_t i = 0; i < e->channel_count; i++) {
         core_channel *ch = e->channel_list[i];
+        engine_touch(e, ch);
         ch->reason = ch->count > 0 ? CORE_REASON_RESTART : CORE_REASON_NONE;
         for (uint32_t j = 0; j < ch->count; j++) {
             core_member *m = ch->members[j];

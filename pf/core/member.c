@@ -416,6 +416,7 @@ poc_err member_step(core_engine *e, core_member *m, const core_event *ev)
     if (row->act == NULL)
         return engine_refuse(e, m->channel, m, event_names[ev->type]);
     /* First in: an empty channel goes off air before anything is said about the one who went. */
+    engine_touch(e, m->channel);
     enter(e, m, row->next);
     row->act(e, m, ev);
     return POC_OK;

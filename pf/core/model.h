@@ -31,7 +31,6 @@ enum {
     CORE_STOP_WAIT_MS = 5000, /* for an enabler that does not say that it stopped */
     CORE_SEAL_BATCH = 64,
     CORE_SEAL_ROOM = 1024, /* octets of one MSK message: all its parts at their bounds give 560 */
-    CORE_RECORD_KEY_MAX = 1 + CORE_ID_MAX + 1 + CORE_NAME_MAX,
     CORE_RECORD_ROOM = 128 * 1024,
     CORE_SEALED_MUK = POC_GCM_NONCE_LEN + POC_MUK_LEN + POC_GCM_TAG_LEN
 };
@@ -286,7 +285,8 @@ struct core_channel {
     int64_t leave_ms, keyed_ms, wake_ms, retry_ms;
     int64_t deadline_ms;
     core_session session;
-    core_engine *engine;
+    bool touched; /* by this call: its offers and its deadline are looked at in the end */
+    core_channel *next_touched;
 };
 
 /* ---- events and effects ---- */
@@ -331,6 +331,7 @@ struct core_engine {
     int64_t now_ms, deadline_ms, store_retry_ms, swept_ms;
     poc_table channels, users, keygroups;
     core_channel **channel_list;
+    core_channel *touched;
     uint32_t channel_count, channel_room;
     uint32_t member_count;       /* with those whose deletion is not durable yet */
     core_ring todo, tell, inbox; /* tell: audit effects, behind all others of the same call */
@@ -368,6 +369,7 @@ void ring_pop(core_ring *r);
 poc_err engine_begin(core_engine *e, int64_t now_ms);
 void engine_end(core_engine *e);
 core_channel *engine_channel(const core_engine *e, const char *id);
+void engine_touch(core_engine *e, core_channel *ch);
 /** Consequences: handled after the table action that asks for them. */
 void engine_tell_member(core_engine *e, core_member *m, member_event what);
 void engine_tell_channel(core_engine *e, core_channel *ch, const core_event *event);

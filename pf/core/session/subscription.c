@@ -142,6 +142,7 @@ poc_err session_changed(core_engine *e, core_channel *ch, core_subscription what
 {
     if (ch->session.sub == SUB_OFF)
         return engine_refuse(e, ch, NULL, "subscription without a session");
+    engine_touch(e, ch);
     switch (what) {
     case CORE_SUB_ACTIVE:
         return active(e, ch, fresh);
@@ -220,6 +221,7 @@ poc_err session_document(core_engine *e, core_channel *ch, const core_conference
     core_session *s = &ch->session;
     if (s->sub == SUB_OFF)
         return engine_refuse(e, ch, NULL, "document without a session");
+    engine_touch(e, ch);
     listener l = { e, ch };
     roster_sink sink = { &l, holds_key, departed, present };
     roster_outcome outcome;

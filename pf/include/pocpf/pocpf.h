@@ -342,8 +342,8 @@ typedef struct pocpf_effect {
     const char *channel; /* NULL where none is concerned */
     const char *user;    /* NULL where none is concerned */
     union {
-        /** Make all records durable in one write, in their order, then call pocpf_persisted. Until then pocpf_poll gives nothing more: no
-         *  effect behind it happens before the records are safe. */
+        /** Make all records durable in one write, in their order, then call pocpf_persisted. Until then pocpf_poll gives
+         *  nothing more: no effect behind it happens before the records are safe. */
         struct {
             const pocpf_record *records;
             size_t count;

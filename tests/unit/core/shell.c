@@ -82,7 +82,7 @@ void shell_crash(shell *s)
 {
     pocpf_free(s->pf);
     s->air_id = 0;
-    s->hold = s->persist_pending = false;
+    s->hold = false;
     s->version = 0;
     for (size_t i = 0; i < s->client_count; i++) {
         s->clients[i]->answer_offer = s->clients[i]->last_offer = 0;
@@ -252,10 +252,8 @@ static void do_persist(shell *s, const pocpf_effect *fx)
     if (!s->store_fails && !s->store_holds)
         for (size_t i = 0; i < fx->u.persist.count; i++)
             keep_record(s, &fx->u.persist.records[i]);
-    if (s->store_holds) {
-        s->persist_pending = true;
+    if (s->store_holds)
         return;
-    }
     assert_int_equal(pocpf_persisted(s->pf, s->now_ms, !s->store_fails), POCPF_OK);
 }
 

@@ -10,7 +10,6 @@
 
 #define SHELL_LINE    200u
 #define SHELL_LINES   65536u
-#define SHELL_DOMAIN  0xF110u
 #define SHELL_CHANNEL "dispatch"
 #define SHELL_GROUP   "sip:dispatch@cf.example"
 #define SHELL_ID(n)   (0x10010000u + (n)) /* key group 1001 */
@@ -71,7 +70,6 @@ typedef struct shell {
     uint32_t air_id;     /* what the enabler has, 0: off air */
     bool hold;
     uint32_t version; /* of the last conference document */
-    bool persist_pending;
 } shell;
 
 /** An engine with one channel; settings may be edited before shell_boot. */
