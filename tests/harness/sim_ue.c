@@ -93,10 +93,10 @@ static void see_event(sim *s, int client, const pocue_event *e, world_what what)
     world_seen seen = { .what = what, .client = client, .mki = e->mki, .by_multicast = e->by_multicast };
     if (what == WORLD_KEY || what == WORLD_KEY_MISSED)
         seen.mki = (poc_mki){ e->msk_id, 0 };
+    seen.ssrc = e->ssrc;
+    seen.seq = e->seq;
+    seen.timestamp = e->timestamp;
     if (what == WORLD_PLAYED) {
-        seen.ssrc = e->ssrc;
-        seen.seq = e->seq;
-        seen.timestamp = e->timestamp;
         seen.payload_len = (uint16_t)(e->payload.n < WORLD_PAYLOAD_MAX ? e->payload.n : WORLD_PAYLOAD_MAX);
         memcpy(seen.payload, e->payload.p, seen.payload_len);
     }
@@ -106,19 +106,7 @@ static void see_event(sim *s, int client, const pocue_event *e, world_what what)
     sim_see(s, &seen);
 }
 
-/* An unreadable packet is told apart by its clear header; `off_air` may be NULL. */
-static void see_unreadable(sim *s, int client, const pocue_event *e, const sim_packet *off_air)
-{
-    world_seen seen = { .what = WORLD_UNREADABLE, .client = client, .mki = e->mki };
-    if (off_air == NULL || off_air->flow != BCAST_FLOW_RTP || off_air->n < 12)
-        return;
-    seen.seq = (uint16_t)(off_air->b[2] << 8 | off_air->b[3]);
-    for (int i = 8; i < 12; i++)
-        seen.ssrc = seen.ssrc << 8 | off_air->b[i];
-    sim_see(s, &seen);
-}
-
-static void poll(sim *s, int client, const sim_packet *off_air)
+static void poll(sim *s, int client)
 {
     static const world_what what_of[] = { [POCUE_JOIN_GROUP] = WORLD_ON_GROUP,
                                           [POCUE_LEAVE_GROUP] = WORLD_OFF_GROUP,
@@ -126,14 +114,11 @@ static void poll(sim *s, int client, const sim_packet *off_air)
                                           [POCUE_MTK] = WORLD_MTK,
                                           [POCUE_KEY_MISSED] = WORLD_KEY_MISSED,
                                           [POCUE_PLAY] = WORLD_PLAYED,
-                                          [POCUE_FLOOR] = WORLD_FLOOR };
+                                          [POCUE_FLOOR] = WORLD_FLOOR,
+                                          [POCUE_UNREADABLE] = WORLD_UNREADABLE };
     sim_client *c = &s->clients[client];
     pocue_event e;
     while (pocue_poll(c->ue, &e)) {
-        if (e.type == POCUE_UNREADABLE) {
-            see_unreadable(s, client, &e, off_air);
-            continue;
-        }
         if (e.type == POCUE_JOIN_GROUP || e.type == POCUE_LEAVE_GROUP)
             c->listening = e.type == POCUE_JOIN_GROUP;
         see_event(s, client, &e, what_of[e.type]);
@@ -145,13 +130,13 @@ void sim_ue_unicast(sim *s, int client, const sim_packet *p)
     if (!s->clients[client].in)
         return;
     pocue_unicast(s->clients[client].ue, sim_now_ms(s), p->flow, poc_span_of(p->b, p->n));
-    poll(s, client, NULL);
+    poll(s, client);
 }
 
 void sim_ue_multicast(sim *s, int client, const sim_packet *p)
 {
     pocue_multicast(s->clients[client].ue, sim_now_ms(s), p->flow, poc_span_of(p->b, p->n));
-    poll(s, client, p);
+    poll(s, client);
 }
 
 /* ---- joining and leaving ---- */
@@ -240,7 +225,7 @@ static void end_session(sim *s, int client, world_what what)
     c->in = false;
     pocue_session_over(c->ue, sim_now_ms(s), c->made.keeps_keys);
     sim_tell(s, what, client, 200);
-    poll(s, client, NULL);
+    poll(s, client);
     c->listening = c->made.keeps_keys ? was_listening : c->listening;
 }
 
@@ -291,7 +276,7 @@ static void hear_offer(sim *s, int client, sim_txn *t)
     bool refuses = c->made.refuses_keys && carries_key(t->request.body);
     if (!refuses)
         pocue_offer_read(c->ue, sim_now_ms(s), &c->local, t->request.body, &wr, &reply);
-    poll(s, client, NULL);
+    poll(s, client);
     sim_tell(s, WORLD_OFFERED, client, reply.status);
     sim_sip_answer(s, t, reply.status, NULL, poc_span_of(sdp, reply.status == 200 ? wr.len : 0));
 }

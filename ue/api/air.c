@@ -52,15 +52,25 @@ void pocue_unicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram
         floor_take(ue, now_ms, datagram, NULL);
 }
 
-/* The header of SRTP is in clear: a second copy of what was played is no loss. */
-static bool was_heard(const pocue *ue, poc_span datagram)
+/* The header of SRTP is in clear. */
+static poc_err header_read(pocue_event *e, poc_span datagram)
 {
     poc_rd rd = poc_rd_over(datagram, NULL);
-    uint16_t first, seq;
-    uint32_t timestamp, ssrc;
-    return poc_rd_u16(&rd, &first) == POC_OK && poc_rd_u16(&rd, &seq) == POC_OK &&
-           poc_rd_u32(&rd, &timestamp) == POC_OK && poc_rd_u32(&rd, &ssrc) == POC_OK &&
-           ue_heard_already(&ue->heard, ssrc, seq);
+    uint16_t first;
+    POC_TRY(poc_rd_u16(&rd, &first));
+    POC_TRY(poc_rd_u16(&rd, &e->seq));
+    POC_TRY(poc_rd_u32(&rd, &e->timestamp));
+    return poc_rd_u32(&rd, &e->ssrc);
+}
+
+/* A second copy of what was played is no loss. */
+static void unreadable_tell(pocue *ue, int64_t now_ms, poc_err why, poc_mki mki, poc_span datagram)
+{
+    pocue_event e = { .type = POCUE_UNREADABLE, .at_ms = now_ms, .by_multicast = true, .mki = mki };
+    bool has_header = header_read(&e, datagram) == POC_OK;
+    if (why == POC_E_AUTH && has_header && ue_heard_already(&ue->heard, e.ssrc, e.seq))
+        return;
+    ue_events_push(&ue->events, &e);
 }
 
 static void protected_take(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram)
@@ -75,10 +85,8 @@ static void protected_take(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span 
         floor_take(ue, now_ms, poc_span_of(clear, n), &mki);
     if (err == POC_E_STATE && ue_ring_missed(ue->ring, mki.msk_id))
         key_missed_tell(ue, now_ms, mki.msk_id);
-    if (err == POC_OK || flow != BCAST_FLOW_RTP || (err == POC_E_AUTH && was_heard(ue, datagram)))
-        return;
-    ue_events_push(&ue->events,
-                   &(pocue_event){ .type = POCUE_UNREADABLE, .at_ms = now_ms, .by_multicast = true, .mki = mki });
+    if (err != POC_OK && flow == BCAST_FLOW_RTP)
+        unreadable_tell(ue, now_ms, err, mki, datagram);
 }
 
 static void stkm_take(pocue *ue, int64_t now_ms, poc_span datagram)

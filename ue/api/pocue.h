@@ -116,8 +116,8 @@ typedef struct pocue_event {
     poc_msk_id msk_id;        /* KEY, KEY_MISSED */
     poc_mki mki;              /* MTK, and PLAY, FLOOR, UNREADABLE by multicast */
     bcast_channel channel;    /* JOIN_GROUP */
-    uint32_t ssrc, timestamp; /* PLAY */
-    uint16_t seq;             /* PLAY */
+    uint32_t ssrc, timestamp; /* PLAY; UNREADABLE as its clear header says */
+    uint16_t seq;             /* the same */
     uint8_t payload_type;     /* PLAY */
     poc_span payload;         /* PLAY: media octets; FLOOR: the clear APP packet; until the next call */
 } pocue_event;
