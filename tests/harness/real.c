@@ -27,6 +27,8 @@ typedef struct real_client {
     world_client settings;
     char impu[128];
     radio *radio;
+    bool is_bootstrapping;
+    const char *joins_next; /* group to join when bootstrapping is over; NULL: none */
 } real_client;
 
 /* The impartial listener: it has no key and sees only what anybody in the cell sees. */
@@ -131,6 +133,16 @@ static world_seen seen_of_event(int client, const pocue_event *e)
     return seen;
 }
 
+/* A join that was asked for meanwhile: also without a GBA context, since what the PF makes of it is the story. */
+static void bootstrapping_over(real_client *c, radio *phone)
+{
+    const char *group_uri = c->joins_next;
+    c->is_bootstrapping = false;
+    c->joins_next = NULL;
+    if (group_uri != NULL)
+        (void)radio_join(phone, group_uri);
+}
+
 static void on_radio(void *user, radio *from, const radio_report *report)
 {
     static const world_what whats[] = {
@@ -143,7 +155,6 @@ static void on_radio(void *user, radio *from, const radio_report *report)
         [RADIO_OFFERED] = WORLD_OFFERED,
     };
     real_client *c = user;
-    (void)from;
     if (report->what == RADIO_UE) {
         saw(c->owner, seen_of_event(c->index, report->event));
         return;
@@ -152,6 +163,8 @@ static void on_radio(void *user, radio *from, const radio_report *report)
     if (report->text != NULL)
         snprintf(seen.text, sizeof(seen.text), "%s", report->text);
     saw(c->owner, seen);
+    if (report->what == RADIO_BOOTSTRAPPED || report->what == RADIO_BOOTSTRAP_FAILED)
+        bootstrapping_over(c, from);
 }
 
 /* ---- what the listener hears ---- */
@@ -349,7 +362,9 @@ static poc_err real_bootstrap(world *w, int client)
 {
     radio *phone;
     POC_TRY(radio_of((real *)w, client, &phone));
-    return radio_bootstrap(phone);
+    POC_TRY(radio_bootstrap(phone));
+    ((real *)w)->clients[client].is_bootstrapping = true;
+    return POC_OK;
 }
 
 static poc_err real_join(world *w, int client, const char *channel_id)
@@ -357,10 +372,16 @@ static poc_err real_join(world *w, int client, const char *channel_id)
     real *r = (real *)w;
     radio *phone;
     POC_TRY(radio_of(r, client, &phone));
+    const char *group_uri = NULL;
     for (size_t i = 0; i < r->deployment.channel_count; i++)
         if (strcmp(r->deployment.channels[i].air.id, channel_id) == 0)
-            return radio_join(phone, r->deployment.channels[i].group_uri);
-    return POC_E_INPUT;
+            group_uri = r->deployment.channels[i].group_uri;
+    if (group_uri == NULL)
+        return POC_E_INPUT;
+    if (!r->clients[client].is_bootstrapping)
+        return radio_join(phone, group_uri);
+    r->clients[client].joins_next = group_uri;
+    return POC_OK;
 }
 
 static poc_err real_leave(world *w, int client)
