@@ -18,10 +18,14 @@
 typedef struct sip sip;
 typedef struct sip_session sip_session; /* one client's PoC session: a leg to the client and a leg to the CF */
 
+/** DIGEST: trusted peers are the CF's side, everybody else a client that is challenged. REGISTERED: only trusted peers are
+ *  heard; a first INVITE whose Contact says `isfocus` comes from the CF, any other from the client its P-Asserted-Identity
+ *  names. */
 typedef enum sip_auth { SIP_AUTH_DIGEST, SIP_AUTH_REGISTERED } sip_auth;
 
 typedef struct sip_settings {
-    const char *const *listen; /* "udp:127.0.0.1:5060", "tcp:[::1]:5060" ... */
+    const char *const
+        *listen; /* "udp:127.0.0.1:5060", "tcp:[::1]:5060" ...; "tls:" needs certificates and is refused */
     size_t listen_count;
     const char *domain;               /* own host name in From, Contact, Server */
     const char *next_hop;             /* SIP URI of the CF or the core towards it */
@@ -56,7 +60,7 @@ typedef struct sip_events {
     void (*refused)(void *user, poc_err kind, const char *who, const char *reason);
 } sip_events;
 
-/** POC_E_IO: an address cannot be bound (a line is logged). `naf`, `zn` and `relay` are borrowed. */
+/** POC_E_IO: an address cannot be bound; POC_E_INPUT: an entry of `listen`, `next_hop` or `trusted_peers` is malformed. `naf`, `zn` and `relay` are borrowed. */
 poc_err sip_new(sip **out, su_root_t *root, const sip_settings *settings, gba_naf *naf, zn *zn, relay *relay,
                 const sip_events *events, void *user);
 /** Ends at once: no BYE. */

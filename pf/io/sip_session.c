@@ -226,6 +226,8 @@ static void callee_accepted(sip_session *s, sip_t const *m)
 static void callee_refused(sip_session *s, int status, sip_t const *m)
 {
     const char *phrase = m != NULL && m->sip_status != NULL ? m->sip_status->st_phrase : sip_status_phrase(status);
+    const sip_warning_t *warning = m != NULL ? m->sip_warning : NULL;
+    const sip_retry_after_t *after = m != NULL ? m->sip_retry_after : NULL;
     nta_incoming_t *irq = s->caller->server_invite;
     s->callee->gone = true;
     s->caller->server_invite = NULL;
@@ -233,9 +235,7 @@ static void callee_refused(sip_session *s, int status, sip_t const *m)
     if (status == 401 || status == 407)
         status = 500, phrase = sip_500_Internal_server_error;
     if (irq != NULL && !s->cancelled)
-        nta_incoming_treply(
-            irq, status, phrase, TAG_IF(m != NULL && m->sip_warning != NULL, SIPTAG_WARNING(m->sip_warning)),
-            TAG_IF(m != NULL && m->sip_retry_after != NULL, SIPTAG_RETRY_AFTER(m->sip_retry_after)), TAG_END());
+        nta_incoming_treply(irq, status, phrase, SIPTAG_WARNING(warning), SIPTAG_RETRY_AFTER(after), TAG_END());
     if (irq != NULL)
         nta_incoming_destroy(irq);
     sip_session_bury(s);

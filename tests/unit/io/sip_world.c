@@ -424,7 +424,8 @@ static void sip_start(world *w, const world_options *o)
         .trusted_peers = trusted,
         .trusted_count = 1,
         .auth = o->auth,
-        .sessions_max = 10,
+        .sessions_max = o->sessions_max != 0 ? o->sessions_max : 10,
+        .requests_per_source_s = o->requests_per_source_s,
         .strict_identities = o->strict,
     };
     assert_int_equal(sip_new(&w->sip, w->root, &settings, w->naf, &w->zn, w->relay, &shell, w), POC_OK);
@@ -594,6 +595,8 @@ void peer_notify(peer *p, const char *state, const char *body)
 void cf_invite(world *w)
 {
     peer *p = &w->cf;
+    if (p->leg != NULL)
+        nta_leg_destroy(p->leg);
     p->leg = nta_leg_tcreate(p->agent, peer_in_dialog, p, SIPTAG_FROM_STR("<" WORLD_GROUP ">"),
                              SIPTAG_TO_STR("<" WORLD_ALICE ">"), TAG_END());
     assert_non_null(p->leg);

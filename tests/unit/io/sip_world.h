@@ -105,6 +105,8 @@ typedef struct world_options {
     sip_auth auth;
     bool strict;
     bool client_without_update;
+    uint32_t sessions_max; /* 0: ten */
+    uint32_t requests_per_source_s;
 } world_options;
 
 void world_start(world *w, const world_options *options);

@@ -229,6 +229,52 @@ static void offer_without_usable_audio_is_not_acceptable(void **state)
     }
 }
 
+static void client_that_asks_too_often_is_told_to_wait(void **state)
+{
+    (void)state;
+    static const world_options few = { .transport = "udp", .requests_per_source_s = 1 };
+    world w;
+    world_start(&w, &few);
+    /* A second may end in between: of three requests at least one is the second of its second. */
+    int refused = 0;
+    for (int i = 0; i < 3; i++) {
+        client_invite(&w, WORLD_ALICE, NULL, world_offer, "application/sdp");
+        assert_true(world_wait_status(&w, &w.client));
+        refused += w.client.status == 503;
+    }
+    assert_true(refused >= 1);
+    assert_int_equal(w.refusal_kind, POC_E_LIMIT);
+    world_stop(&w);
+}
+
+static void full_house_answers_503(void **state)
+{
+    (void)state;
+    static const world_options one = { .transport = "udp", .sessions_max = 1 };
+    world w;
+    world_start(&w, &one);
+    world_join(&w);
+    cf_invite(&w);
+    assert_true(world_wait_status(&w, &w.cf));
+    assert_int_equal(w.cf.status, 503);
+    assert_int_equal(w.refusal_kind, POC_E_LIMIT);
+    assert_int_equal(sip_look(w.sip).sessions, 1);
+    world_stop(&w);
+}
+
+static void registered_mode_takes_requests_of_the_core_only(void **state)
+{
+    (void)state;
+    static const world_options registered = { .transport = "udp", .auth = SIP_AUTH_REGISTERED };
+    world w;
+    world_start(&w, &registered);
+    client_invite(&w, WORLD_ALICE, NULL, world_offer, "application/sdp");
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 403);
+    assert_string_equal(w.refusal, "not from the trusted core");
+    world_stop(&w);
+}
+
 static void refusal_of_the_cf_reaches_the_client_as_it_is(void **state)
 {
     (void)state;
@@ -695,6 +741,9 @@ int main(void)
         cmocka_unit_test(bsf_that_knows_or_says_nothing_lets_nobody_in),
         cmocka_unit_test(unusable_invites_get_the_protocols_own_error),
         cmocka_unit_test(offer_without_usable_audio_is_not_acceptable),
+        cmocka_unit_test(client_that_asks_too_often_is_told_to_wait),
+        cmocka_unit_test(full_house_answers_503),
+        cmocka_unit_test(registered_mode_takes_requests_of_the_core_only),
         cmocka_unit_test(refusal_of_the_cf_reaches_the_client_as_it_is),
         cmocka_unit_test(cancelled_invite_is_cancelled_at_the_cf),
         cmocka_unit_test(cf_calls_a_client_that_was_seen_before),
