@@ -265,6 +265,16 @@ static void find_programs(options *o)
     snprintf(o->program_dir, sizeof(o->program_dir), "%s", n > 0 ? dirname(self) : ".");
 }
 
+/* Beside the build, or where it is installed. */
+static poc_err load_speech(script_speech *speech, const options *o)
+{
+    char path[PATH_MAX + 64];
+    if (script_speech_load(speech, POCSIM_SPEECH) == POC_OK)
+        return POC_OK;
+    snprintf(path, sizeof(path), "%s/../share/pocpf/speech.pcmu", o->program_dir);
+    return script_speech_load(speech, path);
+}
+
 static int run(const options *o)
 {
     script_speech speech;
@@ -272,8 +282,8 @@ static int run(const options *o)
         fprintf(stderr, "pocsim: cannot read %s\n", o->script);
         return EXIT_USAGE;
     }
-    if (script_speech_load(&speech, POCSIM_SPEECH) != POC_OK) {
-        fprintf(stderr, "pocsim: cannot read %s\n", POCSIM_SPEECH);
+    if (load_speech(&speech, o) != POC_OK) {
+        fprintf(stderr, "pocsim: the speech sample is not there (%s)\n", POCSIM_SPEECH);
         return EXIT_FAIL;
     }
     int status = o->runs > 0 ? run_many(o, &speech) : run_once(o, &speech);
