@@ -278,11 +278,19 @@ static void expiry_due(su_root_magic_t *magic, su_timer_t *t, void *arg)
     sip_leg_touch(leg);
 }
 
+/* A 2xx without Session-Expires ends what was agreed before. */
+static void timer_stop(sip_leg *leg)
+{
+    leg->expires_s = 0;
+    leg->we_refresh = false;
+    if (leg->expiry != NULL)
+        su_timer_reset(leg->expiry);
+}
+
 void sip_leg_timer(sip_leg *leg, sip_t const *m)
 {
     const sip_session_expires_t *x = m->sip_session_expires;
-    leg->expires_s = 0;
-    leg->we_refresh = false;
+    timer_stop(leg);
     if (x == NULL || x->x_delta < SIP_MIN_SE_S)
         return;
     const char *refresher = x->x_refresher != NULL ? x->x_refresher : "uac";
@@ -304,8 +312,7 @@ bool sip_leg_timer_answer(sip_leg *leg, sip_t const *m, char text[64])
     const sip_session_expires_t *x = m->sip_session_expires;
     uint32_t ours_s = leg->session->sip->session_expires_s;
     unsigned long delta_s = x != NULL ? x->x_delta : ours_s;
-    leg->expires_s = 0;
-    leg->we_refresh = false;
+    timer_stop(leg);
     if (delta_s < SIP_MIN_SE_S || !sip_has_feature(m->sip_supported, "timer"))
         return false;
     if (delta_s > SIP_MAX_SE_S)

@@ -397,6 +397,11 @@ static int peer_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
 static char pf_url[96];
 static uint16_t pf_port;
 
+uint16_t world_port(void)
+{
+    return pf_port;
+}
+
 static uint16_t free_port(void)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -111,6 +111,8 @@ typedef struct world_options {
 
 void world_start(world *w, const world_options *options);
 void world_stop(world *w);
+/** Where the PF listens, UDP and TCP. */
+uint16_t world_port(void);
 /** Runs the loop until `*count` reaches `goal`; false after five seconds. */
 bool world_wait(world *w, const uint32_t *count, uint32_t goal);
 bool world_wait_status(world *w, const peer *p);

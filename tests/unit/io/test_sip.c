@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -227,6 +229,72 @@ static void offer_without_usable_audio_is_not_acceptable(void **state)
         assert_int_equal(sip_look(w.sip).sessions, 0);
         world_stop(&w);
     }
+}
+
+/* Sends one datagram to the PF and returns the status of its answer, 0 for silence. */
+static int status_of(world *w, const char *request)
+{
+    char answer[4096] = "";
+    struct sockaddr_storage to;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), status = 0;
+    assert_int_equal(poc_addr_parse(&to, poc_span_str("127.0.0.1"), world_port()), POC_OK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, poc_addr_len((struct sockaddr *)&to)), 0);
+    assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
+    for (int i = 0; i < 20 && recv(fd, answer, sizeof(answer) - 1, 0) <= 0; i++)
+        su_root_step(w->root, 10);
+    close(fd);
+    (void)sscanf(answer, "SIP/2.0 %d", &status);
+    return status;
+}
+
+#define FIRST(method, uri) method " " uri " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bK%d\r\n"
+#define REST(method)                                                                                    \
+    "From: <" WORLD_ALICE ">;tag=a\r\nTo: <" WORLD_GROUP ">\r\nCall-ID: %d@x\r\nCSeq: 1 " method "\r\n" \
+    "Contact: <sip:alice@127.0.0.1:9>\r\n"
+
+static void what_does_not_pass_the_door_gets_its_own_status(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        int status;
+    } rows[] = {
+        { FIRST("REGISTER", WORLD_GROUP) REST("REGISTER") "\r\n", 405 },
+        { FIRST("DANCE", WORLD_GROUP) REST("DANCE") "\r\n", 501 },
+        { FIRST("INVITE", WORLD_GROUP) REST("INVITE") "Max-Forwards: 0\r\n\r\n", 483 },
+        { FIRST("INVITE", WORLD_GROUP) REST("INVITE") "Require: dancing\r\n\r\n", 420 },
+        { FIRST("INVITE", WORLD_GROUP) REST("INVITE") "Session-Expires: 10\r\nContent-Type: application/sdp\r\n"
+                                                      "Content-Length: 3\r\n\r\nv=0",
+          422 },
+        { FIRST("INVITE", "tel:+123") REST("INVITE") "\r\n", 416 },
+        { FIRST("INVITE", WORLD_GROUP "?Route=evil") REST("INVITE") "\r\n", 400 },
+        { FIRST("BYE", WORLD_GROUP) REST("BYE") "\r\n", 405 },
+        { FIRST("INVITE", WORLD_GROUP) "From: <<<\r\nTo: ;;\r\nCall-ID: %d@x\r\nCSeq: one INVITE\r\n\r\n", 400 },
+        { "\xFF\xFE no SIP at all %d %d\r\n\r\n", 0 },
+        { FIRST("OPTIONS", "sip:" WORLD_FQDN) REST("OPTIONS") "\r\n", 200 },
+    };
+    world w;
+    world_start(&w, &over_udp);
+    for (int i = 0; i < (int)POC_COUNT(rows); i++) {
+        char request[2048], number[8];
+        snprintf(number, sizeof(number), "%d", i);
+        size_t n = 0;
+        for (const char *p = rows[i].request; *p != '\0' && n < sizeof(request) - 8; p++)
+            if (p[0] == '%' && p[1] == 'd') {
+                n += (size_t)snprintf(request + n, sizeof(request) - n, "%s", number);
+                p++;
+            } else {
+                request[n++] = *p;
+            }
+        request[n] = '\0';
+        int status = status_of(&w, request);
+        if (status != rows[i].status)
+            print_error("row %d: %d\n", i, status);
+        assert_int_equal(status, rows[i].status);
+    }
+    assert_int_equal(sip_look(w.sip).sessions, 0);
+    assert_string_equal(w.cf.diary, "");
+    world_stop(&w);
 }
 
 static void client_that_asks_too_often_is_told_to_wait(void **state)
@@ -741,6 +809,7 @@ int main(void)
         cmocka_unit_test(bsf_that_knows_or_says_nothing_lets_nobody_in),
         cmocka_unit_test(unusable_invites_get_the_protocols_own_error),
         cmocka_unit_test(offer_without_usable_audio_is_not_acceptable),
+        cmocka_unit_test(what_does_not_pass_the_door_gets_its_own_status),
         cmocka_unit_test(client_that_asks_too_often_is_told_to_wait),
         cmocka_unit_test(full_house_answers_503),
         cmocka_unit_test(registered_mode_takes_requests_of_the_core_only),
