@@ -99,7 +99,7 @@ static int engine_random(void *user, uint8_t *out, size_t n)
     return poc_rng_system.fill(poc_rng_system.ctx, out, n) == POC_OK ? 0 : -1;
 }
 
-static poc_err make_engine(shell *s)
+static poc_err engine_new(shell *s)
 {
     const config *c = s->boot;
     poc_span naf_id = gba_naf_naf_id(s->naf);
@@ -137,14 +137,16 @@ static poc_err restore(shell *s, char why[CONFIG_WHY_MAX])
     return err;
 }
 
-/** Walk F: the journal is replayed before any socket is bound. */
-static poc_err make_core(shell *s, char why[CONFIG_WHY_MAX])
+static poc_err make_store(shell *s, char why[CONFIG_WHY_MAX])
 {
-    const config *c = s->boot;
-    POC_TRY(keyfile_open(&s->store_key, c->store.key_file, &poc_rng_system, why));
-    POC_TRY(store_open(&s->store, s->root, c->store.path, shell_persisted, s, why));
-    POC_TRY(make_engine(s));
-    POC_TRY(shell_channels_add(s, c, why));
+    POC_TRY(keyfile_open(&s->store_key, s->boot->store.key_file, &poc_rng_system, why));
+    return store_open(&s->store, s->root, s->boot->store.path, shell_persisted, s, why);
+}
+
+static poc_err make_engine(shell *s, char why[CONFIG_WHY_MAX])
+{
+    POC_TRY(engine_new(s));
+    POC_TRY(shell_channels_add(s, s->boot, why));
     return restore(s, why);
 }
 
@@ -166,8 +168,9 @@ static poc_err make_relay(shell *s, char why[CONFIG_WHY_MAX])
     return POC_OK;
 }
 
-static poc_err make_enabler(shell *s)
+static poc_err make_enabler(shell *s, char why[CONFIG_WHY_MAX])
 {
+    (void)why;
     const config *c = s->boot;
     enabler_multicast_settings settings = { .protector = bcast_protector_defaults, .interface = c->bcast.interface };
     bcast_protector_settings *p = &settings.protector;
@@ -206,21 +209,36 @@ static poc_err make_sip(shell *s, char why[CONFIG_WHY_MAX])
 
 /* ---- life ---- */
 
-static poc_err set_up(shell *s, char why[CONFIG_WHY_MAX])
+static poc_err make_tables(shell *s, char why[CONFIG_WHY_MAX])
 {
     uint64_t seeds[3];
+    (void)why;
     POC_TRY(poc_rng_system.fill(poc_rng_system.ctx, seeds, sizeof(seeds)));
     poc_table_init(&s->channels, seeds[0]);
     poc_table_init(&s->groups, seeds[1]);
     poc_table_init(&s->members, seeds[2]);
     POC_TRY(wake_new(&s->timer, s->root, on_timer, s));
-    POC_TRY(wake_new(&s->sweeper, s->root, on_sweep, s));
-    POC_TRY(make_gba(s, why));
-    POC_TRY(make_core(s, why));
-    POC_TRY(make_relay(s, why));
-    POC_TRY(make_enabler(s));
-    POC_TRY(make_sip(s, why));
-    return make_ub(s, why);
+    return wake_new(&s->sweeper, s->root, on_sweep, s);
+}
+
+/** In this order: the journal is replayed before any socket is bound, and clients come last. */
+static const struct {
+    const char *name;
+    poc_err (*make)(shell *s, char why[CONFIG_WHY_MAX]);
+} steps[] = {
+    { "tables", make_tables }, { "gba", make_gba },         { "store", make_store }, { "engine", make_engine },
+    { "media", make_relay },   { "enabler", make_enabler }, { "sip", make_sip },     { "ub", make_ub },
+};
+
+static poc_err set_up(shell *s, char why[CONFIG_WHY_MAX])
+{
+    for (size_t i = 0; i < POC_COUNT(steps); i++) {
+        poc_err err = steps[i].make(s, why);
+        if (err != POC_OK && why[0] == '\0')
+            (void)config_fail(why, "pocpfd", 0, "cannot start: %s: %s", steps[i].name, poc_err_name(err));
+        POC_TRY(err);
+    }
+    return POC_OK;
 }
 
 static void log_settings(const config *c)
@@ -242,8 +260,6 @@ poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_M
     log_settings(c);
     poc_err err = set_up(s, why);
     if (err != POC_OK) {
-        if (why[0] == '\0')
-            (void)config_fail(why, "pocpfd", 0, "cannot start: %s", poc_err_name(err));
         shell_free(s);
         return err;
     }

@@ -44,15 +44,28 @@ static void join(shell *s, sip_session *session)
                     "stays on unicast: the engine does not take this member");
 }
 
+/** The newest session of a user is the one that is a member: he may have lost the older one without a word (a crash, a dead
+ *  network). That one goes on by unicast until its timer ends it. */
+static poc_err supersede(shell *s, shell_member *m, sip_session *session)
+{
+    const char *channel = sip_session_channel(session), *who = sip_session_user(session);
+    relay_session_serve(sip_session_relay(m->session), false);
+    shell_member_remove(s, m);
+    (void)pocpf_member_departed(s->pf, io_now_ms(), channel, who, POCPF_LOST);
+    shell_pump(s);
+    return shell_member_put(s, channel, who, session);
+}
+
 static void on_session_up(void *user, sip_session *session)
 {
     shell *s = (shell *)user;
     const char *channel = sip_session_channel(session), *who = sip_session_user(session);
     if (channel == NULL || s->is_draining)
         return;
-    poc_err err = shell_member_put(s, channel, who, session);
+    shell_member *older = shell_member_of(s, channel, who);
+    poc_err err = older == NULL ? shell_member_put(s, channel, who, session) : supersede(s, older, session);
     if (err != POC_OK) {
-        log_refusal("join_refused", poc_err_name(err), who, "stays on unicast: this user has a session on the channel");
+        log_refusal("join_refused", poc_err_name(err), who, "stays on unicast: no room for another member");
         return;
     }
     relay_session_channel(sip_session_relay(session), channel);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pf/io/config.h"
 #include "pf/io/now.h"
 #include "pf/io/sip_private.h"
 
@@ -210,6 +211,15 @@ static poc_err agent_start(sip *s, const sip_settings *settings)
 
 /* ---- making and ending ---- */
 
+/** "ADDRESS" or "ADDRESS:PORT". */
+static poc_err trusted_take(sip *s, const char *peer)
+{
+    struct sockaddr_storage *at = &s->trusted[s->trusted_count++];
+    if (poc_addr_parse(at, poc_span_str(peer), 0) == POC_OK)
+        return POC_OK;
+    return config_address(at, peer);
+}
+
 static poc_err settings_take(sip *s, const sip_settings *settings)
 {
     s->domain = su_strdup(s->home, settings->domain);
@@ -221,7 +231,7 @@ static poc_err settings_take(sip *s, const sip_settings *settings)
     if (s->next_hop == NULL || s->next_hop->url_host == NULL)
         return POC_E_INPUT;
     for (size_t i = 0; i < settings->trusted_count; i++)
-        POC_TRY(poc_addr_parse(&s->trusted[s->trusted_count++], poc_span_str(settings->trusted_peers[i]), 0));
+        POC_TRY(trusted_take(s, settings->trusted_peers[i]));
     s->auth = settings->auth;
     s->session_expires_s = settings->session_expires_s;
     s->sessions_max = settings->sessions_max;

@@ -5,14 +5,21 @@
 
 #include "pf/io/sip_private.h"
 
+/** A peer given without a port is trusted on every port of its address. */
+static bool peer_fits(const struct sockaddr_storage *peer, struct sockaddr_storage from)
+{
+    if (poc_addr_port((const struct sockaddr *)peer) == 0)
+        poc_addr_set_port((struct sockaddr *)&from, 0);
+    return poc_addr_eq((const struct sockaddr *)&from, (const struct sockaddr *)peer);
+}
+
 bool sip_is_trusted(const sip *s, msg_t *msg)
 {
     struct sockaddr_storage from;
     if (!sip_source_address(&from, msg))
         return false;
-    poc_addr_set_port((struct sockaddr *)&from, 0);
     for (size_t i = 0; i < s->trusted_count; i++)
-        if (poc_addr_eq((const struct sockaddr *)&from, (const struct sockaddr *)&s->trusted[i]))
+        if (peer_fits(&s->trusted[i], from))
             return true;
     return false;
 }

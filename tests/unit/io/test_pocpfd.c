@@ -1,0 +1,323 @@
+/* The program pocpfd as its operator meets it: exit codes, what it says, reload and stop. Its argument is the program. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+static const char *program;
+
+typedef struct bench {
+    char folder[64], config[96];
+    unsigned port[3];
+    pid_t pid;
+    int out; /* what it says */
+    char said[65536];
+    size_t said_len;
+} bench;
+
+/* ---- running it ---- */
+
+static void start(bench *b, const char *const *args)
+{
+    int fds[2];
+    char *argv[8] = { (char *)(uintptr_t)program };
+    for (size_t i = 0; args[i] != NULL; i++)
+        argv[i + 1] = (char *)(uintptr_t)args[i];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    b->said_len = 0;
+    b->said[0] = '\0';
+    b->pid = fork();
+    if (b->pid == 0) {
+        (void)dup2(fds[1], STDOUT_FILENO);
+        (void)dup2(fds[1], STDERR_FILENO);
+        (void)execv(program, argv);
+        _exit(127);
+    }
+    (void)close(fds[1]);
+    b->out = fds[0];
+}
+
+/** Reads on; false at the end. */
+static bool hear(bench *b)
+{
+    ssize_t n = read(b->out, b->said + b->said_len, sizeof(b->said) - 1 - b->said_len);
+    if (n <= 0)
+        return false;
+    b->said_len += (size_t)n;
+    b->said[b->said_len] = '\0';
+    return true;
+}
+
+static void hear_until(bench *b, const char *what)
+{
+    while (strstr(b->said, what) == NULL)
+        if (!hear(b))
+            fail_msg("it ended without saying \"%s\": %s", what, b->said);
+}
+
+/** Reads to the end; the exit status. */
+static int finish(bench *b)
+{
+    int status;
+    while (hear(b)) {
+    }
+    (void)close(b->out);
+    assert_int_equal(waitpid(b->pid, &status, 0), b->pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int run(bench *b, const char *one, const char *two, const char *three)
+{
+    const char *const args[] = { one, two, three, NULL };
+    start(b, args);
+    return finish(b);
+}
+
+/* ---- a place to run in ---- */
+
+static void find_ports(bench *b)
+{
+    int fd[3];
+    for (int i = 0; i < 3; i++) {
+        struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t n = sizeof(at);
+        fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd[i], (struct sockaddr *)&at, n), 0);
+        assert_int_equal(getsockname(fd[i], (struct sockaddr *)&at, &n), 0);
+        b->port[i] = ntohs(at.sin_port);
+    }
+    for (int i = 0; i < 3; i++)
+        (void)close(fd[i]);
+}
+
+static void write_config(bench *b, const char *more)
+{
+    FILE *f = fopen(b->config, "we");
+    assert_non_null(f);
+    (void)fprintf(
+        f,
+        "sip = { listen = [ \"udp:127.0.0.1:%u\", \"tcp:127.0.0.1:%u\" ]; domain = \"pf.example\"; next_hop = "
+        "\"sip:127.0.0.1:%u\"; };\n"
+        "gba = { naf_fqdn = \"pf.example\"; ub_listen = \"127.0.0.1:%u\"; subscribers = \"" POC_SOURCE_DIR
+        "/config/demo-subscribers.cfg\"; };\n"
+        "media = { address = \"127.0.0.1\"; port_min = 46000; port_max = 46998; };\n"
+        "store = { path = \"state/store.db\"; key_file = \"state/store.key\"; };\n%s\n",
+        b->port[0], b->port[0], b->port[1], b->port[2], more);
+    (void)fclose(f);
+}
+
+static int set_up(void **state)
+{
+    bench *b = (bench *)calloc(1, sizeof(*b));
+    (void)strcpy(b->folder, "/tmp/pocpf-daemon-XXXXXX");
+    assert_non_null(mkdtemp(b->folder));
+    (void)snprintf(b->config, sizeof(b->config), "%s/pocpfd.cfg", b->folder);
+    find_ports(b);
+    write_config(b, "");
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    bench *b = (bench *)*state;
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", b->folder);
+    assert_int_equal(system(command), 0);
+    free(b);
+    return 0;
+}
+
+static void start_daemon(bench *b)
+{
+    const char *const args[] = { "-c", b->config, NULL };
+    start(b, args);
+    hear_until(b, " ready ");
+}
+
+/* ---- tests ---- */
+
+static void wrong_arguments_exit_64(void **state)
+{
+    bench *b = (bench *)*state;
+    assert_int_equal(run(b, NULL, NULL, NULL), 64);
+    assert_non_null(strstr(b->said, "usage: pocpfd -c FILE"));
+    assert_int_equal(run(b, "-x", NULL, NULL), 64);
+    assert_int_equal(run(b, "-t", NULL, NULL), 64);
+    assert_int_equal(run(b, "-c", b->config, "more"), 64);
+}
+
+static void version_and_help_exit_0(void **state)
+{
+    bench *b = (bench *)*state;
+    assert_int_equal(run(b, "-V", NULL, NULL), 0);
+    assert_string_equal(b->said, "pocpfd " POC_VERSION "\n");
+    assert_int_equal(run(b, "--help", NULL, NULL), 0);
+}
+
+static void a_good_file_passes_the_check_and_leaves_no_trace(void **state)
+{
+    bench *b = (bench *)*state;
+    struct stat st;
+    char folder[96];
+    assert_int_equal(run(b, "-t", "-c", b->config), 0);
+    assert_string_equal(b->said, "");
+    (void)snprintf(folder, sizeof(folder), "%s/state", b->folder);
+    assert_int_equal(stat(folder, &st), -1);
+}
+
+/* POC-10: refused by -t with file, line and reason. */
+static void a_bad_file_exits_78_with_file_line_and_reason(void **state)
+{
+    bench *b = (bench *)*state;
+    char place[128];
+    write_config(
+        b, "channels = ( { id = \"a\"; group = \"sip:g@x\"; address = \"239.1.1.1\"; port = 4000; key_domain_id = "
+           "\"00f110\"; key_group = 1;\nrekey = { on_expel = false; }; } );");
+    (void)snprintf(place, sizeof(place), "%s:6: channels.rekey.on_expel: an expulsion always rekeys", b->config);
+    assert_int_equal(run(b, "-t", "-c", b->config), 78);
+    assert_memory_equal(b->said, place, strlen(place));
+    assert_int_equal(run(b, "-c", b->config, NULL), 78);
+    assert_memory_equal(b->said, place, strlen(place));
+    assert_int_equal(run(b, "-t", "-c", "/nowhere.cfg"), 78);
+}
+
+static void a_subscriber_file_is_checked_too(void **state)
+{
+    bench *b = (bench *)*state;
+    char text[4096];
+    FILE *f = fopen(b->config, "re");
+    size_t n = fread(text, 1, sizeof(text) - 1, f);
+    (void)fclose(f);
+    text[n] = '\0';
+    char *at = strstr(text, POC_SOURCE_DIR);
+    memcpy(at, "/none", 5);
+    f = fopen(b->config, "we");
+    (void)fwrite(text, 1, n, f);
+    (void)fclose(f);
+    assert_int_equal(run(b, "-t", "-c", b->config), 78);
+    assert_non_null(strstr(b->said, "gba.subscribers cannot be read"));
+}
+
+static void it_serves_until_sigterm_and_exits_0(void **state)
+{
+    bench *b = (bench *)*state;
+    start_daemon(b);
+    assert_int_equal(kill(b->pid, SIGTERM), 0);
+    assert_int_equal(finish(b), 0);
+    assert_non_null(strstr(b->said, " stopped "));
+}
+
+static void a_taken_address_is_told_and_exits_1(void **state)
+{
+    bench *b = (bench *)*state;
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons((uint16_t)b->port[2]) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(run(b, "-c", b->config, NULL), 1);
+    assert_non_null(strstr(b->said, "gba.ub_listen: 127.0.0.1"));
+    (void)close(fd);
+}
+
+#define CHANNEL(id, group, deadline)                                                  \
+    "{ id = \"" id "\"; group = \"sip:" id "@x.example\"; address = \"239.1.1." group \
+    "\"; port = 4000; key_domain_id = "                                               \
+    "\"00f110\"; key_group = " group "; rekey = { deadline_ms = " deadline "; }; }"
+
+static void sighup_takes_a_good_file_and_leaves_all_as_it_was_for_a_bad_one(void **state)
+{
+    bench *b = (bench *)*state;
+    write_config(b, "channels = ( " CHANNEL("one", "1", "500") ", " CHANNEL("two", "2", "500") " );");
+    start_daemon(b);
+    write_config(b, "channels = ( " CHANNEL("one", "1", "700") ", " CHANNEL("three", "3", "500") " );");
+    assert_int_equal(kill(b->pid, SIGHUP), 0);
+    hear_until(b, " reloaded ");
+    assert_non_null(strstr(b->said, "channel_removed channel=two"));
+    assert_non_null(strstr(b->said, "channel_added channel=three"));
+    assert_null(strstr(b->said, "channel=one"));
+    b->said_len = 0;
+    write_config(b, "channels = ( " CHANNEL("one", "1", "7") " );");
+    assert_int_equal(kill(b->pid, SIGHUP), 0);
+    hear_until(b, "reload_refused");
+    assert_non_null(strstr(b->said, "channels.rekey.deadline_ms = 7 is out of bounds"));
+    assert_null(strstr(b->said, "channel_removed channel=three"));
+    b->said_len = 0;
+    write_config(b, "channels = ( " CHANNEL("two", "2", "500") " ); limits = { members_max = 5; };");
+    assert_int_equal(kill(b->pid, SIGHUP), 0);
+    hear_until(b, " reloaded ");
+    assert_non_null(strstr(b->said, "reload_needs_restart group=limits option=members_max"));
+    assert_non_null(strstr(b->said, "channel_added channel=two")); /* back again */
+    assert_int_equal(kill(b->pid, SIGINT), 0);
+    assert_int_equal(finish(b), 0);
+}
+
+static void a_second_daemon_on_the_same_store_is_refused(void **state)
+{
+    bench *b = (bench *)*state;
+    bench second = *b;
+    start_daemon(b);
+    assert_int_equal(run(&second, "-c", b->config, NULL), 1);
+    assert_non_null(strstr(second.said, "another pocpfd may be using it"));
+    assert_int_equal(kill(b->pid, SIGTERM), 0);
+    assert_int_equal(finish(b), 0);
+}
+
+static void a_key_file_that_others_can_read_is_refused_until_it_is_closed_to_them(void **state)
+{
+    bench *b = (bench *)*state;
+    char key[128];
+    start_daemon(b);
+    assert_int_equal(kill(b->pid, SIGKILL), 0);
+    while (hear(b)) {
+    }
+    (void)close(b->out);
+    assert_int_equal(waitpid(b->pid, NULL, 0), b->pid);
+    (void)snprintf(key, sizeof(key), "%s/state/store.key", b->folder);
+    assert_int_equal(chmod(key, 0644), 0);
+    assert_int_equal(run(b, "-c", b->config, NULL), 78);
+    assert_non_null(strstr(b->said, "chmod 600"));
+    assert_int_equal(chmod(key, 0600), 0);
+    start_daemon(b);
+    assert_int_equal(kill(b->pid, SIGTERM), 0);
+    assert_int_equal(finish(b), 0);
+}
+
+int main(int argc, char **argv)
+{
+#define WITH_BENCH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(wrong_arguments_exit_64),
+        WITH_BENCH(version_and_help_exit_0),
+        WITH_BENCH(a_good_file_passes_the_check_and_leaves_no_trace),
+        WITH_BENCH(a_bad_file_exits_78_with_file_line_and_reason),
+        WITH_BENCH(a_subscriber_file_is_checked_too),
+        WITH_BENCH(it_serves_until_sigterm_and_exits_0),
+        WITH_BENCH(a_taken_address_is_told_and_exits_1),
+        WITH_BENCH(sighup_takes_a_good_file_and_leaves_all_as_it_was_for_a_bad_one),
+        WITH_BENCH(a_second_daemon_on_the_same_store_is_refused),
+        WITH_BENCH(a_key_file_that_others_can_read_is_refused_until_it_is_closed_to_them),
+    };
+    if (argc != 2)
+        return 64;
+    program = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
