@@ -36,11 +36,10 @@ size_t poc_rd_offset(const poc_rd *rd)
     return rd->p == NULL ? 0 : (size_t)(rd->p - rd->origin);
 }
 
-poc_err poc_rd_fail(poc_rd *rd, const char *reason)
+void poc_rd_blame(poc_rd *rd, const char *reason)
 {
     if (rd->fault != NULL && rd->fault->reason == NULL)
         *rd->fault = (poc_fault){ poc_rd_offset(rd), reason };
-    return POC_E_INPUT;
 }
 
 poc_err poc_rd_span(poc_rd *rd, poc_span *out, size_t n)

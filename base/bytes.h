@@ -44,8 +44,14 @@ typedef struct poc_rd {
 
 /** A reader over `in`; `fault` may be NULL, else it is cleared now and filled by the first failure. */
 poc_rd poc_rd_over(poc_span in, poc_fault *fault);
-/** Records offset and reason (first one wins) and returns POC_E_INPUT. */
-poc_err poc_rd_fail(poc_rd *rd, const char *reason);
+/** Records offset and reason; the first one wins. */
+void poc_rd_blame(poc_rd *rd, const char *reason);
+/** The same, and returns POC_E_INPUT: in sight of whoever checks the code, to whom it is then never POC_OK. */
+static inline poc_err poc_rd_fail(poc_rd *rd, const char *reason)
+{
+    poc_rd_blame(rd, reason);
+    return POC_E_INPUT;
+}
 poc_err poc_rd_u8(poc_rd *rd, uint8_t *out);
 poc_err poc_rd_u16(poc_rd *rd, uint16_t *out);
 poc_err poc_rd_u32(poc_rd *rd, uint32_t *out);
