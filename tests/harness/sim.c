@@ -118,7 +118,7 @@ static poc_err op_refer(world *w, int client, int subject)
 
 static poc_err op_cf_expel(world *w, int client)
 {
-    return has_client(sim_of(w), client) ? sim_cf_expel(sim_of(w), client, -1) : POC_E_INPUT;
+    return has_client(sim_of(w), client) ? sim_cf_expel(sim_of(w), client) : POC_E_INPUT;
 }
 
 static poc_err op_cf_end(world *w, const char *channel_id)

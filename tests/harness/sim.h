@@ -151,7 +151,7 @@ void sim_ue_multicast(sim *s, int client, const sim_packet *p);
 /* ---- the CF: sim_cf.c ---- */
 
 typedef struct sim_cf_leg {
-    bool in, was_in;
+    bool in;
     uint32_t call;
 } sim_cf_leg;
 
@@ -165,7 +165,7 @@ typedef struct sim_cf_session {
 } sim_cf_session;
 
 void sim_cf_request(sim *s, sim_txn *t);
-poc_err sim_cf_expel(sim *s, int client, int by);
+poc_err sim_cf_expel(sim *s, int client);
 poc_err sim_cf_end(sim *s, int channel);
 /** Uplink media or floor packet, relayed by the PF. */
 void sim_cf_media(sim *s, sim_packet *p);

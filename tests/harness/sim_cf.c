@@ -120,7 +120,7 @@ static void hear_invite(sim *s, sim_txn *t)
     poc_wr_fmt(&wr, "m=application %d udp TBCP\r\na=fmtp:TBCP queuing=0;tb_priority=1;timestamp=0\r\n",
                20002 + 4 * r->client);
     cf->over = false;
-    cf->legs[r->client] = (sim_cf_leg){ .in = true, .was_in = true, .call = r->call };
+    cf->legs[r->client] = (sim_cf_leg){ .in = true, .call = r->call };
     sim_sip_answer(s, t, 200, NULL, poc_span_of(sdp, wr.len));
     notify_change(s, r->channel, r->client, STILL_IN);
 }
@@ -161,7 +161,7 @@ static void hear_refer(sim *s, sim_txn *t)
     bool is_in = s->cf[t->request.channel].legs[t->request.subject].in;
     sim_sip_answer(s, t, is_in ? 202 : 404, NULL, poc_span_of(NULL, 0));
     if (is_in)
-        sim_cf_expel(s, t->request.subject, t->request.client);
+        sim_cf_expel(s, t->request.subject);
 }
 
 void sim_cf_request(sim *s, sim_txn *t)
@@ -193,9 +193,8 @@ static void send_bye(sim *s, int channel, int client)
     sim_sip_send(s, SIM_CF, SIM_PF, &r, SIM_GIVE_UP_US, NULL, NULL, 0);
 }
 
-poc_err sim_cf_expel(sim *s, int client, int by)
+poc_err sim_cf_expel(sim *s, int client)
 {
-    (void)by;
     int channel = s->clients[client].channel;
     if (channel < 0 || !s->cf[channel].legs[client].in)
         return POC_E_STATE;

@@ -70,7 +70,9 @@ poc_err sim_ue_add(sim *s, const world_client *made, int *index)
 poc_err sim_ue_bootstrap(sim *s, int client)
 {
     sim_client *c = &s->clients[client];
-    bool again = c->made.bootstraps;
+    if (!c->made.bootstraps)
+        return POC_OK;
+    bool again = true;
     while (again) {
         char header[GBA_HEADER_MAX];
         gba_http_answer answer;
@@ -82,7 +84,7 @@ poc_err sim_ue_bootstrap(sim *s, int client)
                                 poc_span_str(answer.authentication_info), poc_span_of(answer.body, answer.body_len),
                                 &again));
     }
-    sim_tell(s, c->made.bootstraps ? WORLD_BOOTSTRAPPED : WORLD_NOTE, client, 200);
+    sim_tell(s, WORLD_BOOTSTRAPPED, client, 200);
     return POC_OK;
 }
 
