@@ -352,6 +352,25 @@ static void endpoints_of_one_user_are_bounded(void **state)
     shell_free(s);
 }
 
+/* POC-20: the roster still lists the one who was removed a moment ago; that is no reason to let him in again. */
+static void an_old_row_does_not_let_an_expelled_one_in_again(void **state)
+{
+    (void)state;
+    shell *s = trio_with(POCPF_LEAVE_NEVER);
+    client *bob = shell_client(s, BOB);
+    assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
+    shell_run(s);
+    assert_int_equal(shell_join_only(s, bob), POCPF_OK);
+    shell_run(s);
+    assert_int_equal(bob->holds, SHELL_ID(1));
+    assert_string_equal(shell_member_state(s, BOB), "waiting");
+    assert_int_equal(shell_partial(s, BOB, POCPF_CONF_FULL, POCPF_CONF_CONNECTED, POCPF_CONF_METHOD_ABSENT, NULL),
+                     POCPF_OK);
+    shell_run(s);
+    assert_int_equal(bob->holds, SHELL_ID(2));
+    shell_free(s);
+}
+
 /* The classification alone, over everything it can be asked: whoever was never in and holds no key forces nothing. */
 static void a_stranger_is_classified_as_nothing_whatever_is_said(void **state)
 {
@@ -389,6 +408,7 @@ int main(void)
         cmocka_unit_test(whoever_is_not_there_when_sight_returns_counts_as_expelled),
         cmocka_unit_test(asking_again_at_once_does_not_run_in_a_circle),
         cmocka_unit_test(endpoints_of_one_user_are_bounded),
+        cmocka_unit_test(an_old_row_does_not_let_an_expelled_one_in_again),
         cmocka_unit_test(a_stranger_is_classified_as_nothing_whatever_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

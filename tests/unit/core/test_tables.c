@@ -159,6 +159,34 @@ static void a_filled_cell_of_the_member_table_does_its_work(void **state)
         }
 }
 
+/* House 5.1: the write under way fails; what another channel asked for meanwhile still waits for a write of its own. */
+static void a_failed_write_does_not_swallow_the_next_one(void **state)
+{
+    (void)state;
+    bench b;
+    core_effect effect;
+    set_up(&b);
+    core_channel_conf conf = { .id = "d", .group_uri = "sip:d@cf", .key_group = 2 };
+    core_join join = { "d", "sip:b@x", true, { NULL, 0 } };
+    assert_int_equal(core_channel_add(b.e, 1000, &conf), POC_OK);
+    core_credential again = { "sip:a@x", "a2@bsf", b.m->user->muk.key, 2000000 };
+    assert_int_equal(core_authenticated(b.e, 1000, &again), POC_OK); /* a write, and nothing behind it */
+    assert_true(core_poll(b.e, &effect));
+    assert_int_equal(effect.type, CORE_DO_PERSIST);
+    assert_int_equal(core_member_joined(b.e, 1000, &join), POC_OK);
+    assert_false(core_poll(b.e, &effect));
+    assert_int_equal(core_persisted(b.e, 1000, false), POC_OK);
+    size_t records = 0;
+    while (core_poll(b.e, &effect)) {
+        if (effect.type != CORE_DO_PERSIST)
+            continue;
+        records += effect.u.persist.count;
+        assert_int_equal(core_persisted(b.e, 1000, true), POC_OK);
+    }
+    assert_int_equal(records, 2); /* the user in c, once more, and the member of d */
+    tear_down(&b);
+}
+
 static void limits_have_defaults_and_bounds(void **state)
 {
     (void)state;
@@ -206,6 +234,7 @@ int main(void)
         cmocka_unit_test(an_empty_cell_of_the_member_table_refuses),
         cmocka_unit_test(a_filled_cell_of_the_channel_table_does_its_work),
         cmocka_unit_test(a_filled_cell_of_the_member_table_does_its_work),
+        cmocka_unit_test(a_failed_write_does_not_swallow_the_next_one),
         cmocka_unit_test(limits_have_defaults_and_bounds),
         cmocka_unit_test(a_ring_keeps_its_order_when_it_grows),
         cmocka_unit_test(backoff_doubles_to_half_a_minute),
