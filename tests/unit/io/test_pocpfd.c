@@ -186,7 +186,7 @@ static void a_good_file_passes_the_check_and_leaves_no_trace(void **state)
 static void a_bad_file_exits_78_with_file_line_and_reason(void **state)
 {
     bench *b = (bench *)*state;
-    char place[128];
+    char place[192];
     write_config(
         b, "channels = ( { id = \"a\"; group = \"sip:g@x\"; address = \"239.1.1.1\"; port = 4000; key_domain_id = "
            "\"00f110\"; key_group = 1;\nrekey = { on_expel = false; }; } );");
