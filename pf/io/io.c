@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sofia-sip/su_log.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -90,6 +92,18 @@ static int on_signal(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *a
     return 0;
 }
 
+/** What Sofia-SIP has to say goes into our log, bounded like what peers cause: most of it is about peers. */
+static void on_sofia_log(void *stream, char const *fmt, va_list args)
+{
+    char text[256];
+    (void)stream;
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    if (n <= 0)
+        return;
+    text[strcspn(text, "\n")] = '\0';
+    log_refusal("sip_stack", "io", text, "message of the SIP stack");
+}
+
 static poc_err watch_signals(io_daemon *d)
 {
     su_wait_t wait = SU_WAIT_INIT;
@@ -116,6 +130,7 @@ static poc_err set_up(io_daemon *d, const char *config_path, char why[IO_WHY_MAX
     if ((d->config_path = strdup(config_path)) == NULL || (d->root = su_root_create(NULL)) == NULL)
         return POC_E_NOMEM;
     (void)su_root_threading(d->root, 0);
+    su_log_redirect(NULL, on_sofia_log, NULL);
     POC_TRY(watch_signals(d)); /* first: the threads that follow inherit the mask */
     POC_TRY(load(&c, config_path, why));
     return shell_new(&d->shell, d->root, c, why);

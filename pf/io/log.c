@@ -83,7 +83,7 @@ static void put_value(poc_wr *wr, bool json, const log_field *f)
 
 static void put_field(poc_wr *wr, bool json, const log_field *f)
 {
-    if (f->kind == LOG_KIND_TEXT && f->text == NULL)
+    if ((f->kind == LOG_KIND_TEXT && f->text == NULL) || (f->kind == LOG_KIND_ID && f->number == 0))
         return;
     poc_wr_fmt(wr, json ? ",\"%s\":" : " %s=", f->name);
     put_value(wr, json, f);

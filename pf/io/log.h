@@ -11,7 +11,7 @@ typedef enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR } lo
 
 typedef enum log_kind { LOG_KIND_TEXT, LOG_KIND_NUMBER, LOG_KIND_ID } log_kind;
 
-/** A field of a line. A text field that is NULL is left out. */
+/** A field of a line. A text that is NULL and an id that is 0 are left out. */
 typedef struct log_field {
     const char *name;
     log_kind kind;

@@ -139,22 +139,32 @@ static void do_restored(shell *s, const pocpf_effect *e)
     (void)pocpf_member_departed(s->pf, io_now_ms(), n.channel, n.user, POCPF_LOST);
 }
 
+static bool is_trouble(pocpf_audit what)
+{
+    return what == POCPF_AUDIT_CHANNEL_FAILED || what == POCPF_AUDIT_STORE_FAILED;
+}
+
 /** One line for what happened; refusals are what peers can cause at will. */
 static void do_audit(shell *s, const pocpf_effect *e)
 {
     const char *what = pocpf_audit_name(e->u.audit.what);
     const char *reason = e->u.audit.reason == POCPF_REASON_NONE ? NULL : pocpf_reason_name(e->u.audit.reason);
+    log_level level = is_trouble(e->u.audit.what) ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
     (void)s;
     if (e->u.audit.what == POCPF_AUDIT_REFUSED) {
         log_refusal(what, "state", e->user != NULL ? e->user : e->channel,
                     e->u.audit.detail == NULL ? "" : e->u.audit.detail);
         return;
     }
-    bool is_trouble = e->u.audit.what == POCPF_AUDIT_CHANNEL_FAILED || e->u.audit.what == POCPF_AUDIT_STORE_FAILED;
-    log_event(is_trouble ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, what, LOG_TEXT("channel", e->channel),
-              LOG_TEXT("user", e->user), LOG_TEXT("reason", reason), LOG_ID("msk_id", e->u.audit.msk_id),
-              LOG_NUMBER("count", e->u.audit.count), LOG_NUMBER("total", e->u.audit.total),
-              LOG_TEXT("detail", e->u.audit.detail));
+    const log_field fields[] = { LOG_TEXT("channel", e->channel),
+                                 LOG_TEXT("user", e->user),
+                                 LOG_TEXT("reason", reason),
+                                 LOG_ID("msk_id", e->u.audit.msk_id),
+                                 LOG_TEXT("detail", e->u.audit.detail),
+                                 LOG_NUMBER("count", e->u.audit.count),
+                                 LOG_NUMBER("total", e->u.audit.total) };
+    size_t without_counts = POC_COUNT(fields) - 2;
+    log_fields(level, what, fields, e->u.audit.total > 0 ? POC_COUNT(fields) : without_counts);
 }
 
 typedef void effect_fn(shell *s, const pocpf_effect *e);
