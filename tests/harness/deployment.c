@@ -226,7 +226,7 @@ static void channel_write(FILE *f, const world_channel *c, size_t i)
     unsigned own = (unsigned)getpid() * DEPLOYMENT_CHANNELS_MAX + (unsigned)i;
     fprintf(f, "%s  { id = \"%s\"; group = \"%s\"; address = \"239.%u.%u.%u\"; port = %u; ttl = 1;\n",
             i > 0 ? ",\n" : "", c->id, c->group_uri, 192u + (own >> 16) % 16, own >> 8 & 255, own & 255,
-            15004u + own % 4000 * 10);
+            10004u + own % 1000 * 10);
     fprintf(f, "    source = \"%s\"; key_domain_id = \"00f110\"; key_group = %u;\n",
             c->enabler_works ? "127.0.0.1" : "192.0.2.1" /* not ours: nothing can be sent from it */,
             0x1001u + (unsigned)i);
@@ -255,11 +255,11 @@ poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir,
             "gba = { naf_fqdn = \"pf1.poc.example.org\"; bsf_fqdn = \"bsf.mnc001.mcc001.pub.3gppnetwork.org\";\n"
             "  subscribers = \"%s/config/demo-subscribers.cfg\"; ub_listen = \"127.0.0.1:%u\"; };\n",
             POC_SOURCE_DIR, port[2]);
-    unsigned media = 20000 + (unsigned)getpid() % 64 * 400;
+    unsigned media = 20000 + (unsigned)getpid() % 60 * 200; /* below the ports that the kernel gives away */
     fprintf(f,
             "media = { address = \"127.0.0.1\"; port_min = %u; port_max = %u; };\n"
             "store = { path = \"store.db\"; key_file = \"store.key\"; };\nchannels = (\n",
-            media, media + 398);
+            media, media + 198);
     for (size_t i = 0; i < n; i++)
         channel_write(f, &channels[i], i);
     fprintf(f, "\n);\n");
