@@ -2,12 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,7 +72,7 @@ poc_err child_start(child **out, su_root_t *root, const char *program, const cha
         return POC_E_NOMEM;
     *c = (child){ .root = root, .wait_index = -1, .err_fd = -1, .log = fopen(log_path, "ae") };
     if (c->log == NULL || pipe2(ends, O_CLOEXEC) != 0) {
-        (void)child_stop(c, 0);
+        (void)child_free(c);
         return POC_E_IO;
     }
     c->pid = fork();
@@ -85,7 +83,7 @@ poc_err child_start(child **out, su_root_t *root, const char *program, const cha
     if (c->pid < 0 || fcntl(c->err_fd, F_SETFL, O_NONBLOCK) != 0 ||
         su_wait_create(c->wait, c->err_fd, SU_WAIT_IN) != 0 ||
         (c->wait_index = su_root_register(root, c->wait, on_readable, (su_wakeup_arg_t *)c, 0)) < 0) {
-        (void)child_stop(c, 0);
+        (void)child_free(c);
         return POC_E_IO;
     }
     *out = c;
@@ -110,34 +108,21 @@ bool child_has_ended(const child *c)
     return c->pid == 0;
 }
 
-void child_kill(child *c)
+void child_terminate(child *c)
 {
     if (c->pid > 0)
-        kill(c->pid, SIGKILL);
-    reap(c, 0);
+        kill(c->pid, SIGTERM);
 }
 
-/* Waits for the end on a pid descriptor: no polling, and a bound. */
-static void wait_bounded(child *c, int limit_ms)
-{
-    int pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-    struct pollfd poll_fd = { pid_fd, POLLIN, 0 };
-    if (pid_fd >= 0) {
-        (void)poll(&poll_fd, 1, limit_ms);
-        close(pid_fd);
-    }
-    reap(c, WNOHANG);
-}
-
-int child_stop(child *c, int limit_ms)
+int child_free(child *c)
 {
     if (c == NULL)
         return 0;
-    if (c->pid > 0 && limit_ms > 0) {
-        kill(c->pid, SIGTERM);
-        wait_bounded(c, limit_ms);
+    reap(c, WNOHANG);
+    if (c->pid > 0) {
+        kill(c->pid, SIGKILL);
+        reap(c, 0);
     }
-    child_kill(c);
     if (c->err_fd >= 0)
         on_readable(NULL, NULL, (su_wakeup_arg_t *)c);
     if (c->wait_index >= 0)

@@ -15,9 +15,9 @@ poc_err child_start(child **out, su_root_t *root, const char *program, const cha
 bool child_is_ready(const child *c);
 /** It has ended. */
 bool child_has_ended(const child *c);
-/** kill -9, and waits for the end. */
-void child_kill(child *c);
-/** SIGTERM, up to `limit_ms` for an orderly end, then kill -9; frees. Returns the exit status, or -1. NULL is fine. */
-int child_stop(child *c, int limit_ms);
+/** SIGTERM: it may end in order. */
+void child_terminate(child *c);
+/** kill -9 unless it has ended; frees. Returns the exit status, or -1 when a signal ended it. NULL is fine. */
+int child_free(child *c);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "bcast/bcast.h"
+#include "mikey/mikey.h"
 #include "tests/harness/cf.h"
 #include "tests/harness/child.h"
 #include "tests/harness/deployment.h"
@@ -180,17 +181,26 @@ static bool is_in_clear(const real *r, bcast_flow flow, poc_span datagram)
     return false;
 }
 
+/* Which keys a datagram on the group belongs to: an STKM says so in clear, a protected packet by its MKI. */
+static poc_mki mki_of(bcast_flow flow, poc_span datagram)
+{
+    mikey_msg stkm;
+    if (flow == BCAST_FLOW_STKM && mikey_decode(&stkm, datagram, NULL) == POC_OK)
+        return (poc_mki){ stkm.msk_id, stkm.mtk_id };
+    if (flow != BCAST_FLOW_STKM && datagram.n > MTK_TAIL)
+        return poc_mki_read(datagram.p + datagram.n - MTK_TAIL);
+    return (poc_mki){ 0 };
+}
+
 static void on_air(listener *l, bcast_flow flow, poc_span datagram)
 {
     static const world_what whats[BCAST_FLOW_COUNT] = {
         [BCAST_FLOW_RTP] = WORLD_ON_AIR, [BCAST_FLOW_FLOOR] = WORLD_FLOOR_ON_AIR, [BCAST_FLOW_STKM] = WORLD_STKM_ON_AIR
     };
-    world_seen seen = { .what = whats[flow], .client = -1 };
+    world_seen seen = { .what = whats[flow], .client = -1, .mki = mki_of(flow, datagram) };
     bcast_rtp rtp;
     if (flow != BCAST_FLOW_STKM && is_in_clear(l->owner, flow, datagram))
         seen.what = WORLD_CLEAR_ON_AIR;
-    if (flow != BCAST_FLOW_STKM && datagram.n > MTK_TAIL)
-        seen.mki = poc_mki_read(datagram.p + datagram.n - MTK_TAIL);
     if (flow == BCAST_FLOW_RTP && bcast_rtp_parse(&rtp, datagram) == POC_OK) {
         seen.ssrc = rtp.ssrc;
         seen.seq = rtp.seq;
@@ -221,6 +231,11 @@ static poc_err until(real *r, int limit_ms, bool (*done)(const real *r))
 static bool daemon_has_settled(const real *r)
 {
     return child_is_ready(r->daemon) || child_has_ended(r->daemon);
+}
+
+static bool daemon_has_ended(const real *r)
+{
+    return child_has_ended(r->daemon);
 }
 
 static poc_err daemon_up(real *r)
@@ -454,8 +469,7 @@ static poc_err real_crash(world *w)
     real *r = (real *)w;
     if (r->daemon == NULL)
         return POC_E_STATE;
-    child_kill(r->daemon);
-    (void)child_stop(r->daemon, 0);
+    (void)child_free(r->daemon);
     r->daemon = NULL;
     saw(r, (world_seen){ .what = WORLD_PF_CRASHED, .client = -1 });
     return POC_OK;
@@ -487,17 +501,33 @@ static poc_err real_run(world *w, int64_t until_us, bool (*stop)(void *user), vo
     }
 }
 
+static void unseen(void *user, const world_seen *seen)
+{
+    (void)user, (void)seen;
+}
+
+/* An orderly end: the daemon says BYE to everybody, and there is still somebody to answer. */
+static void daemon_down(real *r)
+{
+    if (r->daemon == NULL)
+        return;
+    child_terminate(r->daemon);
+    (void)until(r, STOP_LIMIT_MS, daemon_has_ended);
+    if (child_free(r->daemon) != 0)
+        fprintf(stderr, "pocsim: pocpfd did not end in order; its words are in %s/pocpfd.log\n", r->report_dir);
+}
+
 static void real_free(world *w)
 {
     real *r = (real *)w;
+    r->settings.seen = unseen;
+    daemon_down(r);
     for (size_t i = 0; i < r->client_count; i++)
         radio_free(r->clients[i].radio);
     for (size_t i = 0; i < DEPLOYMENT_CHANNELS_MAX; i++)
         for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
             udp_close(r->listeners[i].flows[flow]);
     cf_free(r->cf);
-    if (r->daemon != NULL && child_stop(r->daemon, STOP_LIMIT_MS) != 0)
-        fprintf(stderr, "pocsim: pocpfd did not end in order; its words are in %s/pocpfd.log\n", r->report_dir);
     su_root_destroy(r->root);
     su_deinit();
     free(r);
