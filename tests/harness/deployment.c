@@ -253,7 +253,7 @@ poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir,
             port[0], port[0], port[1], port[1]);
     fprintf(f,
             "gba = { naf_fqdn = \"pf1.poc.example.org\"; bsf_fqdn = \"bsf.mnc001.mcc001.pub.3gppnetwork.org\";\n"
-            "  subscribers = \"%s/config/demo-subscribers.cfg\"; ub_listen = \"127.0.0.1:%u\"; };\n",
+            "  subscribers = \"%s/tests/scenarios/subscribers.cfg\"; ub_listen = \"127.0.0.1:%u\"; };\n",
             POC_SOURCE_DIR, port[2]);
     unsigned media = 20000 + (unsigned)getpid() % 60 * 200; /* below the ports that the kernel gives away */
     fprintf(f,
