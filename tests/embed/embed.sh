@@ -20,5 +20,10 @@ export PKG_CONFIG_PATH=$pc PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1
 "$cc" $flags "$tree/src/embed.c" $(pkg-config --cflags --static --libs --define-prefix pocpf) -o "$tree/by-pkg-config"
 "$tree/by-pkg-config" >"$tree/by-pkg-config.txt"
 
+# The README shows the very file.
+diff <(awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$source/README.md") "$source/tests/embed/example/embed.c"
+
 cmp "$tree/by-cmake.txt" "$tree/by-pkg-config.txt"
 cat "$tree/by-cmake.txt"
+grep -qx 'offer MSK 00000002 to sip:alice@example.com' "$tree/by-cmake.txt" # the expulsion gave alice a new key
+! grep -qx 'offer MSK 00000002 to sip:bob@example.com' "$tree/by-cmake.txt" # and bob none
