@@ -364,5 +364,6 @@ void shell_drain(shell *s, void (*done)(void *user), void *user)
     s->is_draining = true;
     wake_at(s->drain_bound, io_now_ms() + (int64_t)bound_s * 1000);
     shell_channels_stop(s);
+    shell_members_forget(s); /* a session that a drain ends is not reported */
     sip_drain(s->sip, on_sip_drained, s);
 }

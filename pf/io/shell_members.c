@@ -37,10 +37,15 @@ void shell_member_remove(shell *s, shell_member *m)
     free(m);
 }
 
-void shell_members_free(shell *s)
+void shell_members_forget(shell *s)
 {
     shell_member *m;
     for (size_t at = 0; (m = (shell_member *)poc_table_next(&s->members, &at)) != NULL;)
-        free(m);
+        shell_member_remove(s, m);
+}
+
+void shell_members_free(shell *s)
+{
+    shell_members_forget(s);
     poc_table_done(&s->members);
 }

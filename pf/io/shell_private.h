@@ -78,6 +78,8 @@ shell_member *shell_member_of(const shell *s, const char *channel, const char *u
 poc_err shell_member_put(shell *s, const char *channel, const char *user, sip_session *session);
 /** Forgets the entry, not the session. */
 void shell_member_remove(shell *s, shell_member *m);
+/** Forgets all entries: their sessions are about to end. */
+void shell_members_forget(shell *s);
 void shell_members_free(shell *s);
 
 /* shell_channels.c */

@@ -65,7 +65,8 @@ poc_err sip_new(sip **out, su_root_t *root, const sip_settings *settings, gba_na
                 const sip_events *events, void *user);
 /** Ends at once: no BYE. */
 void sip_free(sip *s);
-/** Begins to drain: new INVITEs get 503, BYE on every leg; `done` is called when the last transaction ended. */
+/** Begins to drain: new INVITEs get 503, BYE on every leg; `done` is called when the last transaction ended. Sessions that it
+ *  ends are not reported by session_down and are gone when it returns. */
 void sip_drain(sip *s, void (*done)(void *user), void *user);
 
 const char *sip_session_user(const sip_session *s);    /* canonical SIP URI */
