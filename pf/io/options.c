@@ -179,13 +179,13 @@ const option options[] = {
     NUMBER("gba", "key_lifetime_s", "s", "86400", 60, 2592000, TOP(gba.key_lifetime_s),
           "Life of a bootstrapped key of the embedded BSF."),
 
-    FLAG("mikey", "require_verification", "false", TOP(mikey.require_verification),
+    FLAG("mikey", "require_verification", "true", TOP(mikey.require_verification),
           "Set the V flag: a member counts as confirmed only by a valid MIKEY verification message."),
     FLAG("mikey", "accept_ts64", "false", TOP(mikey.accept_ts64),
           "Also accept verification MACs over the counter padded to 64 bits."),
     FLAG("mikey", "idi_fqdn", "false", TOP(mikey.idi_fqdn),
           "IDi is the bare NAF host name as NAI, not the NAF_Id as URI."),
-    FLAG("mikey", "sdp_ids", "false", TOP(mikey.sdp_ids),
+    FLAG("mikey", "sdp_ids", "true", TOP(mikey.sdp_ids),
           "Put the list of offered key management protocols into MSK messages (RFC 4567, 7)."),
 
     ABSENT("mbms", "key_management_listen", OPTION_TEXT, "Where MSK requests are taken (HTTP)."),
