@@ -9,7 +9,7 @@ trap 'rm -rf "$tree"' EXIT
 cmake --install "$build" --component libpocpf --prefix "$tree/usr" >/dev/null
 cp -r "$source/tests/embed/example" "$tree/src"
 
-cmake -S "$tree/src" -B "$tree/by-cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags" \
+cmake -G Ninja -S "$tree/src" -B "$tree/by-cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags" \
     -DCMAKE_PREFIX_PATH="$tree/usr" >/dev/null
 cmake --build "$tree/by-cmake" >/dev/null
 "$tree/by-cmake/embed" >"$tree/by-cmake.txt"
