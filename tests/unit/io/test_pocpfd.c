@@ -182,6 +182,13 @@ static void a_good_file_passes_the_check_and_leaves_no_trace(void **state)
     assert_int_equal(stat(folder, &st), -1);
 }
 
+static void the_commented_default_passes_the_check_as_it_is(void **state)
+{
+    bench *b = (bench *)*state;
+    assert_int_equal(run(b, "-t", "-c", POC_SOURCE_DIR "/config/pocpfd.cfg"), 0);
+    assert_int_equal(run(b, "-t", "-c", POC_SOURCE_DIR "/config/demo.cfg"), 0);
+}
+
 /* POC-10: refused by -t with file, line and reason. */
 static void a_bad_file_exits_78_with_file_line_and_reason(void **state)
 {
@@ -308,6 +315,7 @@ int main(int argc, char **argv)
         WITH_BENCH(wrong_arguments_exit_64),
         WITH_BENCH(version_and_help_exit_0),
         WITH_BENCH(a_good_file_passes_the_check_and_leaves_no_trace),
+        WITH_BENCH(the_commented_default_passes_the_check_as_it_is),
         WITH_BENCH(a_bad_file_exits_78_with_file_line_and_reason),
         WITH_BENCH(a_subscriber_file_is_checked_too),
         WITH_BENCH(it_serves_until_sigterm_and_exits_0),
