@@ -1,15 +1,13 @@
 #include "pf/io/ub_http.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
+#include "pf/io/http.h"
 #include "pf/io/log.h"
 #include "pf/io/now.h"
-#include "pf/io/wake.h"
 
 enum {
     CONNECTION_OCTETS = 8192, /* request line, headers and answer of one connection */
@@ -17,34 +15,10 @@ enum {
 };
 
 struct ub_http {
-    su_root_t *root;
     gba_bsf *bsf;
-    struct MHD_Daemon *daemon;
-    int wait_index;
+    http *http;
     uint16_t port;
-    wake *timeout;
 };
-
-/* ---- answers ---- */
-
-typedef struct header {
-    const char *name, *value; /* an empty value is not sent */
-} header;
-
-static enum MHD_Result answer(struct MHD_Connection *c, int status, poc_span body, const header *headers, size_t n)
-{
-    struct MHD_Response *r = MHD_create_response_from_buffer(
-        body.n, (void *)(uintptr_t)(body.n > 0 ? (const char *)body.p : ""), MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result result = r == NULL ? MHD_NO : MHD_YES;
-    for (size_t i = 0; result == MHD_YES && i < n; i++)
-        if (headers[i].value[0] != '\0')
-            result = MHD_add_response_header(r, headers[i].name, headers[i].value);
-    if (result == MHD_YES)
-        result = MHD_queue_response(c, (unsigned)status, r);
-    if (r != NULL)
-        MHD_destroy_response(r);
-    return result;
-}
 
 static const char *peer_of(struct MHD_Connection *c, char text[64])
 {
@@ -66,13 +40,14 @@ static enum MHD_Result bootstrap(ub_http *u, struct MHD_Connection *c, const cha
                              poc_span_str(authorization == NULL ? "" : authorization), out);
     if (err != POC_OK)
         log_refusal("ub_refused", poc_err_name(err), peer_of(c, peer), "bootstrapping request refused");
-    const header headers[] = {
+    const http_header headers[] = {
         { MHD_HTTP_HEADER_WWW_AUTHENTICATE, out->www_authenticate },
         { MHD_HTTP_HEADER_AUTHENTICATION_INFO, out->authentication_info },
         { MHD_HTTP_HEADER_CONTENT_TYPE, out->body_len > 0 ? "application/vnd.3gpp.bsf+xml" : "" },
         { MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
     };
-    enum MHD_Result result = answer(c, out->status, poc_span_of(out->body, out->body_len), headers, POC_COUNT(headers));
+    enum MHD_Result result =
+        http_answer(c, (unsigned)out->status, poc_span_of(out->body, out->body_len), headers, POC_COUNT(headers));
     free(out); /* a B-TID and digests, nothing from which a key follows */
     return result;
 }
@@ -81,7 +56,7 @@ static enum MHD_Result bootstrap(ub_http *u, struct MHD_Connection *c, const cha
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
                                   const char *version, const char *body, size_t *body_len, void **state)
 {
-    static const header allow[] = { { MHD_HTTP_HEADER_ALLOW, "GET" } };
+    static const http_header allow[] = { { MHD_HTTP_HEADER_ALLOW, "GET" } };
     static char seen;
     (void)version;
     (void)body;
@@ -94,80 +69,31 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     if (strcmp(url, "/") != 0)
-        return answer(c, MHD_HTTP_NOT_FOUND, poc_span_str(""), NULL, 0);
+        return http_answer(c, MHD_HTTP_NOT_FOUND, poc_span_str(""), NULL, 0);
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
-        return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, poc_span_str(""), allow, POC_COUNT(allow));
+        return http_answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, poc_span_str(""), allow, POC_COUNT(allow));
     return bootstrap((ub_http *)arg, c, url);
 }
 
-/* ---- in the loop ---- */
+/* ---- life ---- */
 
-static void turn(void *user)
+static poc_err start(ub_http *u, su_root_t *root, const ub_http_settings *s)
 {
-    ub_http *u = (ub_http *)user;
-    MHD_UNSIGNED_LONG_LONG wait_ms;
-    (void)MHD_run(u->daemon);
-    if (MHD_get_timeout(u->daemon, &wait_ms) == MHD_YES)
-        wake_at(u->timeout, io_now_ms() + (int64_t)wait_ms);
-    else
-        wake_at(u->timeout, INT64_MAX);
-}
-
-static int on_ready(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *arg)
-{
-    (void)magic;
-    (void)wait;
-    turn(arg);
-    return 0;
-}
-
-static poc_err watch(ub_http *u)
-{
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(u->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    su_wait_t wait = SU_WAIT_INIT;
-    if (info == NULL || su_wait_create(&wait, info->epoll_fd, SU_WAIT_IN) != 0)
-        return POC_E_IO;
-    u->wait_index = su_root_register(u->root, &wait, on_ready, u, 0);
-    return u->wait_index > 0 ? wake_new(&u->timeout, u->root, turn, u) : POC_E_IO;
-}
-
-/* ---- the socket is ours: so its error has a name ---- */
-
-static int listen_on(const struct sockaddr *addr)
-{
-    const int on = 1;
-    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, addr, poc_addr_len(addr)) == 0 && listen(fd, 128) == 0)
-        return fd;
-    int why = errno;
-    (void)close(fd);
-    errno = why;
-    return -1;
-}
-
-static poc_err start(ub_http *u, const ub_http_settings *s)
-{
-    int fd = listen_on((const struct sockaddr *)&s->listen);
+    const http_settings settings = { .connections_max = s->connections_max,
+                                     .connections_per_source = s->connections_per_source,
+                                     .connection_octets = CONNECTION_OCTETS,
+                                     .idle_s = CONNECTION_IDLE_S,
+                                     .on_request = on_request,
+                                     .user = u };
+    const struct sockaddr *addr = (const struct sockaddr *)&s->listen;
+    int fd = http_listen(addr, poc_addr_len(addr));
     struct sockaddr_storage at = { 0 };
     socklen_t n = sizeof(at);
     if (fd < 0)
         return POC_E_IO;
     if (getsockname(fd, (struct sockaddr *)&at, &n) == 0)
         u->port = poc_addr_port((struct sockaddr *)&at);
-    u->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, u, MHD_OPTION_LISTEN_SOCKET, fd,
-                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->connections_max,
-                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->connections_per_source,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_OCTETS,
-                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S, MHD_OPTION_END);
-    if (u->daemon == NULL) {
-        (void)close(fd);
-        errno = ENOMEM;
-        return POC_E_IO;
-    }
-    return watch(u);
+    return http_new(&u->http, root, fd, &settings);
 }
 
 poc_err ub_http_new(ub_http **out, su_root_t *root, const ub_http_settings *settings, gba_bsf *bsf)
@@ -176,8 +102,8 @@ poc_err ub_http_new(ub_http **out, su_root_t *root, const ub_http_settings *sett
     *out = NULL;
     if (u == NULL)
         return POC_E_NOMEM;
-    *u = (ub_http){ .root = root, .bsf = bsf, .wait_index = -1 };
-    poc_err err = start(u, settings);
+    u->bsf = bsf;
+    poc_err err = start(u, root, settings);
     if (err != POC_OK) {
         int why = errno;
         ub_http_free(u);
@@ -192,11 +118,7 @@ void ub_http_free(ub_http *u)
 {
     if (u == NULL)
         return;
-    if (u->wait_index > 0)
-        (void)su_root_deregister(u->root, u->wait_index);
-    wake_free(u->timeout);
-    if (u->daemon != NULL)
-        MHD_stop_daemon(u->daemon);
+    http_free(u->http);
     free(u);
 }
 

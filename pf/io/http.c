@@ -1,0 +1,130 @@
+#include "pf/io/http.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "pf/io/now.h"
+#include "pf/io/wake.h"
+
+enum { BACKLOG = 128 };
+
+struct http {
+    su_root_t *root;
+    struct MHD_Daemon *daemon;
+    int wait_index;
+    wake *timeout;
+};
+
+/* ---- in the loop ---- */
+
+static void turn(void *user)
+{
+    http *h = (http *)user;
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    (void)MHD_run(h->daemon);
+    if (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES)
+        wake_at(h->timeout, io_now_ms() + (int64_t)wait_ms);
+    else
+        wake_at(h->timeout, INT64_MAX);
+}
+
+static int on_ready(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *arg)
+{
+    (void)magic;
+    (void)wait;
+    turn(arg);
+    return 0;
+}
+
+static poc_err watch(http *h)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    su_wait_t wait = SU_WAIT_INIT;
+    if (info == NULL || su_wait_create(&wait, info->epoll_fd, SU_WAIT_IN) != 0)
+        return POC_E_IO;
+    h->wait_index = su_root_register(h->root, &wait, on_ready, h, 0);
+    return h->wait_index > 0 ? wake_new(&h->timeout, h->root, turn, h) : POC_E_IO;
+}
+
+/* ---- the socket is ours: so its error has a name ---- */
+
+int http_listen(const struct sockaddr *addr, socklen_t addr_len)
+{
+    const int on = 1;
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, addr, addr_len) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int why = errno;
+    (void)close(fd);
+    errno = why;
+    return -1;
+}
+
+static poc_err start(http *h, int fd, const http_settings *s)
+{
+    unsigned flags = MHD_USE_EPOLL | (s->may_suspend ? MHD_ALLOW_SUSPEND_RESUME : 0);
+    h->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, s->on_request, s->user, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+        s->on_completed, s->user, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->connections_max,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->connections_per_source, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        s->connection_octets, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->idle_s, MHD_OPTION_END);
+    if (h->daemon != NULL)
+        return watch(h);
+    (void)close(fd);
+    errno = ENOMEM;
+    return POC_E_IO;
+}
+
+poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings *settings)
+{
+    http *h = (http *)calloc(1, sizeof(*h));
+    *out = NULL;
+    if (h == NULL) {
+        (void)close(listen_fd);
+        return POC_E_NOMEM;
+    }
+    *h = (http){ .root = root, .wait_index = -1 };
+    poc_err err = start(h, listen_fd, settings);
+    if (err != POC_OK) {
+        int why = errno;
+        http_free(h);
+        errno = why;
+        return err;
+    }
+    *out = h;
+    return POC_OK;
+}
+
+void http_free(http *h)
+{
+    if (h == NULL)
+        return;
+    if (h->wait_index > 0)
+        (void)su_root_deregister(h->root, h->wait_index);
+    wake_free(h->timeout);
+    if (h->daemon != NULL)
+        MHD_stop_daemon(h->daemon);
+    free(h);
+}
+
+/* ---- answers ---- */
+
+enum MHD_Result http_answer(struct MHD_Connection *c, unsigned status, poc_span body, const http_header *headers,
+                            size_t count)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        body.n, (void *)(uintptr_t)(body.n > 0 ? (const char *)body.p : ""), MHD_RESPMEM_MUST_COPY);
+    enum MHD_Result result = r == NULL ? MHD_NO : MHD_YES;
+    for (size_t i = 0; result == MHD_YES && i < count; i++)
+        if (headers[i].value[0] != '\0')
+            result = MHD_add_response_header(r, headers[i].name, headers[i].value);
+    if (result == MHD_YES)
+        result = MHD_queue_response(c, status, r);
+    if (r != NULL)
+        MHD_destroy_response(r);
+    return result;
+}

@@ -1,0 +1,41 @@
+/* libmicrohttpd in the loop: what every HTTP service of the daemon shares. Private to pf/io. */
+#ifndef PF_IO_HTTP_H
+#define PF_IO_HTTP_H
+
+#include <microhttpd.h>
+#include <sofia-sip/su_wait.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+typedef struct http http;
+
+typedef struct http_settings {
+    uint32_t connections_max, connections_per_source; /* per source: 0 for no bound, or for a unix socket */
+    size_t connection_octets;                         /* request line, headers and answer of one connection */
+    uint32_t idle_s;                                  /* a connection without progress is closed */
+    bool may_suspend;                                 /* requests may wait (MHD_suspend_connection) */
+    MHD_AccessHandlerCallback on_request;
+    MHD_RequestCompletedCallback on_completed; /* may be NULL */
+    void *user;                                /* of both */
+} http_settings;
+
+/** Listens on a bound stream socket, nonblocking; returns it or -1 with errno. */
+int http_listen(const struct sockaddr *addr, socklen_t addr_len);
+
+/** Serves `listen_fd` from the loop and owns it, also after an error. POC_E_IO: errno tells. */
+poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings *settings);
+/** Closes every connection; suspended ones were resumed before. NULL is fine. */
+void http_free(http *h);
+
+typedef struct http_header {
+    const char *name, *value; /* an empty value is not sent */
+} http_header;
+
+/** Queues an answer; `body` is copied. */
+enum MHD_Result http_answer(struct MHD_Connection *c, unsigned status, poc_span body, const http_header *headers,
+                            size_t count);
+
+#endif
