@@ -485,3 +485,15 @@ const char *shell_member_state(shell *s, const char *name)
             return status.state;
     return "out";
 }
+
+shell *shell_trio(pocpf_rekey_policy policy)
+{
+    shell *s = shell_new(1);
+    s->conf.rekey = policy;
+    shell_boot(s);
+    shell_join(s, ALICE);
+    shell_join(s, BOB);
+    shell_join(s, CAROL);
+    shell_forget(s);
+    return s;
+}

@@ -12,6 +12,10 @@
 #define SHELL_LINES   65536u
 #define SHELL_CHANNEL "dispatch"
 #define SHELL_GROUP   "sip:dispatch@cf.example"
+#define ALICE         "sip:alice@example.com"
+#define BOB           "sip:bob@example.com"
+#define CAROL         "sip:carol@example.com"
+#define DAVE          "sip:dave@example.com"
 #define SHELL_ID(n)   (0x10010000u + (n)) /* key group 1001 */
 
 typedef enum client_habit {
@@ -76,6 +80,8 @@ typedef struct shell {
 shell *shell_new(uint64_t seed);
 void shell_boot(shell *s);
 void shell_free(shell *s);
+/** A running channel with ALICE, BOB and CAROL keyed under MSK 1; what led there is forgotten. */
+shell *shell_trio(pocpf_rekey_policy policy);
 /** Drops the engine without a word and starts another from the durable records. */
 void shell_crash(shell *s);
 

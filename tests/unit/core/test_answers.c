@@ -9,39 +9,11 @@
 
 #include "tests/unit/core/shell.h"
 
-#define ALICE "sip:alice@example.com"
-#define BOB   "sip:bob@example.com"
-#define CAROL "sip:carol@example.com"
-#define DAVE  "sip:dave@example.com"
-
-static shell *trio(void)
-{
-    shell *s = shell_new(1);
-    shell_boot(s);
-    shell_join(s, ALICE);
-    shell_join(s, BOB);
-    shell_join(s, CAROL);
-    shell_forget(s);
-    return s;
-}
-
-static shell *trio_with(pocpf_rekey_policy policy)
-{
-    shell *s = shell_new(1);
-    s->conf.rekey = policy;
-    shell_boot(s);
-    shell_join(s, ALICE);
-    shell_join(s, BOB);
-    shell_join(s, CAROL);
-    shell_forget(s);
-    return s;
-}
-
 /* POC-21, POC-22: the switch waits for the last answer or the deadline; who is silent is served by unicast. */
 static void a_silent_member_delays_the_switch_to_the_deadline_and_is_tried_again(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *carol = shell_client(s, CAROL);
     carol->habit = CLIENT_SILENT;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
@@ -75,7 +47,7 @@ static void a_silent_member_delays_the_switch_to_the_deadline_and_is_tried_again
 static void a_late_answer_is_as_good_as_a_timely_one(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *carol = shell_client(s, CAROL);
     s->answers_now = false;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
@@ -92,7 +64,7 @@ static void a_late_answer_is_as_good_as_a_timely_one(void **state)
 
 static void refusal_ends_in_unicast(client_habit habit)
 {
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *carol = shell_client(s, CAROL);
     carol->habit = habit;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
@@ -123,7 +95,7 @@ static void whoever_refuses_a_key_goes_on_by_unicast(void **state)
 static void a_refusal_ends_the_session_where_the_policy_says_so(void **state)
 {
     (void)state;
-    shell *s = trio_with((pocpf_rekey_policy){ .on_refusal = POCPF_REFUSAL_RELEASE });
+    shell *s = shell_trio((pocpf_rekey_policy){ .on_refusal = POCPF_REFUSAL_RELEASE });
     shell_client(s, CAROL)->habit = CLIENT_REFUSES;
     assert_int_equal(pocpf_rekey(s->pf, s->now_ms, SHELL_CHANNEL), POCPF_OK);
     shell_run(s);
@@ -137,7 +109,7 @@ static void a_refusal_ends_the_session_where_the_policy_says_so(void **state)
 static void a_client_that_declines_the_lines_stays_on_unicast_until_it_wants_them(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *carol = shell_client(s, CAROL);
     carol->habit = CLIENT_UNICAST;
     assert_int_equal(pocpf_rekey(s->pf, s->now_ms, SHELL_CHANNEL), POCPF_OK);
@@ -156,7 +128,7 @@ static void a_client_that_declines_the_lines_stays_on_unicast_until_it_wants_the
 static void a_dead_dialog_counts_as_left(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     shell_client(s, CAROL)->habit = CLIENT_GONE;
     assert_int_equal(pocpf_rekey(s->pf, s->now_ms, SHELL_CHANNEL), POCPF_OK);
     shell_run(s);

@@ -9,22 +9,6 @@
 
 #include "tests/unit/core/shell.h"
 
-#define ALICE "sip:alice@example.com"
-#define BOB   "sip:bob@example.com"
-#define CAROL "sip:carol@example.com"
-#define DAVE  "sip:dave@example.com"
-
-static shell *trio(void)
-{
-    shell *s = shell_new(1);
-    shell_boot(s);
-    shell_join(s, ALICE);
-    shell_join(s, BOB);
-    shell_join(s, CAROL);
-    shell_forget(s);
-    return s;
-}
-
 /* POC-6, POC-7, POC-13: record, offer, proof of the key, only then the enabler; multicast when it has started. */
 static void first_member_gets_the_key_before_the_enabler_does(void **state)
 {
@@ -51,7 +35,7 @@ static void first_member_gets_the_key_before_the_enabler_does(void **state)
 static void expulsion_gates_records_offers_and_then_switches(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *bob = shell_client(s, BOB);
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     bob->barred_from = SHELL_ID(2);
@@ -72,7 +56,7 @@ static void expulsion_gates_records_offers_and_then_switches(void **state)
 static void all_members_are_given_the_same_key(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(shell_client(s, ALICE)->holds, SHELL_ID(1));
     assert_int_equal(shell_client(s, BOB)->holds, SHELL_ID(1));
     assert_int_equal(shell_client(s, CAROL)->holds, SHELL_ID(1));
@@ -112,7 +96,7 @@ static void nobody_gets_a_key_before_the_roster_lists_him(void **state)
 static void without_a_muk_a_client_stays_on_unicast(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *dave = shell_client(s, DAVE);
     assert_int_equal(shell_join_only(s, dave), POCPF_OK);
     shell_full(s);
@@ -170,7 +154,7 @@ static void a_blind_channel_renews_its_key_by_time_and_at_every_departure(void *
 static void a_leave_changes_nothing_under_policy_never(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(shell_depart(s, BOB, POCPF_LEFT), POCPF_OK);
     shell_run(s);
     shell_expect(s, "PERSIST");
@@ -178,23 +162,11 @@ static void a_leave_changes_nothing_under_policy_never(void **state)
     shell_free(s);
 }
 
-static shell *trio_with(pocpf_rekey_policy policy)
-{
-    shell *s = shell_new(1);
-    s->conf.rekey = policy;
-    shell_boot(s);
-    shell_join(s, ALICE);
-    shell_join(s, BOB);
-    shell_join(s, CAROL);
-    shell_forget(s);
-    return s;
-}
-
 /* POC-8, POC-9, POC-16: media goes on (no gate), everybody else is offered the new key, the leaver gets nothing. */
 static void a_leave_rekeys_the_others_under_policy_always(void **state)
 {
     (void)state;
-    shell *s = trio_with((pocpf_rekey_policy){ .on_leave = POCPF_LEAVE_ALWAYS });
+    shell *s = shell_trio((pocpf_rekey_policy){ .on_leave = POCPF_LEAVE_ALWAYS });
     shell_client(s, BOB)->barred_from = SHELL_ID(2);
     assert_int_equal(shell_depart(s, BOB, POCPF_LEFT), POCPF_OK);
     shell_run(s);
@@ -209,7 +181,7 @@ static void a_leave_rekeys_the_others_under_policy_always(void **state)
 static void leaves_within_the_batch_time_make_one_rekey(void **state)
 {
     (void)state;
-    shell *s = trio_with((pocpf_rekey_policy){ .on_leave = POCPF_LEAVE_BATCH, .leave_batch_ms = 5000 });
+    shell *s = shell_trio((pocpf_rekey_policy){ .on_leave = POCPF_LEAVE_BATCH, .leave_batch_ms = 5000 });
     assert_int_equal(shell_depart(s, BOB, POCPF_LEFT), POCPF_OK);
     shell_pass(s, 3000);
     assert_int_equal(shell_depart(s, CAROL, POCPF_LOST), POCPF_OK);
@@ -226,7 +198,7 @@ static void leaves_within_the_batch_time_make_one_rekey(void **state)
 static void an_expulsion_takes_over_the_batch(void **state)
 {
     (void)state;
-    shell *s = trio_with((pocpf_rekey_policy){ .on_leave = POCPF_LEAVE_BATCH, .leave_batch_ms = 5000 });
+    shell *s = shell_trio((pocpf_rekey_policy){ .on_leave = POCPF_LEAVE_BATCH, .leave_batch_ms = 5000 });
     assert_int_equal(shell_depart(s, BOB, POCPF_LEFT), POCPF_OK);
     assert_int_equal(shell_depart(s, CAROL, POCPF_REMOVED), POCPF_OK);
     shell_run(s);
@@ -240,7 +212,7 @@ static void an_expulsion_takes_over_the_batch(void **state)
 static void an_operators_expulsion_also_releases(void **state)
 {
     (void)state;
-    shell *s = trio_with((pocpf_rekey_policy){ .gate = POCPF_GATE_CONTINUE });
+    shell *s = shell_trio((pocpf_rekey_policy){ .gate = POCPF_GATE_CONTINUE });
     assert_int_equal(shell_depart(s, BOB, POCPF_EXPELLED), POCPF_OK);
     shell_run(s);
     shell_expect(s, "PERSIST\n"
@@ -255,7 +227,7 @@ static void an_operators_expulsion_also_releases(void **state)
 static void a_second_expulsion_discards_a_key_that_its_subject_may_hold(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     shell_join(s, DAVE);
     s->answers_now = false;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
@@ -303,7 +275,7 @@ static void a_second_expulsion_before_its_subject_was_offered_keeps_the_key(void
 static void an_offer_that_was_not_handed_out_is_void_when_its_member_goes(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->answers_now = false;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     shell_client(s, CAROL)->barred_from = SHELL_ID(2);
@@ -319,7 +291,7 @@ static void an_offer_that_was_not_handed_out_is_void_when_its_member_goes(void *
 static void a_joiner_during_a_rekey_is_given_the_next_key_only(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->answers_now = false;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     shell_run(s);

@@ -9,39 +9,11 @@
 
 #include "tests/unit/core/shell.h"
 
-#define ALICE "sip:alice@example.com"
-#define BOB   "sip:bob@example.com"
-#define CAROL "sip:carol@example.com"
-#define DAVE  "sip:dave@example.com"
-
-static shell *trio(void)
-{
-    shell *s = shell_new(1);
-    shell_boot(s);
-    shell_join(s, ALICE);
-    shell_join(s, BOB);
-    shell_join(s, CAROL);
-    shell_forget(s);
-    return s;
-}
-
-static shell *trio_with(pocpf_rekey_policy policy)
-{
-    shell *s = shell_new(1);
-    s->conf.rekey = policy;
-    shell_boot(s);
-    shell_join(s, ALICE);
-    shell_join(s, BOB);
-    shell_join(s, CAROL);
-    shell_forget(s);
-    return s;
-}
-
 /* POC-14: own dialog and NOTIFY, in either order. */
 static void one_departure_seen_twice_makes_one_rekey(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     shell_run(s);
     assert_int_equal(shell_partial(s, BOB, POCPF_CONF_FULL, POCPF_CONF_DISCONNECTED, POCPF_CONF_BOOTED, ALICE),
@@ -63,7 +35,7 @@ static void one_departure_seen_twice_makes_one_rekey(void **state)
 static void a_leave_that_was_an_expulsion_rekeys_when_the_focus_says_so(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     shell_client(s, BOB)->barred_from = SHELL_ID(2);
     assert_int_equal(shell_depart(s, BOB, POCPF_LEFT), POCPF_OK);
     shell_run(s);
@@ -79,7 +51,7 @@ static void a_leave_that_was_an_expulsion_rekeys_when_the_focus_says_so(void **s
 static void the_end_of_the_session_cancels_the_rekey(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->answers_now = false;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     while (s->line_count == 0 && shell_step(s))
@@ -99,7 +71,7 @@ static void the_end_of_the_session_cancels_the_rekey(void **state)
 static void a_subscription_that_ends_for_want_of_the_session_stops_the_channel(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(pocpf_subscription_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_SUB_ENDED, false, 0), POCPF_OK);
     shell_run(s);
     shell_expect(s, "STOP\nUNSUBSCRIBE\nPERSIST");
@@ -110,7 +82,7 @@ static void a_subscription_that_ends_for_want_of_the_session_stops_the_channel(v
 static void when_nobody_is_left_the_channel_stops(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(shell_depart(s, ALICE, POCPF_LEFT), POCPF_OK);
     assert_int_equal(shell_depart(s, BOB, POCPF_LEFT), POCPF_OK);
     shell_run(s);
@@ -126,7 +98,7 @@ static void when_nobody_is_left_the_channel_stops(void **state)
 static void a_stranger_who_was_never_connected_forces_no_rekey(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *dave = shell_client(s, DAVE);
     shell_authenticate(s, dave);
     assert_int_equal(shell_join_only(s, dave), POCPF_OK);
@@ -143,7 +115,7 @@ static void a_stranger_who_was_never_connected_forces_no_rekey(void **state)
 static void without_an_enabler_everybody_hears_by_unicast(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(pocpf_enabler_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_ENABLER_DOWN), POCPF_OK);
     shell_run(s);
     shell_expect(s, "STOP\n"
@@ -201,7 +173,7 @@ static void an_expulsion_while_starting_makes_another_key(void **state)
 static void a_record_that_cannot_be_written_takes_the_channel_off_air(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->store_fails = true;
     shell_client(s, BOB)->barred_from = 1;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
@@ -226,7 +198,7 @@ static void a_record_that_cannot_be_written_takes_the_channel_off_air(void **sta
 static void after_a_restart_everybody_gets_a_fresh_key_once_the_roster_is_known(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     shell_run(s);
     uint32_t counter = shell_client(s, ALICE)->counter;
@@ -250,7 +222,7 @@ static void after_a_restart_everybody_gets_a_fresh_key_once_the_roster_is_known(
 static void a_used_up_key_group_stops_the_channel(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     const uint8_t key[] = { 'g', 0x00, 0xF1, 0x10, 0x10, 0x01 };
     shell_record *r = poc_table_get(&s->store, poc_span_of(key, sizeof(key)));
     assert_non_null(r);
@@ -275,7 +247,7 @@ static void a_used_up_key_group_stops_the_channel(void **state)
 static void a_new_muk_is_used_for_the_next_key_and_counts_from_one(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *carol = shell_client(s, CAROL);
     shell_authenticate(s, carol);
     assert_int_equal(pocpf_rekey(s->pf, s->now_ms, SHELL_CHANNEL), POCPF_OK);
@@ -293,7 +265,7 @@ static void a_new_muk_is_used_for_the_next_key_and_counts_from_one(void **state)
 static void a_muk_that_is_replaced_before_its_offer_left_seals_nothing(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(pocpf_rekey(s->pf, s->now_ms, SHELL_CHANNEL), POCPF_OK);
     shell_authenticate(s, shell_client(s, CAROL)); /* her offer stands in the queue */
     shell_run(s);
@@ -306,7 +278,7 @@ static void a_muk_that_is_replaced_before_its_offer_left_seals_nothing(void **st
 static void an_expired_muk_means_unicast_at_the_next_key(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     client *carol = shell_client(s, CAROL);
     s->now_ms += 86400000;
     for (size_t i = 0; i < 2; i++)
@@ -326,7 +298,7 @@ static void an_expired_muk_means_unicast_at_the_next_key(void **state)
 static void further_rekeys_are_off_by_default(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     shell_join(s, DAVE);
     assert_int_equal(pocpf_mtk_made(s->pf, s->now_ms, SHELL_CHANNEL, SHELL_ID(1), 64999), POCPF_OK);
     shell_live(s, 7 * 86400000LL);
@@ -341,7 +313,7 @@ static void further_rekeys_are_off_by_default(void **state)
 static void a_join_an_age_and_a_count_rekey_where_the_policy_says_so(void **state)
 {
     (void)state;
-    shell *s = trio_with((pocpf_rekey_policy){ .on_join = true, .interval_s = 600, .max_mtk = 100 });
+    shell *s = shell_trio((pocpf_rekey_policy){ .on_join = true, .interval_s = 600, .max_mtk = 100 });
     assert_int_equal(shell_msk(s), SHELL_ID(3)); /* the second and the third joiner */
     client *dave = shell_join(s, DAVE);
     assert_int_equal(shell_msk(s), SHELL_ID(4));
@@ -363,7 +335,7 @@ static void a_join_an_age_and_a_count_rekey_where_the_policy_says_so(void **stat
 static void a_rekey_asked_for_during_a_rekey_runs_once_after_it(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->answers_now = false;
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(pocpf_rekey(s->pf, s->now_ms, SHELL_CHANNEL), POCPF_OK);
@@ -377,7 +349,7 @@ static void a_rekey_asked_for_during_a_rekey_runs_once_after_it(void **state)
 static void a_stopped_channel_takes_the_multicast_lines_back(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(pocpf_channel_stop(s->pf, s->now_ms, SHELL_CHANNEL), POCPF_OK);
     shell_run(s);
     shell_expect(s, "STOP\n"
@@ -403,7 +375,7 @@ static void a_stopped_channel_takes_the_multicast_lines_back(void **state)
 static void nothing_is_handed_out_while_a_write_is_under_way(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->store_holds = true;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     shell_run(s);
@@ -422,7 +394,7 @@ static void nothing_is_handed_out_while_a_write_is_under_way(void **state)
 static void the_audit_log_tells_the_story(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->log_audits = true;
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     shell_run(s);
@@ -446,7 +418,7 @@ static void the_audit_log_tells_the_story(void **state)
 static void bad_calls_change_nothing(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     pocpf_channel conf = s->conf;
     assert_int_equal(pocpf_channel_add(s->pf, s->now_ms, &conf), POCPF_E_STATE);
     conf.id = "other"; /* but the same key group */

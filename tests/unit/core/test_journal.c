@@ -10,9 +10,6 @@
 
 #include "tests/unit/core/shell.h"
 
-#define ALICE "sip:alice@example.com"
-#define BOB   "sip:bob@example.com"
-
 static shell *pair(void)
 {
     shell *s = shell_new(9);

@@ -11,10 +11,7 @@
 #include "pf/core/model.h"
 #include "tests/unit/core/shell.h"
 
-#define ALICE "sip:alice@example.com"
-#define BOB   "sip:bob@example.com"
-#define CAROL "sip:carol@example.com"
-#define EVE   "sip:eve@elsewhere.example"
+#define EVE "sip:eve@elsewhere.example"
 
 static shell *trio_with(pocpf_on_leave on_leave)
 {
