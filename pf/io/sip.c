@@ -79,7 +79,7 @@ static refusal door_check(sip_t const *m)
 
 static refusal invite_check(const sip *s, sip_t const *m)
 {
-    if (s->drained != NULL)
+    if (s->draining)
         return (refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "shutting down" };
     if (m->sip_contact == NULL)
         return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "INVITE without Contact" };
@@ -240,11 +240,13 @@ static poc_err settings_take(sip *s, const sip_settings *settings)
     return POC_OK;
 }
 
+static wake_fn reap;
+
 static poc_err timers_make(sip *s)
 {
-    s->reaper = su_timer_create(su_root_task(s->root), 0);
-    s->pump = su_timer_create(su_root_task(s->root), 0);
-    return s->reaper != NULL && s->pump != NULL ? POC_OK : POC_E_NOMEM;
+    POC_TRY(wake_new(&s->clock, s->root, sip_timers_due, s));
+    POC_TRY(wake_new(&s->reaper, s->root, reap, s));
+    return wake_new(&s->pump, s->root, sip_offer_pump, s);
 }
 
 POC_DEFINE_OWNED(sip, sip_free)
@@ -280,17 +282,25 @@ static void dead_free(sip *s)
     sip_subscription_reap(s);
 }
 
-static void reap(su_root_magic_t *magic, su_timer_t *t, void *arg)
+static bool drain_is_over(const sip *s)
 {
-    sip *s = arg;
-    (void)magic, (void)t;
+    return s->drained != NULL && s->byes_open == 0 && s->sessions == NULL;
+}
+
+static void reap(void *user)
+{
+    sip *s = user;
     dead_free(s);
-    sip_drain_look(s);
+    if (!drain_is_over(s))
+        return;
+    void (*done)(void *user) = s->drained;
+    s->drained = NULL;
+    done(s->drained_user); /* last: may free s */
 }
 
 void sip_reap_soon(sip *s)
 {
-    su_timer_set_interval(s->reaper, reap, s, 0);
+    wake_soon(s->reaper);
 }
 
 void sip_free(sip *s)
@@ -309,10 +319,10 @@ void sip_free(sip *s)
         nta_leg_destroy(s->door);
     if (s->agent != NULL)
         nta_agent_destroy(s->agent);
-    if (s->reaper != NULL)
-        su_timer_destroy(s->reaper);
-    if (s->pump != NULL)
-        su_timer_destroy(s->pump);
+    wake_free(s->reaper);
+    wake_free(s->pump);
+    wake_free(s->clock);
+    free(s->times);
     free(s->trusted);
     free(s->sources);
     su_home_deinit(s->home);
@@ -321,26 +331,15 @@ void sip_free(sip *s)
 
 /* ---- draining ---- */
 
-static void drain_done(su_root_magic_t *magic, su_timer_t *t, void *arg)
-{
-    sip *s = arg;
-    void (*done)(void *user) = s->drained;
-    (void)magic, (void)t;
-    dead_free(s);
-    if (s->byes_open > 0 || s->sessions != NULL || done == NULL)
-        return;
-    s->drained = NULL;
-    done(s->drained_user);
-}
-
 void sip_drain_look(sip *s)
 {
-    if (s->drained != NULL && s->byes_open == 0 && s->sessions == NULL)
-        su_timer_set_interval(s->reaper, drain_done, s, 0);
+    if (drain_is_over(s))
+        sip_reap_soon(s);
 }
 
 void sip_drain(sip *s, void (*done)(void *user), void *user)
 {
+    s->draining = true;
     s->drained = done;
     s->drained_user = user;
     while (s->sessions != NULL)

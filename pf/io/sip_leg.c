@@ -195,8 +195,7 @@ void sip_leg_hush(sip_leg *leg)
         nta_outgoing_destroy(leg->our_request);
     if (leg->server_invite != NULL)
         nta_incoming_destroy(leg->server_invite);
-    if (leg->expiry != NULL)
-        su_timer_reset(leg->expiry);
+    sip_timer_stop(&leg->expiry);
     leg->our_request = NULL;
     leg->server_invite = NULL;
 }
@@ -204,21 +203,17 @@ void sip_leg_hush(sip_leg *leg)
 void sip_leg_drop(sip_leg *leg)
 {
     sip_leg_hush(leg);
-    if (leg->expiry != NULL)
-        su_timer_destroy(leg->expiry);
+    sip_timer_done(&leg->expiry);
     if (leg->nta != NULL)
         nta_leg_destroy(leg->nta);
     free(leg->call_id);
     free(leg->local);
     free(leg->remote);
     leg->call_id = leg->local = leg->remote = NULL;
-    leg->expiry = NULL;
     leg->nta = NULL;
 }
 
 /* ---- session timer (RFC 4028) ---- */
-
-static void expiry_due(su_root_magic_t *magic, su_timer_t *t, void *arg);
 
 static int refresh_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
 {
@@ -258,16 +253,12 @@ void sip_leg_touch(sip_leg *leg)
     uint32_t due_s = leg->we_refresh ? leg->expires_s / 2 : leg->expires_s - margin_s;
     if (leg->expires_s == 0)
         return;
-    if (leg->expiry == NULL)
-        leg->expiry = su_timer_create(su_root_task(leg->session->sip->root), 0);
-    if (leg->expiry != NULL)
-        su_timer_set_interval(leg->expiry, expiry_due, leg, (su_duration_t)due_s * 1000);
+    sip_timer_at(&leg->expiry, sip_now_ms() + (int64_t)due_s * 1000);
 }
 
-static void expiry_due(su_root_magic_t *magic, su_timer_t *t, void *arg)
+void sip_leg_expiry_due(void *arg)
 {
     sip_leg *leg = arg;
-    (void)magic, (void)t;
     if (!leg->we_refresh) {
         sip_session_end(leg->session, POCPF_LOST, false);
         return;
@@ -283,8 +274,7 @@ static void timer_stop(sip_leg *leg)
 {
     leg->expires_s = 0;
     leg->we_refresh = false;
-    if (leg->expiry != NULL)
-        su_timer_reset(leg->expiry);
+    sip_timer_stop(&leg->expiry);
 }
 
 void sip_leg_timer(sip_leg *leg, sip_t const *m)

@@ -59,7 +59,7 @@ static void window_free(sip_session *s)
 
 void sip_offer_pump_soon(sip *s)
 {
-    su_timer_set_interval(s->pump, sip_offer_pump, s, 0);
+    wake_soon(s->pump);
 }
 
 /* ---- ends ---- */
@@ -77,7 +77,7 @@ static void offer_report(sip_session *s, uint64_t number, pocpf_answer answer, p
     sip_offering *o = &s->offer;
     if (o->waiting && o->number == number) {
         o->waiting = false;
-        su_timer_reset(s->timer);
+        sip_timer_stop(&s->timer);
         mikey_forget(o);
     }
     s->sip->events->answered(s->sip->user, s, number, answer, verification, why);
@@ -88,16 +88,15 @@ void sip_offer_forget(sip_session *s)
     line_leave(s);
     window_free(s);
     s->offer.waiting = false;
-    su_timer_reset(s->timer);
+    sip_timer_stop(&s->timer);
 }
 
 static void timer_set(sip_session *s);
 
-static void timer_due(su_root_magic_t *magic, su_timer_t *t, void *arg)
+void sip_offer_due(void *arg)
 {
     sip_session *s = arg;
     sip_offering *o = &s->offer;
-    (void)magic, (void)t;
     if (!o->waiting)
         return;
     int64_t now = sip_now_ms();
@@ -120,8 +119,7 @@ static void timer_set(sip_session *s)
 {
     const sip_offering *o = &s->offer;
     int64_t at = o->retry_ms != 0 && o->retry_ms < o->deadline_ms ? o->retry_ms : o->deadline_ms;
-    int64_t wait = at - sip_now_ms();
-    su_timer_set_interval(s->timer, timer_due, s, wait > 0 ? (su_duration_t)wait : 0);
+    sip_timer_at(&s->timer, at);
 }
 
 /* ---- answers ---- */
@@ -284,10 +282,9 @@ static void offer_send(sip_session *s)
     s->sip->counts.offers++;
 }
 
-void sip_offer_pump(su_root_magic_t *magic, su_timer_t *t, void *arg)
+void sip_offer_pump(void *user)
 {
-    sip *s = arg;
-    (void)magic, (void)t;
+    sip *s = user;
     while (s->offers_first != NULL && s->offers_open < SIP_OFFER_WINDOW) {
         sip_session *next = line_leave_first(s);
         /* Busy with its own offer or ours: what ends that sends it here again. */

@@ -1,5 +1,5 @@
 /* What the SIP files share. Sofia's types stop here. A callback from Sofia may end a session; its memory is given back by
- * the reaper's timer, so that nothing vanishes under a caller. Private to pf/io/sip*.c. */
+ * the reaper, so that nothing vanishes under a caller. Private to pf/io/sip*.c. */
 #ifndef PF_IO_SIP_PRIVATE_H
 #define PF_IO_SIP_PRIVATE_H
 
@@ -7,7 +7,6 @@
 #define NTA_LEG_MAGIC_T      void
 #define NTA_INCOMING_MAGIC_T void
 #define NTA_OUTGOING_MAGIC_T void
-#define SU_TIMER_ARG_T       void
 
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nta.h>
@@ -27,6 +26,7 @@
 #include "base/text.h"
 #include "pf/io/sip.h"
 #include "pf/io/sip_text.h"
+#include "pf/io/wake.h"
 
 #define SIP_SDP_TYPE        "application/sdp"
 #define SIP_SDP_MAX         8192u
@@ -41,12 +41,23 @@
 #define SIP_MIN_SE_S        90u
 #define SIP_MAX_SE_S        86400u
 
+typedef void sip_timer_fn(void *arg);
+
+/** A time that may be set anew as often as one likes; part of what it belongs to. All zero: not made. */
+typedef struct sip_timer {
+    sip *sip;
+    sip_timer_fn *fn;
+    void *arg;
+    int64_t at_ms;
+    size_t place; /* in the heap, from 1; 0: not set */
+} sip_timer;
+
 typedef struct sip_leg {
     sip_session *session;
     nta_leg_t *nta;
     nta_incoming_t *server_invite;  /* of the peer, not yet acknowledged */
     nta_outgoing_t *our_request;    /* the first INVITE, an offer, or a refresh: one at a time */
-    su_timer_t *expiry;             /* RFC 4028; NULL unless negotiated */
+    sip_timer expiry;               /* RFC 4028; set when negotiated */
     const char *contact;            /* our own; one of sip.contacts */
     char *call_id, *local, *remote; /* what nta does not tell again and a record needs */
     uint32_t expires_s;
@@ -87,7 +98,7 @@ struct sip_session {
     bcast_channel channel; /* as it was offered last */
     char user[POC_URI_MAX], group[POC_URI_MAX];
     relay_session *media;
-    su_timer_t *timer; /* of the offer */
+    sip_timer timer; /* of the offer */
     sip_offering offer;
 };
 
@@ -98,7 +109,7 @@ typedef struct sip_subscription {
     char group[POC_URI_MAX], as_user[POC_URI_MAX];
     nta_leg_t *nta;
     nta_outgoing_t *request;
-    su_timer_t *timer;
+    sip_timer timer;
     bool fresh;   /* nothing was reported of this dialog yet */
     bool closing; /* unsubscribed */
     bool dead;    /* waits for the reaper */
@@ -161,9 +172,12 @@ struct sip {
     uint32_t inbounds_waiting;
     sip_carried *carried;
     sip_source *sources;
-    su_timer_t *reaper, *pump;
+    wake *clock, *reaper, *pump;
+    sip_timer **times; /* a heap: the earliest first */
+    size_t times_set, times_made, times_cap;
     uint32_t byes_open;
-    void (*drained)(void *user);
+    bool draining;
+    void (*drained)(void *user); /* until it was called */
     void *drained_user;
     sip_counts counts;
 };
@@ -204,6 +218,7 @@ void sip_leg_drop(sip_leg *leg);
 /** Session timer as agreed in the 2xx to our request. */
 void sip_leg_timer(sip_leg *leg, sip_t const *m);
 void sip_leg_touch(sip_leg *leg);
+sip_timer_fn sip_leg_expiry_due;
 /** Agrees on a session timer with the request `m` and writes the Session-Expires of its 2xx; false: none. */
 bool sip_leg_timer_answer(sip_leg *leg, sip_t const *m, char text[64]);
 const char *sip_contact_of(const sip *s, int transport, bool ip6);
@@ -239,11 +254,22 @@ void sip_offer_pump_soon(sip *s);
 void sip_offer_forget(sip_session *s);
 /** Sends the offer that waits, if any, now that the leg is free. */
 void sip_offer_resume(sip_session *s);
-void sip_offer_pump(su_root_magic_t *magic, su_timer_t *t, void *arg);
+wake_fn sip_offer_pump;
+sip_timer_fn sip_offer_due;
 
 /* ---- sip_subscribe.c ---- */
 void sip_subscription_free_all(sip *s);
 void sip_subscription_reap(sip *s);
+
+/* ---- sip_timer.c ---- */
+/** `fn` may set or stop any timer. POC_E_NOMEM. */
+poc_err sip_timer_make(sip_timer *t, sip *s, sip_timer_fn *fn, void *arg);
+/** Before its memory goes. One that was never made is fine. */
+void sip_timer_done(sip_timer *t);
+/** By sip_now_ms; replaces an earlier time. */
+void sip_timer_at(sip_timer *t, int64_t at_ms);
+void sip_timer_stop(sip_timer *t);
+wake_fn sip_timers_due;
 
 /* ---- sip_text.c ---- */
 /** RFC 4028: below the minimum of 90 s. */

@@ -15,9 +15,10 @@ poc_err sip_session_make(sip_session **out, sip *s)
     n->sip = s;
     n->client.session = n;
     n->cf.session = n;
-    n->timer = su_timer_create(su_root_task(s->root), 0);
-    if (n->timer == NULL) {
-        free(n);
+    if (sip_timer_make(&n->timer, s, sip_offer_due, n) != POC_OK ||
+        sip_timer_make(&n->client.expiry, s, sip_leg_expiry_due, &n->client) != POC_OK ||
+        sip_timer_make(&n->cf.expiry, s, sip_leg_expiry_due, &n->cf) != POC_OK) {
+        sip_session_free(n);
         return POC_E_NOMEM;
     }
     *out = n;
@@ -50,8 +51,7 @@ void sip_session_free(sip_session *s)
 {
     sip_leg_drop(&s->client);
     sip_leg_drop(&s->cf);
-    if (s->timer != NULL)
-        su_timer_destroy(s->timer);
+    sip_timer_done(&s->timer);
     if (s->media != NULL)
         relay_session_free(s->media);
     free(s->offer.mikey);
@@ -351,7 +351,8 @@ static void invite_begin(sip_inbound *in, bool from_client, const char *user, co
         invite_refuse(in, denied ? 488 : 400, denied ? sip_488_Not_acceptable : sip_400_Bad_request, err, reason);
         return;
     }
-    if (owner->counts.sessions >= owner->sessions_max || session_new(&s, owner) != POC_OK) {
+    /* It may have waited for Zn while the drain began. */
+    if (owner->draining || owner->counts.sessions >= owner->sessions_max || session_new(&s, owner) != POC_OK) {
         invite_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "no room for another session");
         return;
     }

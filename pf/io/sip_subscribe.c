@@ -23,8 +23,7 @@ static void subscription_free(sip_subscription *sub)
         nta_outgoing_destroy(sub->request);
     if (sub->nta != NULL)
         nta_leg_destroy(sub->nta);
-    if (sub->timer != NULL)
-        su_timer_destroy(sub->timer);
+    sip_timer_done(&sub->timer);
     free(sub);
 }
 
@@ -53,7 +52,7 @@ void sip_subscription_reap(sip *s)
 static void die(sip_subscription *sub)
 {
     sub->dead = true;
-    su_timer_reset(sub->timer);
+    sip_timer_stop(&sub->timer);
     sip_reap_soon(sub->sip);
 }
 
@@ -68,8 +67,6 @@ static void report(sip_subscription *sub, pocpf_subscription what, uint32_t retr
 }
 
 /* ---- SUBSCRIBE ---- */
-
-static void refresh_due(su_root_magic_t *magic, su_timer_t *t, void *arg);
 
 static uint32_t retry_after_ms(sip_t const *m)
 {
@@ -116,7 +113,7 @@ static int subscribe_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
         if (nta_leg_get_rtag(sub->nta) == NULL && m->sip_to->a_tag != NULL)
             nta_leg_rtag(sub->nta, m->sip_to->a_tag);
         nta_leg_client_reroute(sub->nta, m->sip_record_route, m->sip_contact, 1);
-        su_timer_set_interval(sub->timer, refresh_due, sub, (su_duration_t)(expires_s > 2 ? expires_s * 500 : 1000));
+        sip_timer_at(&sub->timer, sip_now_ms() + (int64_t)(expires_s > 2 ? expires_s * 500 : 1000));
         if (sub->fresh)
             report(sub, POCPF_SUB_ACTIVE, 0);
     }
@@ -146,10 +143,9 @@ static poc_err subscribe_send(sip_subscription *sub, const char *expires)
     return sub->request != NULL ? POC_OK : POC_E_IO;
 }
 
-static void refresh_due(su_root_magic_t *magic, su_timer_t *t, void *arg)
+static void refresh_due(void *arg)
 {
     sip_subscription *sub = arg;
-    (void)magic, (void)t;
     if (subscribe_send(sub, "3600") == POC_OK)
         return;
     die(sub);
@@ -249,9 +245,12 @@ static poc_err subscription_new(sip_subscription **out, sip *s, const char *chan
     (void)snprintf(sub->as_user, sizeof(sub->as_user), "%s", as_user != NULL ? as_user : "");
     (void)snprintf(from, sizeof(from), as_user != NULL ? "<%s>" : "<sip:%s>", as_user != NULL ? as_user : s->domain);
     (void)snprintf(to, sizeof(to), "<%s>", group);
-    sub->timer = su_timer_create(su_root_task(s->root), 0);
+    if (sip_timer_make(&sub->timer, s, refresh_due, sub) != POC_OK) {
+        subscription_free(sub);
+        return POC_E_NOMEM;
+    }
     sub->nta = nta_leg_tcreate(s->agent, notified, sub, SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to), TAG_END());
-    if (sub->timer == NULL || sub->nta == NULL || nta_leg_tag(sub->nta, NULL) == NULL) {
+    if (sub->nta == NULL || nta_leg_tag(sub->nta, NULL) == NULL) {
         subscription_free(sub);
         return POC_E_NOMEM;
     }
@@ -281,7 +280,7 @@ void sip_unsubscribe(sip *s, const char *channel)
     if (sub == NULL)
         return;
     sub->closing = true;
-    su_timer_reset(sub->timer);
+    sip_timer_stop(&sub->timer);
     bool stands = nta_leg_get_rtag(sub->nta) != NULL;
     if (sub->request != NULL)
         nta_outgoing_destroy(sub->request);
