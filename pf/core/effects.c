@@ -56,7 +56,12 @@ void fx_serve(core_engine *e, core_member *m, bool multicast)
 
 void fx_gate(core_engine *e, core_channel *ch, bool hold)
 {
-    (void)push_flag(e, CORE_DO_GATE, ch, NULL, hold);
+    core_todo *t = push(e, &e->todo, CORE_DO_GATE, ch, NULL);
+    if (t == NULL)
+        return;
+    t->u.gate.hold = hold;
+    e->holds_queued += hold;
+    e->hold_waits |= hold;
 }
 
 void fx_enabler(core_engine *e, core_channel *ch, core_effect_type type)
@@ -240,11 +245,12 @@ static bool show_serve(core_engine *e, core_todo *t, core_effect *out)
     return t->member->state != M_OUT;
 }
 
+/* A hold that is wanted again may have overtaken this opening, and must not be undone by it. */
 static bool show_gate(core_engine *e, core_todo *t, core_effect *out)
 {
-    (void)e;
-    out->u.hold = t->u.on;
-    return true;
+    out->u.hold = t->u.gate.hold;
+    e->holds_queued -= t->u.gate.hold;
+    return t->u.gate.hold || !t->channel->held;
 }
 
 static bool show_key(core_engine *e, core_todo *t, core_effect *out)
@@ -315,6 +321,8 @@ static bool poll_persist(core_engine *e, core_effect *out)
         return false;
     }
     e->waiting = true;
+    e->writes++;
+    e->hold_waits = e->holds_queued > 0;
     *out = (core_effect){ .type = CORE_DO_PERSIST };
     out->u.persist.records = e->journal.records;
     out->u.persist.count = n;
@@ -336,10 +344,29 @@ static bool poll_next(core_engine *e, core_effect *out)
     return is_due;
 }
 
+/* Holding is the one effect that overtakes: to wait for the disk would let the expelled hear that much more. It stays in
+ * the queue and is given again in its turn, for an enabler that starts in between does not know of it. */
+static bool poll_hold(core_engine *e, core_effect *out)
+{
+    for (size_t i = 0; e->hold_waits && i < e->todo.count; i++) {
+        core_todo *t = ring_at(&e->todo, i);
+        if (t->type != CORE_DO_GATE || !t->u.gate.hold || t->u.gate.told_in == e->writes)
+            continue;
+        t->u.gate.told_in = e->writes;
+        *out = (core_effect){ .type = CORE_DO_GATE, .channel = t->channel->id };
+        out->u.hold = true;
+        return true;
+    }
+    e->hold_waits = false;
+    return false;
+}
+
 bool core_poll(core_engine *e, core_effect *out)
 {
     fx_forget(e, &e->handed);
-    while (!e->waiting && e->todo.count > 0) {
+    if (e->waiting)
+        return poll_hold(e, out);
+    while (e->todo.count > 0) {
         const core_todo *head = ring_at(&e->todo, 0);
         bool got = head->type == CORE_DO_PERSIST ? poll_persist(e, out) : poll_next(e, out);
         if (e->inbox.count > 0)

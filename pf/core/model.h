@@ -309,7 +309,11 @@ typedef struct core_todo {
     core_member *member; /* held by reference */
     union {
         uint64_t offer;
-        bool on;       /* SERVE multicast, GATE hold, SUBSCRIBE refresh */
+        bool on; /* SERVE multicast, SUBSCRIBE refresh */
+        struct {
+            bool hold;
+            uint64_t told_in; /* number of the write that it has overtaken; 0: none */
+        } gate;
         core_msk *msk; /* held by reference */
         struct {
             poc_msk_id msk_id;
@@ -337,6 +341,9 @@ struct core_engine {
     core_ring todo, tell, inbox; /* tell: audit effects, behind all others of the same call */
     core_todo handed;            /* what the last poll gave away */
     bool waiting, overrun, restoring;
+    uint64_t writes;       /* begun */
+    uint32_t holds_queued; /* GATE(hold) in `todo` */
+    bool hold_waits;       /* one of them may not have overtaken the write under way */
     uint64_t offers, refused;
     core_msk *spare; /* made before a call changes anything */
     core_journal journal;

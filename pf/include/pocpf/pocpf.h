@@ -342,8 +342,10 @@ typedef struct pocpf_effect {
     const char *channel; /* NULL where none is concerned */
     const char *user;    /* NULL where none is concerned */
     union {
-        /** Make all records durable in one write, in their order, then call pocpf_persisted. Until then pocpf_poll gives
-         *  nothing more: no effect behind it happens before the records are safe. */
+        /** Make all records durable in one write, in their order, then call pocpf_persisted. Until then no effect behind it
+         *  happens, with one exception: GATE(hold) overtakes, since it makes nothing less safe and an expelled client must
+         *  not hear on for as long as the disk takes. So go on calling pocpf_poll after every event while a write is under
+         *  way. Copy the records: they are borrowed like all else. */
         struct {
             const pocpf_record *records;
             size_t count;
@@ -366,7 +368,8 @@ typedef struct pocpf_effect {
         struct {
             bool multicast;
         } serve;
-        /** Hold back (or let go) media and floor packets on the channel. */
+        /** Hold back (or let go) media and floor packets on the channel. A hold that has overtaken a write is given once more
+         *  in its turn; it may come while nothing is on air. Neither does harm. Letting go never overtakes. */
         struct {
             bool hold;
         } gate;
@@ -402,7 +405,7 @@ typedef struct pocpf_effect {
     } u;
 } pocpf_effect;
 
-/** The next thing to do: true and `*out`, or false when there is nothing (or a PERSIST is being waited for). */
+/** The next thing to do: true and `*out`, or false when there is nothing (or all there is waits for a PERSIST). */
 bool pocpf_poll(pocpf *pf, pocpf_effect *out);
 
 /* ---- looking ---- */

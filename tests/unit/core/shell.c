@@ -46,6 +46,45 @@ shell *shell_new(uint64_t seed)
     return s;
 }
 
+static void keep_record(shell *s, const pocpf_record *in)
+{
+    shell_record *r = poc_table_remove(&s->store, poc_span_of(in->key, in->key_len));
+    if (r == NULL)
+        r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    free(r->value);
+    r->value = NULL;
+    if (in->value == NULL) {
+        free(r);
+        return;
+    }
+    for (size_t i = 0; i < s->client_count && i < 64; i++) /* no MUK at rest in clear */
+        if (s->clients[i]->muk != NULL)
+            assert_null(memmem(in->value, in->value_len, poc_secret_bytes(s->clients[i]->muk), 32));
+    assert_true(in->key_len <= sizeof(r->key));
+    memcpy(r->key, in->key, in->key_len);
+    r->key_len = in->key_len;
+    r->value = malloc(in->value_len);
+    assert_non_null(r->value);
+    memcpy(r->value, in->value, in->value_len);
+    r->value_len = in->value_len;
+    assert_int_equal(poc_table_put(&s->store, poc_span_of(r->key, r->key_len), r), POC_OK);
+}
+
+static void end_write(shell *s, bool is_kept)
+{
+    for (size_t i = 0; i < s->writing_count; i++) {
+        shell_record *r = &s->writing[i];
+        if (is_kept)
+            keep_record(s, &(pocpf_record){ r->key, r->key_len, r->value, r->value_len });
+        free(r->value);
+    }
+    free(s->writing);
+    s->writing = NULL;
+    s->writing_count = 0;
+    s->is_writing = false;
+}
+
 static void start_engine(shell *s)
 {
     assert_int_equal(pocpf_new(&s->pf, &s->host, &s->set), POCPF_OK);
@@ -61,6 +100,7 @@ void shell_boot(shell *s)
 void shell_free(shell *s)
 {
     pocpf_free(s->pf);
+    end_write(s, false);
     for (size_t i = 0; i < s->client_count; i++) {
         pocpf_secret_free(s->clients[i]->muk);
         free(s->clients[i]);
@@ -81,6 +121,7 @@ void shell_free(shell *s)
 void shell_crash(shell *s)
 {
     pocpf_free(s->pf);
+    end_write(s, false);
     s->air_id = 0;
     s->hold = false;
     s->version = 0;
@@ -221,34 +262,41 @@ static void line(shell *s, const char *fmt, ...)
     va_end(args);
 }
 
-static void keep_record(shell *s, const pocpf_record *in)
+static void begin_write(shell *s, const pocpf_effect *fx)
 {
-    shell_record *r = poc_table_remove(&s->store, poc_span_of(in->key, in->key_len));
-    if (r == NULL)
-        r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    free(r->value);
-    r->value = NULL;
-    if (in->value == NULL) {
-        free(r);
-        return;
+    assert_false(s->is_writing);
+    s->is_writing = true;
+    s->writing = calloc(fx->u.persist.count, sizeof(*s->writing));
+    assert_non_null(s->writing);
+    for (s->writing_count = 0; s->writing_count < fx->u.persist.count; s->writing_count++) {
+        const pocpf_record *from = &fx->u.persist.records[s->writing_count];
+        shell_record *to = &s->writing[s->writing_count];
+        assert_true(from->key_len <= sizeof(to->key));
+        memcpy(to->key, from->key, from->key_len);
+        to->key_len = from->key_len;
+        to->value_len = from->value_len;
+        if (from->value != NULL)
+            assert_non_null(to->value = malloc(from->value_len + 1));
+        if (from->value_len > 0)
+            memcpy(to->value, from->value, from->value_len);
     }
-    for (size_t i = 0; i < s->client_count && i < 64; i++) /* no MUK at rest in clear */
-        if (s->clients[i]->muk != NULL)
-            assert_null(memmem(in->value, in->value_len, poc_secret_bytes(s->clients[i]->muk), 32));
-    assert_true(in->key_len <= sizeof(r->key));
-    memcpy(r->key, in->key, in->key_len);
-    r->key_len = in->key_len;
-    r->value = malloc(in->value_len);
-    assert_non_null(r->value);
-    memcpy(r->value, in->value, in->value_len);
-    r->value_len = in->value_len;
-    assert_int_equal(poc_table_put(&s->store, poc_span_of(r->key, r->key_len), r), POC_OK);
+}
+
+void shell_written(shell *s)
+{
+    if (!s->is_writing)
+        return;
+    end_write(s, !s->store_fails);
+    assert_int_equal(pocpf_persisted(s->pf, s->now_ms, !s->store_fails), POCPF_OK);
 }
 
 static void do_persist(shell *s, const pocpf_effect *fx)
 {
     line(s, "PERSIST");
+    if (s->store_slow) {
+        begin_write(s, fx);
+        return;
+    }
     if (!s->store_fails && !s->store_holds)
         for (size_t i = 0; i < fx->u.persist.count; i++)
             keep_record(s, &fx->u.persist.records[i]);
@@ -278,8 +326,8 @@ static void do_enabler(shell *s, const pocpf_effect *fx)
     assert_int_equal(len, 16);
     assert_true(fx->u.enabler.msk_id > s->air_id && fx->u.enabler.csb_id == 0);
     s->air_id = fx->u.enabler.msk_id;
-    s->hold = false;
     bool starts = fx->type == POCPF_DO_ENABLER_START;
+    s->hold = s->hold && !starts; /* an enabler knows nothing of what was before its start */
     line(s, "%s %08x", starts ? "START" : "UPDATE", fx->u.enabler.msk_id);
     if (starts && s->enabler_answers)
         assert_int_equal(pocpf_enabler_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_ENABLER_STARTED), POCPF_OK);
@@ -380,10 +428,14 @@ static bool answer_all(shell *s)
 
 void shell_run(shell *s)
 {
-    do
+    for (;;) {
         while (shell_step(s))
             ;
-    while (s->answers_now && answer_all(s));
+        if (s->is_writing)
+            shell_written(s);
+        else if (!s->answers_now || !answer_all(s))
+            return;
+    }
 }
 
 void shell_pass(shell *s, int64_t ms)

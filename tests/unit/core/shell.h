@@ -64,10 +64,13 @@ typedef struct shell {
     client **clients;
     size_t client_count;
     poc_table by_name;
-    poc_table store; /* of shell_record */
+    poc_table store;       /* of shell_record */
+    shell_record *writing; /* the batch of a slow write */
+    size_t writing_count;
     char (*lines)[SHELL_LINE];
     size_t line_count, line_read;
     bool log_audits, store_fails, store_holds, answers_now, enabler_answers;
+    bool store_slow, is_writing; /* a write ends with shell_written, or when nothing else is left to do */
     unsigned counts[POCPF_DO_AUDIT + 1];
     unsigned audits[POCPF_AUDIT_COUNT];
     uint32_t highest_id; /* of any MSK ever offered */
@@ -99,6 +102,8 @@ void shell_run(shell *s);
 bool shell_step(shell *s);
 /** Sends the answer that a client has ready. */
 void shell_answer(shell *s, client *c);
+/** Ends a slow write; nothing when none is under way. */
+void shell_written(shell *s);
 /** Moves the clock and ticks. */
 void shell_pass(shell *s, int64_t ms);
 /** Ticks at every deadline until `ms` have passed. */

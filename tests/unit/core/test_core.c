@@ -51,6 +51,61 @@ static void expulsion_gates_records_offers_and_then_switches(void **state)
     shell_free(s);
 }
 
+/* POC-17: who is expelled while the disk is busy does not hear on for as long as it takes. */
+static void holding_overtakes_a_write_and_opening_does_not(void **state)
+{
+    (void)state;
+    shell *s = trio();
+    s->store_slow = true;
+    assert_int_equal(shell_depart(s, CAROL, POCPF_LEFT), POCPF_OK);
+    while (shell_step(s))
+        ;
+    shell_expect(s, "PERSIST"); /* under way */
+    assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
+    while (shell_step(s))
+        ;
+    shell_expect(s, "GATE hold");         /* once for this write, and nothing else */
+    pocpf_tick(s->pf, s->now_ms += 5000); /* the switch is due, and waits for the records */
+    assert_false(shell_step(s));
+    shell_run(s);
+    shell_expect(s, "PERSIST\n"   /* what happened during the first write */
+                    "GATE hold\n" /* overtakes the second */
+                    "GATE hold\n" /* in its turn */
+                    "OFFER " ALICE " rekey 10010002\n"
+                    "UPDATE 10010002\n"
+                    "GATE open\n"
+                    "SERVE " ALICE " unicast\n"
+                    "SERVE " ALICE " multicast");
+    assert_false(s->hold);
+    shell_free(s);
+}
+
+/* An expulsion that comes before the last one's switch was carried out: the gate stays shut until the next key. */
+static void an_opening_that_a_hold_has_overtaken_is_void(void **state)
+{
+    (void)state;
+    shell *s = trio();
+    assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
+    s->answers_now = false;
+    shell_run(s);
+    shell_expect(s, "GATE hold\n"
+                    "PERSIST\n"
+                    "OFFER " ALICE " rekey 10010002\n"
+                    "OFFER " CAROL " rekey 10010002");
+    shell_answer(s, shell_client(s, ALICE));
+    shell_answer(s, shell_client(s, CAROL)); /* switched, and not carried out yet */
+    assert_int_equal(shell_depart(s, CAROL, POCPF_REMOVED), POCPF_OK);
+    s->answers_now = true;
+    shell_run(s);
+    shell_expect(s, "UPDATE 10010002\n"
+                    "GATE hold\n"
+                    "PERSIST\n"
+                    "OFFER " ALICE " rekey 10010003\n"
+                    "UPDATE 10010003\n"
+                    "GATE open");
+    shell_free(s);
+}
+
 /* POC-6: one key, RAND and CSB ID for all, sealed for each under his own MUK (the fake clients open them); in clear
  * nowhere: tests/unit/core/shell.c looks into every message and record. */
 static void all_members_are_given_the_same_key(void **state)
@@ -313,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_member_gets_the_key_before_the_enabler_does),
         cmocka_unit_test(expulsion_gates_records_offers_and_then_switches),
+        cmocka_unit_test(holding_overtakes_a_write_and_opening_does_not),
+        cmocka_unit_test(an_opening_that_a_hold_has_overtaken_is_void),
         cmocka_unit_test(all_members_are_given_the_same_key),
         cmocka_unit_test(nobody_gets_a_key_before_the_roster_lists_him),
         cmocka_unit_test(without_a_muk_a_client_stays_on_unicast),

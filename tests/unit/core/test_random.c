@@ -166,10 +166,23 @@ static void nobody_expelled_listens(shell *s)
     }
 }
 
+/* Whatever is being written: when there is nothing more to carry out, a gate that is to be shut is shut. */
+static void no_write_keeps_a_gate_open(shell *s)
+{
+    pocpf_channel_status status = { .size = sizeof(status) };
+    assert_int_equal(pocpf_channel_look(s->pf, SHELL_CHANNEL, &status), POCPF_OK);
+    assert_true(!status.held || s->air_id == 0 || s->hold);
+}
+
 static void some_effects(shell *s)
 {
-    for (uint64_t n = test_rng_below(&s->chance, 12); n > 0 && shell_step(s); n--)
-        ;
+    uint64_t n = test_rng_below(&s->chance, 12);
+    while (n > 0 && shell_step(s))
+        n--;
+    if (n > 0)
+        no_write_keeps_a_gate_open(s);
+    if (test_rng_below(&s->chance, 2) == 0)
+        shell_written(s);
     if (test_rng_below(&s->chance, 2) == 0)
         shell_answer(s, anybody(s));
     if (test_rng_below(&s->chance, 3) == 0) {
@@ -225,6 +238,7 @@ static void live_one(uint64_t seed)
 {
     shell *s = shell_new(seed);
     s->answers_now = test_rng_below(&s->chance, 2) == 0;
+    s->store_slow = test_rng_below(&s->chance, 2) == 0;
     s->conf.rekey.on_leave = (pocpf_on_leave)test_rng_below(&s->chance, 3);
     s->conf.rekey.leave_batch_ms = 700;
     s->conf.rekey.on_join = test_rng_below(&s->chance, 4) == 0;
