@@ -55,7 +55,7 @@ static void expulsion_gates_records_offers_and_then_switches(void **state)
 static void holding_overtakes_a_write_and_opening_does_not(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     s->store_slow = true;
     assert_int_equal(shell_depart(s, CAROL, POCPF_LEFT), POCPF_OK);
     while (shell_step(s))
@@ -84,7 +84,7 @@ static void holding_overtakes_a_write_and_opening_does_not(void **state)
 static void an_opening_that_a_hold_has_overtaken_is_void(void **state)
 {
     (void)state;
-    shell *s = trio();
+    shell *s = shell_trio((pocpf_rekey_policy){ 0 });
     assert_int_equal(shell_depart(s, BOB, POCPF_REMOVED), POCPF_OK);
     s->answers_now = false;
     shell_run(s);
