@@ -19,9 +19,40 @@ static event_node *take_first(events *e)
     return node;
 }
 
+/* What its owner must act upon: to listen, to stop listening, to know what it holds. */
+static bool is_promised(const pocue_event *event)
+{
+    return event->type == POCUE_JOIN_GROUP || event->type == POCUE_LEAVE_GROUP || event->type == POCUE_KEY;
+}
+
+static event_node *spare_take(events *e)
+{
+    event_node *node = e->spare;
+    if (node != NULL) {
+        e->spare = node->next;
+        e->spare_count--;
+    }
+    return node;
+}
+
+poc_err ue_events_reserve(events *e)
+{
+    while (e->spare_count < EVENTS_SPARE) {
+        event_node *node = malloc(sizeof(*node));
+        if (node == NULL)
+            return POC_E_NOMEM;
+        node->next = e->spare;
+        e->spare = node;
+        e->spare_count++;
+    }
+    return POC_OK;
+}
+
 void ue_events_push(events *e, const pocue_event *event)
 {
     event_node *node = malloc(sizeof(*node) + event->payload.n);
+    if (node == NULL && is_promised(event))
+        node = spare_take(e);
     if (node == NULL) {
         e->lost++;
         return;
@@ -47,6 +78,8 @@ void ue_events_done(events *e)
 {
     while (e->first != NULL)
         free(take_first(e));
+    while (e->spare != NULL)
+        free(spare_take(e));
     free(e->given);
     e->given = NULL;
 }

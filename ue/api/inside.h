@@ -6,14 +6,17 @@
 #include "ue/core/core.h"
 
 #define EVENTS_MAX 256u
-#define NONCE_MAX  256u
+/* One exchange leaves a group, joins one and tells of each key; one more for the end of the session. */
+#define EVENTS_SPARE (UE_KEY_MESSAGES_MAX + 3u)
+#define NONCE_MAX    256u
 
 typedef struct event_node event_node;
 
 typedef struct events {
     event_node *first, *last;
     event_node *given; /* what the last poll handed out: its payload lives until the next */
-    size_t count;
+    event_node *spare; /* for events that must not be lost for lack of memory; without payload */
+    size_t count, spare_count;
     uint64_t lost;
 } events;
 
@@ -50,6 +53,9 @@ struct pocue {
 
 /** Appends; `payload` is copied. When it does not fit the oldest goes, and is counted. */
 void ue_events_push(events *e, const pocue_event *event);
+/** Before anything is decided: from here on JOIN_GROUP, LEAVE_GROUP and KEY of one exchange, and LEAVE_GROUP of the
+ *  session's end, find memory. POC_E_NOMEM. */
+poc_err ue_events_reserve(events *e);
 void ue_events_done(events *e);
 
 /** Joins or changes to `channel`; without one (NULL) leaves. Tells by events. */

@@ -122,7 +122,8 @@ typedef struct pocue_event {
     poc_span payload;         /* PLAY: media octets; FLOOR: the clear APP packet; until the next call */
 } pocue_event;
 
-/** The next event, oldest first. At most 256 are kept; more push the oldest out (counted by pocue_events_lost). */
+/** The next event, oldest first. At most 256 are kept; more push the oldest out (counted by pocue_events_lost). For want
+ *  of memory media events may be lost, but none that says to listen, to stop listening, or which MSK is held. */
 bool pocue_poll(pocue *ue, pocue_event *out);
 uint64_t pocue_events_lost(const pocue *ue);
 /** How many MSKs are held now; at most `cap` of their ids are written, newest first. */

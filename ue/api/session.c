@@ -43,6 +43,7 @@ poc_err pocue_bearer_write(pocue *ue, const pocue_local *local, bool receives, p
 poc_err pocue_answer_read(pocue *ue, poc_span sdp)
 {
     ue_offer answer;
+    POC_TRY(ue_events_reserve(&ue->events));
     POC_TRY(ue_answer_parse(&answer, sdp, &ue->channel));
     if (answer.sdp.media_count != ue->sdp_lines || answer.audio.ss_family == AF_UNSPEC)
         return POC_E_INPUT;
@@ -220,6 +221,7 @@ static poc_err exchange_run(pocue *ue, int64_t now_ms, exchange *x, const pocue_
         POC_TRY(messages_open(ue, now_ms, x, reply));
     POC_TRY(ue_lines_write(answer, &who, &x->offer, x->takes_channel, x->opened > 0 ? x->verification : NULL));
     POC_TRY(texts_keep(x, offer, poc_span_of(answer->buf + begin, answer->len - begin)));
+    POC_TRY(ue_events_reserve(&ue->events));
     if (x->takes_channel)
         POC_TRY(keys_install(ue, x));
     exchange_commit(ue, now_ms, x, offer.n);

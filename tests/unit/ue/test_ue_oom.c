@@ -95,6 +95,45 @@ static void a_rekey_that_found_no_memory_leaves_the_old_key(void **state)
     }
 }
 
+static size_t count_events(pocue_event_type type)
+{
+    pocue_event e;
+    size_t n = 0;
+    while (pocue_poll(w.ue, &e))
+        n += e.type == type;
+    return n;
+}
+
+/* An accepted offer without JOIN_GROUP would leave a member with the key that does not listen: everybody but he would think
+ * that he hears. */
+static void whoever_accepts_an_offer_is_told_to_listen_whatever_allocation_fails(void **state)
+{
+    (void)state;
+    static char offer[PAIR_OFFER_MAX], answer[PAIR_OFFER_MAX];
+    bool has_failed = true;
+    size_t accepted = 0;
+    for (size_t n = 1; has_failed; n++) {
+        poc_err err;
+        pair_open(&w, NULL);
+        pair_events_clear(&w);
+        pair_offer(&w, offer, 2, false);
+        has_failed = give_failing(n, offer, &err);
+        accepted += has_failed && err == POC_OK;
+        if (err != POC_OK) {
+            assert_int_equal(count_events(POCUE_JOIN_GROUP), 0);
+            assert_int_equal(pair_give(&w, offer, answer).status, 200);
+        }
+        assert_int_equal(count_events(POCUE_JOIN_GROUP), 1);
+        oom_arm(1);
+        pocue_session_over(w.ue, w.now_ms, false);
+        assert_true(oom_disarm());
+        assert_int_equal(count_events(POCUE_LEAVE_GROUP), 1);
+        assert_int_equal(pocue_events_lost(w.ue), 0);
+        pair_close(&w);
+    }
+    assert_true(accepted >= 2); /* the allocations of JOIN_GROUP and KEY failed, and were done without */
+}
+
 static bool plays(uint16_t seq)
 {
     pocue_event e;
@@ -138,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_client_is_made_whole_or_not_at_all),
         cmocka_unit_test(an_offer_that_found_no_memory_is_accepted_when_repeated),
         cmocka_unit_test(a_rekey_that_found_no_memory_leaves_the_old_key),
+        cmocka_unit_test(whoever_accepts_an_offer_is_told_to_listen_whatever_allocation_fails),
         cmocka_unit_test(the_air_is_heard_again_after_memory_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
