@@ -101,6 +101,8 @@ poc_err config_check(config *c, const char *name, char why[CONFIG_WHY_MAX])
     checker k = { c, name, why };
     if (c->sip.session_expires_s != 0 && c->sip.session_expires_s < 90)
         return FAIL(&k, 0, "sip.session_expires_s = %u: 0 or at least 90 (RFC 4028)", c->sip.session_expires_s);
+    if (c->gba.sip_auth == CONFIG_AUTH_REGISTERED && c->sip.trusted_peers.count == 0)
+        return FAIL(&k, 0, "gba.sip_auth = \"registered\" hears only sip.trusted_peers, and there are none");
     if (c->media.port_max < c->media.port_min || c->media.port_max - c->media.port_min < 8)
         return FAIL(&k, 0, "media.port_min .. port_max must have room for four even ports");
     if (c->gba.zn == CONFIG_ZN_EMBEDDED && c->gba.subscribers[0] == '\0')

@@ -162,8 +162,10 @@ const option options[] = {
           "The PF's name as NAF: part of the digest realm and of every key."),
     HEX("gba", "ua_security_protocol_id", OPTION_OPTIONAL, "0100000001", 5, TOP(gba.ua_security_protocol_id),
           "The Ua security protocol identifier in NAF_Id; the default is that of MBMS (TS 33.220 Annex H)."),
-    WORD("gba", "sip_auth", words_auth, 1u << CONFIG_AUTH_DIGEST, TOP(gba.sip_auth),
-          "Who authenticates clients: the PF with the GBA realm, or a trusted core with the B-TID known from an HTTP registration."),
+    WORD("gba", "sip_auth", words_auth, 1u << CONFIG_AUTH_DIGEST | 1u << CONFIG_AUTH_REGISTERED,
+         TOP(gba.sip_auth),
+          "Who authenticates clients: the PF with the GBA realm, or a trusted core that asserts who they are. With the core, "
+          "B-TIDs become known by an HTTP registration, which this version does not have: members stay on unicast then."),
     WORD("gba", "zn", words_zn, 1u << CONFIG_ZN_EMBEDDED, TOP(gba.zn),
           "Where the keys of a B-TID come from: the BSF inside this process, or an outer one."),
     FLAG("gba", "uicc_keys", "false", TOP(gba.uicc_keys),

@@ -32,14 +32,17 @@ void sip_refused(sip *s, poc_err kind, const char *who, const char *reason)
 
 void sip_refuse(sip *s, nta_incoming_t *irq, int status, const char *phrase, const char *reason)
 {
-    char warning[256];
-    poc_wr wr = poc_wr_into(warning, sizeof(warning));
+    char warning[256], min_se[16];
+    poc_wr wr = poc_wr_into(min_se, sizeof(min_se));
+    poc_wr_fmt(&wr, "%u", s->session_min_s);
+    (void)poc_wr_text(&wr);
+    wr = poc_wr_into(warning, sizeof(warning));
     poc_wr_fmt(&wr, "399 %s \"%s\"", s->domain, reason);
     bool warned = poc_wr_text(&wr) == POC_OK;
     nta_incoming_treply(
         irq, status, phrase, TAG_IF(warned, SIPTAG_WARNING_STR(warning)),
         TAG_IF(status == 503, SIPTAG_RETRY_AFTER_STR("5")), TAG_IF(status == 405, SIPTAG_ALLOW_STR(SIP_ALLOW)),
-        TAG_IF(status == 422, SIPTAG_MIN_SE_STR("90")), TAG_IF(status == 415, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE)),
+        TAG_IF(status == 422, SIPTAG_MIN_SE_STR(min_se)), TAG_IF(status == 415, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE)),
         SIPTAG_SERVER_STR(SIP_USER_AGENT), TAG_END());
     nta_incoming_destroy(irq);
 }
@@ -87,7 +90,7 @@ static refusal invite_check(const sip *s, sip_t const *m)
         return (refusal){ SIP_488_NOT_ACCEPTABLE, POC_E_DENIED, "INVITE without an offer" };
     if (!sip_body_is_sdp(m))
         return (refusal){ SIP_415_UNSUPPORTED_MEDIA, POC_E_INPUT, "body is not application/sdp" };
-    if (sip_timer_too_short(m))
+    if (sip_timer_too_short(s, m))
         return (refusal){ SIP_422_SESSION_TIMER_TOO_SMALL, POC_E_INPUT, "session interval too small" };
     return (refusal){ 0 };
 }
@@ -234,6 +237,7 @@ static poc_err settings_take(sip *s, const sip_settings *settings)
         POC_TRY(trusted_take(s, settings->trusted_peers[i]));
     s->auth = settings->auth;
     s->session_expires_s = settings->session_expires_s;
+    s->session_min_s = settings->session_min_s != 0 ? settings->session_min_s : SIP_MIN_SE_S;
     s->sessions_max = settings->sessions_max;
     s->requests_per_source_s = settings->requests_per_source_s;
     s->strict_identities = settings->strict_identities;

@@ -33,6 +33,7 @@ typedef struct sip_settings {
     size_t trusted_count;
     sip_auth auth;
     uint32_t session_expires_s; /* RFC 4028; 0: off */
+    uint32_t session_min_s;     /* the shortest interval that is taken; 0: the 90 s of RFC 4028 */
     uint32_t sessions_max;
     uint32_t requests_per_source_s; /* unauthenticated requests per second from one address; 0: no limit */
     bool strict_identities;         /* a B-TID without identities covers nobody */

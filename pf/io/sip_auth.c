@@ -254,7 +254,6 @@ static void vouched(sip_inbound *in)
         inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "the core asserts no identity");
         return;
     }
-    /* No bootstrapped user: the session goes on, and stays on unicast. */
     if (gba_naf_by_identity(s->naf, sip_now_s(), poc_span_str(in->user), &who))
         s->events->authenticated(s->user, in->user, &who);
     in->go(in);

@@ -111,7 +111,7 @@ static int on_modify(sip_leg *leg, nta_incoming_t *irq, sip_t const *m)
         sip_refuse(leg->session->sip, irq, SIP_415_UNSUPPORTED_MEDIA, "body is not application/sdp");
         return 0;
     }
-    if (sip_timer_too_short(m)) {
+    if (sip_timer_too_short(leg->session->sip, m)) {
         sip_refuse(leg->session->sip, irq, SIP_422_SESSION_TIMER_TOO_SMALL, "session interval too small");
         return 0;
     }

@@ -281,7 +281,7 @@ void sip_leg_timer(sip_leg *leg, sip_t const *m)
 {
     const sip_session_expires_t *x = m->sip_session_expires;
     timer_stop(leg);
-    if (x == NULL || x->x_delta < SIP_MIN_SE_S)
+    if (x == NULL || x->x_delta < leg->session->sip->session_min_s)
         return;
     const char *refresher = x->x_refresher != NULL ? x->x_refresher : "uac";
     bool uac_refreshes = strcasecmp(refresher, "uac") == 0;
@@ -292,9 +292,9 @@ void sip_leg_timer(sip_leg *leg, sip_t const *m)
     sip_leg_touch(leg);
 }
 
-bool sip_timer_too_short(sip_t const *m)
+bool sip_timer_too_short(const sip *s, sip_t const *m)
 {
-    return m->sip_session_expires != NULL && m->sip_session_expires->x_delta < SIP_MIN_SE_S;
+    return m->sip_session_expires != NULL && m->sip_session_expires->x_delta < s->session_min_s;
 }
 
 bool sip_leg_timer_answer(sip_leg *leg, sip_t const *m, char text[64])
@@ -303,7 +303,7 @@ bool sip_leg_timer_answer(sip_leg *leg, sip_t const *m, char text[64])
     uint32_t ours_s = leg->session->sip->session_expires_s;
     unsigned long delta_s = x != NULL ? x->x_delta : ours_s;
     timer_stop(leg);
-    if (delta_s < SIP_MIN_SE_S || !sip_has_feature(m->sip_supported, "timer"))
+    if (delta_s < leg->session->sip->session_min_s || !sip_has_feature(m->sip_supported, "timer"))
         return false;
     if (delta_s > SIP_MAX_SE_S)
         delta_s = SIP_MAX_SE_S;

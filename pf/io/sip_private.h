@@ -157,7 +157,7 @@ struct sip {
     struct sockaddr_storage *trusted;
     size_t trusted_count;
     sip_auth auth;
-    uint32_t session_expires_s, sessions_max, requests_per_source_s;
+    uint32_t session_expires_s, session_min_s, sessions_max, requests_per_source_s;
     bool strict_identities;
     gba_naf *naf;
     zn *zn;
@@ -217,6 +217,8 @@ void sip_leg_hush(sip_leg *leg);
 void sip_leg_drop(sip_leg *leg);
 /** Session timer as agreed in the 2xx to our request. */
 void sip_leg_timer(sip_leg *leg, sip_t const *m);
+/** RFC 4028: below our minimum. */
+bool sip_timer_too_short(const sip *s, sip_t const *m);
 void sip_leg_touch(sip_leg *leg);
 sip_timer_fn sip_leg_expiry_due;
 /** Agrees on a session timer with the request `m` and writes the Session-Expires of its 2xx; false: none. */
@@ -272,8 +274,6 @@ void sip_timer_stop(sip_timer *t);
 wake_fn sip_timers_due;
 
 /* ---- sip_text.c ---- */
-/** RFC 4028: below the minimum of 90 s. */
-bool sip_timer_too_short(sip_t const *m);
 bool sip_body_is_sdp(sip_t const *m);
 poc_span sip_body(sip_t const *m);
 const char *sip_unknown_value(sip_t const *m, const char *name);

@@ -299,8 +299,8 @@ static poc_err call_callee(sip_session *s, sip_t const *m)
         (const url_string_t *)target, SIPTAG_MAX_FORWARDS_STR(hops), SIPTAG_CONTACT_STR(leg->contact),
         SIPTAG_ACCEPT_CONTACT_STR(SIP_ACCEPT_CONTACT), SIPTAG_USER_AGENT_STR(SIP_USER_AGENT),
         SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR("timer"),
-        TAG_IF(owner->session_expires_s >= SIP_MIN_SE_S, SIPTAG_SESSION_EXPIRES_STR(expires)), SIPTAG_HEADER_STR(extra),
-        SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(text), TAG_END());
+        TAG_IF(owner->session_expires_s >= owner->session_min_s, SIPTAG_SESSION_EXPIRES_STR(expires)),
+        SIPTAG_HEADER_STR(extra), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(text), TAG_END());
     return leg->our_request != NULL ? POC_OK : POC_E_IO;
 }
 
@@ -318,6 +318,17 @@ static bool is_ip6(msg_t *msg)
     return sip_source_address(&from, msg) && from.ss_family == AF_INET6;
 }
 
+/* POC-5, POC-21: without a bootstrapped user there is no MUK; the session goes on as plain PoC, and the log says why. Who
+ * came through the digest has one. */
+static void unproved_look(const sip_session *s)
+{
+    sip *owner = s->sip;
+    gba_naf_user who;
+    bool proved = owner->auth == SIP_AUTH_DIGEST && s->caller == &s->client;
+    if (s->has_channel && !proved && !gba_naf_by_identity(owner->naf, sip_now_s(), poc_span_str(s->user), &who))
+        sip_refused(owner, POC_E_AUTH, s->user, "stays on unicast: no bootstrapped user (GBA) has this identity");
+}
+
 /* Both directions from here on: `s` knows user, group and which leg calls. Takes over `in`. */
 static void setup_go(sip_session *s, sip_inbound *in)
 {
@@ -327,6 +338,7 @@ static void setup_go(sip_session *s, sip_inbound *in)
     s->has_channel = channel != NULL;
     if (channel != NULL)
         s->channel = *channel;
+    unproved_look(s);
     in->irq = NULL;
     s->caller->server_invite = irq;
     nta_incoming_bind(irq, caller_acknowledged, s->caller);

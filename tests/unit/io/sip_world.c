@@ -432,6 +432,8 @@ static void sip_start(world *w, const world_options *o)
         .sessions_max = o->sessions_max != 0 ? o->sessions_max : 10,
         .requests_per_source_s = o->requests_per_source_s,
         .strict_identities = o->strict,
+        .session_expires_s = o->session_expires_s,
+        .session_min_s = o->session_min_s,
     };
     assert_int_equal(sip_new(&w->sip, w->root, &settings, w->naf, &w->zn, w->relay, &shell, w), POC_OK);
     snprintf(pf_url, sizeof(pf_url), "sip:127.0.0.1:%u;transport=%s", pf_port, o->transport);
@@ -470,6 +472,7 @@ void world_start(world *w, const world_options *options)
     assert_int_equal(relay_new(&w->relay, w->root, &media, on_feed, w), POC_OK);
     peer_start(&w->client, w, "alice", "127.0.0.1", options->transport);
     peer_start(&w->cf, w, "cf", "127.0.0.2", options->transport);
+    peer_start(&w->core, w, "core", "127.0.0.2", options->transport);
     w->client.allow_update = !options->client_without_update;
     pf_port = free_port();
     sip_start(w, options);
@@ -487,6 +490,7 @@ void world_stop(world *w)
     sip_free(w->sip);
     peer_stop(&w->client);
     peer_stop(&w->cf);
+    peer_stop(&w->core);
     relay_free(w->relay);
     gba_naf_free(w->naf);
     poc_secret_free(w->mrk);
@@ -611,5 +615,24 @@ void cf_invite(world *w)
         nta_outgoing_tcreate(p->leg, peer_answered, p, URL_STRING_MAKE(pf_url), SIP_METHOD_INVITE,
                              URL_STRING_MAKE(w->client.url), SIPTAG_CONTACT_STR(p->contact),
                              SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(world_answer), TAG_END());
+    assert_non_null(p->request);
+}
+
+void core_invite(world *w, const char *from, const char *header)
+{
+    peer *p = &w->core;
+    char from_text[160];
+    snprintf(from_text, sizeof(from_text), "<%s>", from);
+    if (p->leg != NULL)
+        nta_leg_destroy(p->leg);
+    p->leg = nta_leg_tcreate(p->agent, peer_in_dialog, p, SIPTAG_FROM_STR(from_text),
+                             SIPTAG_TO_STR("<" WORLD_GROUP ">"), TAG_END());
+    assert_non_null(p->leg);
+    nta_leg_tag(p->leg, NULL);
+    p->status = 0;
+    p->request = nta_outgoing_tcreate(
+        p->leg, peer_answered, p, URL_STRING_MAKE(pf_url), SIP_METHOD_INVITE, URL_STRING_MAKE(WORLD_GROUP),
+        SIPTAG_CONTACT_STR(p->contact), TAG_IF(header != NULL, SIPTAG_HEADER_STR(header)),
+        SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(world_offer), TAG_END());
     assert_non_null(p->request);
 }

@@ -7,7 +7,7 @@
 #define NTA_LEG_MAGIC_T      void
 #define NTA_INCOMING_MAGIC_T void
 #define NTA_OUTGOING_MAGIC_T void
-#define SU_TIMER_ARG_T       void
+#define SU_TIMER_ARG_T       void /* the fake Zn's */
 
 #include <sofia-sip/nta.h>
 #include <sofia-sip/nta_tport.h>
@@ -75,7 +75,7 @@ typedef struct world {
     void *zn_user;
     poc_err zn_err;
     uint32_t zn_asked;
-    peer client, cf;
+    peer client, cf, core; /* the core stands at the CF's address, and only calls */
     bcast_channel channel;
     bool no_channel;
 
@@ -107,6 +107,7 @@ typedef struct world_options {
     bool client_without_update;
     uint32_t sessions_max; /* 0: ten */
     uint32_t requests_per_source_s;
+    uint32_t session_expires_s, session_min_s;
 } world_options;
 
 void world_start(world *w, const world_options *options);
@@ -132,6 +133,8 @@ void world_join(world *w);
 void peer_request(peer *p, sip_method_t method, const char *name, const char *body, const char *type);
 void peer_notify(peer *p, const char *state, const char *body);
 void cf_invite(world *w);
+/** A first INVITE of the core with these further header lines (may be NULL), as if it came from `from`. */
+void core_invite(world *w, const char *from, const char *header);
 /** Restarts the SIP shell: same listeners, nothing remembered. */
 void world_restart_sip(world *w, const world_options *options);
 

@@ -87,6 +87,26 @@ static void relative_paths_count_from_the_folder_of_the_file(void **state)
     config_free(c);
 }
 
+#define REST_OF_HEAD                                                                              \
+    "gba = { naf_fqdn = \"pf.example\"; subscribers = \"s.cfg\"; sip_auth = \"registered\"; };\n" \
+    "media = { address = \"127.0.0.1\"; };\nstore = { path = \"a.db\"; key_file = \"/k/key\"; };\n"
+#define SIP_OF_HEAD "sip = { listen = [\"udp:127.0.0.1:5060\"]; domain = \"pf.example\"; next_hop = \"sip:10.0.0.1\"; "
+
+/* POC-21 */
+static void core_may_stand_for_its_clients_when_it_is_named(void **state)
+{
+    (void)state;
+    char why[CONFIG_WHY_MAX];
+    config *c = good(SIP_OF_HEAD "trusted_peers = [\"10.0.0.1\"]; };\n" REST_OF_HEAD);
+    assert_int_equal(c->gba.sip_auth, CONFIG_AUTH_REGISTERED);
+    config_free(c);
+    c = good(HEAD);
+    assert_int_equal(c->gba.sip_auth, CONFIG_AUTH_DIGEST);
+    config_free(c);
+    assert_int_equal(config_parse(&c, SIP_OF_HEAD "};\n" REST_OF_HEAD, "x.cfg", why), POC_E_INPUT);
+    assert_non_null(strstr(why, "hears only sip.trusted_peers, and there are none"));
+}
+
 typedef struct bad_case {
     const char *text;
     int line;
@@ -368,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_out_has_the_default_of_its_row),
         cmocka_unit_test(what_is_written_is_what_is_read),
+        cmocka_unit_test(core_may_stand_for_its_clients_when_it_is_named),
         cmocka_unit_test(relative_paths_count_from_the_folder_of_the_file),
         cmocka_unit_test(every_bad_file_is_refused_with_file_line_and_reason),
         cmocka_unit_test(rekey_on_expulsion_cannot_be_configured_in_any_spelling),
