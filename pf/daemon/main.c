@@ -1,5 +1,6 @@
 /* pocpfd: reads its arguments, takes the precautions of a process that holds keys, and lets pf/io serve. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static int guard_process(void)
 {
     const struct rlimit none = { 0, 0 };
     (void)umask(077);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the store, not the end of the daemon */
     if (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
         return 0;
     perror("pocpfd: core dumps cannot be switched off");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +107,15 @@ bool child_has_ended(const child *c)
     child *mutable = (child *)(uintptr_t)c;
     reap(mutable, WNOHANG);
     return c->pid == 0;
+}
+
+poc_err child_disk(child *c, bool has_room)
+{
+    struct rlimit limit;
+    if (prlimit(c->pid, RLIMIT_FSIZE, NULL, &limit) != 0)
+        return POC_E_IO;
+    limit.rlim_cur = has_room ? limit.rlim_max : 0;
+    return prlimit(c->pid, RLIMIT_FSIZE, &limit, NULL) == 0 ? POC_OK : POC_E_IO;
 }
 
 void child_terminate(child *c)

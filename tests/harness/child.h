@@ -15,6 +15,8 @@ poc_err child_start(child **out, su_root_t *root, const char *program, const cha
 bool child_is_ready(const child *c);
 /** It has ended. */
 bool child_has_ended(const child *c);
+/** No file of it may grow any more, as on a full disk; or all may again. */
+poc_err child_disk(child *c, bool has_room);
 /** SIGTERM: it may end in order. */
 void child_terminate(child *c);
 /** kill -9 unless it has ended; frees. Returns the exit status, or -1 when a signal ended it. NULL is fine. */

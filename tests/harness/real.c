@@ -14,6 +14,7 @@
 #include "tests/harness/cf.h"
 #include "tests/harness/child.h"
 #include "tests/harness/deployment.h"
+#include "tests/harness/spoil.h"
 #include "tests/harness/udp.h"
 #include "tests/harness/world.h"
 #include "ue/io/radio.h"
@@ -310,6 +311,11 @@ static poc_err real_channel(world *w, const world_channel *channel)
     return POC_OK;
 }
 
+static void tamper(const void *ctx, bool is_answer, char *sdp)
+{
+    spoil_sdp(ctx, is_answer, sdp);
+}
+
 static radio_settings radio_settings_of(const real_client *c, const deployment_subscriber *s)
 {
     const deployment *d = &c->owner->deployment;
@@ -330,6 +336,8 @@ static radio_settings radio_settings_of(const real_client *c, const deployment_s
         .answer_offers = c->settings.answers_offers,
         .refuse_keys = c->settings.refuses_keys,
         .keep_keys = c->settings.keeps_keys,
+        .tamper = c->settings.answers[0] != '\0' ? tamper : NULL,
+        .tamper_ctx = c->settings.answers,
     };
     memcpy(settings.ue.k, s->k, sizeof(s->k));
     memcpy(settings.ue.opc, s->opc, sizeof(s->opc));
@@ -464,6 +472,12 @@ static poc_err real_net(world *w, const world_net *net)
     return POC_E_STATE;
 }
 
+static poc_err real_disk(world *w, bool has_room)
+{
+    real *r = (real *)w;
+    return r->daemon == NULL ? POC_E_STATE : child_disk(r->daemon, has_room);
+}
+
 static poc_err real_crash(world *w)
 {
     real *r = (real *)w;
@@ -548,6 +562,7 @@ static const world_ops real_ops = {
     .cf_end = real_cf_end,
     .operate = real_operate,
     .net = real_net,
+    .disk = real_disk,
     .crash = real_crash,
     .restart = real_restart,
     .run = real_run,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/harness/script_inside.h"
+#include "tests/harness/spoil.h"
 
 static uint32_t count_option(lua_State *lua, int arg, const char *name, uint32_t otherwise)
 {
@@ -49,8 +50,8 @@ static int l_channel(lua_State *lua)
 
 static int l_client(lua_State *lua)
 {
-    static const char *const names[] = { "multicast",  "bootstraps", "update_allowed", "answers_offers", "refuses_keys",
-                                         "keeps_keys", NULL };
+    static const char *const names[] = { "multicast",    "bootstraps", "update_allowed", "answers_offers",
+                                         "refuses_keys", "keeps_keys", "answers",        NULL };
     const script_run *run = script_play_of(lua)->run;
     world_client c = { 0 };
     snprintf(c.name, sizeof(c.name), "%s", luaL_checkstring(lua, 1));
@@ -61,6 +62,9 @@ static int l_client(lua_State *lua)
     c.answers_offers = script_flag_option(lua, 2, "answers_offers", true);
     c.refuses_keys = script_flag_option(lua, 2, "refuses_keys", false);
     c.keeps_keys = script_flag_option(lua, 2, "keeps_keys", false);
+    script_word_option(lua, 2, "answers", "", c.answers, sizeof(c.answers));
+    if (!spoil_knows(c.answers))
+        return luaL_error(lua, "no client answers \"%s\"", c.answers);
     int index = 0;
     script_demand(lua, run->world->ops->client(run->world, &c, &index), "client");
     run->rec->clients[index] = (record_client){ .made = c, .channel = -1 };
@@ -303,6 +307,13 @@ static int p_restart(lua_State *lua)
     return script_demand(lua, w->ops->restart(w), "restart");
 }
 
+static int p_disk(lua_State *lua)
+{
+    world *w = script_play_of(lua)->run->world;
+    luaL_checktype(lua, 2, LUA_TBOOLEAN);
+    return script_demand(lua, w->ops->disk(w, lua_toboolean(lua, 2)), "disk");
+}
+
 const script_call script_stage_calls[] = {
     { "", "scenario", l_scenario, "scenario(title)", "Names the scenario in reports." },
     { "", "channel", l_channel, "channel(id, options)",
@@ -329,5 +340,7 @@ const script_call script_stage_calls[] = {
     { "pf", "rekey", p_rekey, "pf:rekey(channel)", "The operator of the PF orders a new MSK." },
     { "pf", "crash", p_crash, "pf:crash()", "kill -9 at the PF." },
     { "pf", "restart", p_restart, "pf:restart()", "Starts the PF again on what it had stored." },
+    { "pf", "disk", p_disk, "pf:disk(has_room)",
+      "The disk of the PF's store is full (false), or has room again (true)." },
     { 0 },
 };

@@ -221,6 +221,12 @@ static poc_err op_run(world *w, int64_t until_us, bool (*stop)(void *user), void
     return POC_OK;
 }
 
+static poc_err op_disk(world *w, bool has_room)
+{
+    sim_of(w)->disk_is_full = !has_room;
+    return POC_OK;
+}
+
 static int64_t op_now_us(const world *w)
 {
     return ((const sim *)(const void *)w)->now_us;
@@ -257,6 +263,7 @@ static const world_ops ops = {
     .cf_end = op_cf_end,
     .operate = op_operate,
     .net = op_net,
+    .disk = op_disk,
     .crash = op_crash,
     .restart = op_restart,
     .run = op_run,

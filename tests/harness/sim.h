@@ -278,6 +278,7 @@ struct sim {
     gba_bsf *bsf;
     poc_secret *store_key;
     sim_store store;
+    bool disk_is_full;
     sim_pf pf;
     sim_client clients[WORLD_CLIENTS_MAX];
     int client_count;

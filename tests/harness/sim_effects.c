@@ -139,8 +139,11 @@ static void written(sim *s, void *ctx, uint64_t life)
     (void)ctx;
     if (s->pf.engine == NULL || life != s->pf.life)
         return;
-    sim_store_commit(&s->store);
-    pocpf_persisted(s->pf.engine, sim_now_ms(s), true);
+    if (s->disk_is_full)
+        sim_store_drop(&s->store);
+    else
+        sim_store_commit(&s->store);
+    pocpf_persisted(s->pf.engine, sim_now_ms(s), !s->disk_is_full);
     sim_pf_work(s);
 }
 

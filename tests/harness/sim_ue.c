@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "tests/harness/sim.h"
+#include "tests/harness/spoil.h"
 
 #define SDP_MAX 4096u
 
@@ -267,6 +268,20 @@ static bool carries_key(poc_span offer)
     return offer.n > 0 && memmem(offer.p, offer.n, "a=key-mgmt:", 11) != NULL;
 }
 
+/* With what this client does wrong, on the way in and on the way out. */
+static void answer_write(sim *s, sim_client *c, poc_span body, poc_wr *wr, pocue_reply *reply)
+{
+    char offer[SDP_MAX] = "";
+    if (body.n >= sizeof(offer))
+        return;
+    if (body.n > 0)
+        memcpy(offer, body.p, body.n);
+    spoil_sdp(c->made.answers, false, offer);
+    pocue_offer_read(c->ue, sim_now_ms(s), &c->local, poc_span_of(offer, body.n), wr, reply);
+    if (poc_wr_text(wr) == POC_OK)
+        spoil_sdp(c->made.answers, true, (char *)wr->buf);
+}
+
 static void hear_offer(sim *s, int client, sim_txn *t)
 {
     sim_client *c = &s->clients[client];
@@ -277,7 +292,7 @@ static void hear_offer(sim *s, int client, sim_txn *t)
     pocue_reply reply = { .status = 488 };
     bool refuses = c->made.refuses_keys && carries_key(t->request.body);
     if (!refuses)
-        pocue_offer_read(c->ue, sim_now_ms(s), &c->local, t->request.body, &wr, &reply);
+        answer_write(s, c, t->request.body, &wr, &reply);
     poll(s, client);
     sim_tell(s, WORLD_OFFERED, client, reply.status);
     sim_sip_answer(s, t, reply.status, NULL, poc_span_of(sdp, reply.status == 200 ? wr.len : 0));

@@ -37,6 +37,7 @@ typedef struct world_client {
     bool answers_offers; /* false: never answers the PF's offers */
     bool refuses_keys;   /* answers key offers with 488 */
     bool keeps_keys;     /* goes on listening with every key it ever had */
+    char answers[20];    /* "" honestly, or a word of spoil.h */
 } world_client;
 
 /** The network of the simulated world; the real world refuses it (POC_E_STATE). Unicast media is never lost. */
@@ -118,6 +119,8 @@ typedef struct world_ops {
     /** The operator at the PF: expel (client >= 0) or rekey (client -1). POC_E_STATE where the PF has no such door. */
     poc_err (*operate)(world *w, const char *channel_id, int client);
     poc_err (*net)(world *w, const world_net *net);
+    /** The disk of the PF's store is full, or has room again. POC_E_STATE where it cannot be reached. */
+    poc_err (*disk)(world *w, bool has_room);
     /** kill -9 at the PF, and its restart. */
     poc_err (*crash)(world *w);
     poc_err (*restart)(world *w);

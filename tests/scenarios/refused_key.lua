@@ -4,6 +4,9 @@
 --   PF -> carol   UPDATE with MIKEY
 --   carol -> PF   488, Warning: 306
 --   PF            carol by unicast; the others by multicast
+--
+-- log: offer_not_accepted .*carol@.*488
+-- log: member_unicast .*carol@.*refused the offer
 
 scenario "A client that refuses the key"
 

@@ -1,5 +1,7 @@
 -- A radio that knows nothing of multicast is in the same session and hears everything by unicast.                    POC-21
 -- It is never offered a key and never listens to the group.                                                     POC-4, POC-7
+--
+-- log: member_unicast .*old@.*cannot receive multicast
 
 scenario "A radio without multicast among others"
 

@@ -73,13 +73,29 @@ static bool carries_key(poc_span offer)
     return found;
 }
 
+static poc_err offer_read(radio *r, poc_span offer, poc_wr *answer, pocue_reply *reply)
+{
+    char copy[RADIO_SDP_MAX];
+    if (r->tamper == NULL)
+        return pocue_offer_read(r->ue, radio_now_ms(), &r->local, offer, answer, reply);
+    if (offer.n >= sizeof(copy))
+        return POC_E_LIMIT;
+    memcpy(copy, offer.p, offer.n);
+    copy[offer.n] = '\0';
+    r->tamper(r->tamper_ctx, false, copy);
+    POC_TRY(pocue_offer_read(r->ue, radio_now_ms(), &r->local, poc_span_of(copy, offer.n), answer, reply));
+    POC_TRY(poc_wr_text(answer));
+    r->tamper(r->tamper_ctx, true, r->sdp);
+    return POC_OK;
+}
+
 static int offer_answer(radio *r, nta_incoming_t *irq, poc_span offer)
 {
     pocue_reply reply = { .status = 488, .warning = "399 refuses keys" };
     poc_wr wr = poc_wr_into(r->sdp, sizeof(r->sdp));
     poc_err err = POC_OK;
     if (!r->refuse_keys || !carries_key(offer))
-        err = pocue_offer_read(r->ue, radio_now_ms(), &r->local, offer, &wr, &reply);
+        err = offer_read(r, offer, &wr, &reply);
     if (err != POC_OK || poc_wr_text(&wr) != POC_OK)
         return 500;
     radio_pump(r); /* listens to the group before it says so */

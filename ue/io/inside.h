@@ -64,6 +64,8 @@ struct radio {
     void *user;
     bool is_pumping;
     bool update_allowed, answer_offers, refuse_keys, keep_keys;
+    void (*tamper)(const void *ctx, bool is_answer, char *sdp); /* NULL: nothing is tampered with */
+    const void *tamper_ctx;
     char name[64], impu[POC_URI_MAX], bsf_fqdn[GBA_FQDN_MAX + 1], pf_uri[RADIO_TEXT_MAX];
     struct sockaddr_storage address, interface; /* interface: family 0 when the routing table decides */
 

@@ -70,6 +70,8 @@ static poc_err settings_take(radio *r, const radio_settings *s)
     r->answer_offers = s->answer_offers;
     r->refuse_keys = s->refuse_keys;
     r->keep_keys = s->keep_keys;
+    r->tamper = s->tamper;
+    r->tamper_ctx = s->tamper_ctx;
     POC_TRY(text_copy(r->name, sizeof(r->name), s->name != NULL ? s->name : "radio"));
     POC_TRY(text_copy(r->impu, sizeof(r->impu), s->ue.impu));
     POC_TRY(text_copy(r->bsf_fqdn, sizeof(r->bsf_fqdn), s->ue.bsf_fqdn));

@@ -23,6 +23,10 @@ typedef struct radio_settings {
     bool answer_offers;    /* false: a radio that never answers the PF's offers (for tests) */
     bool refuse_keys;      /* answers every key offer with 488 */
     bool keep_keys;        /* goes on listening after BYE with every key it ever had */
+    /** For tests, or NULL: edits a description in place and in its length, an offer of the PF before it is read or the
+     *  answer before it is sent. */
+    void (*tamper)(const void *ctx, bool is_answer, char *sdp);
+    const void *tamper_ctx;
 } radio_settings;
 
 typedef enum radio_event {
