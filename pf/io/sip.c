@@ -95,7 +95,7 @@ static refusal invite_check(const sip *s, sip_t const *m)
     return (refusal){ 0 };
 }
 
-static bool extension_refused(sip *s, nta_incoming_t *irq, sip_t const *m)
+bool sip_extension_refused(sip *s, nta_incoming_t *irq, sip_t const *m)
 {
     su_home_t home[1] = { SU_HOME_INIT(home) };
     sip_supported_t *ours = sip_supported_make(home, "timer");
@@ -150,9 +150,11 @@ static int door_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t 
         sip_refuse(s, irq, r.status, r.phrase, r.reason);
         return 0;
     }
-    if (extension_refused(s, irq, m))
+    /* What is only carried need not be understood by us. */
+    bool ours = m->sip_request->rq_method == sip_method_invite || is_our_own(s, m);
+    if (ours && sip_extension_refused(s, irq, m))
         return 0;
-    if (m->sip_request->rq_method == sip_method_options && is_our_own(s, m)) {
+    if (m->sip_request->rq_method == sip_method_options && ours) {
         nta_incoming_treply(irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
         nta_incoming_destroy(irq);
         return 0;

@@ -1,6 +1,8 @@
 /* REFER, INFO, MESSAGE and their kin are nothing to us: they are carried to the other side, and the answer back. */
 #include <stdlib.h>
 
+#include <sofia-sip/sip_extra.h>
+
 #include "pf/io/sip_private.h"
 
 bool sip_is_carried(sip_t const *m, bool in_dialog)
@@ -23,7 +25,9 @@ bool sip_is_carried(sip_t const *m, bool in_dialog)
     SIPTAG_EVENT((m)->sip_event), SIPTAG_REFER_TO((m)->sip_refer_to), SIPTAG_REFERRED_BY((m)->sip_referred_by), \
         SIPTAG_SUBSCRIPTION_STATE((m)->sip_subscription_state), SIPTAG_EXPIRES((m)->sip_expires),               \
         SIPTAG_ACCEPT((m)->sip_accept), SIPTAG_ACCEPT_CONTACT((m)->sip_accept_contact),                         \
-        SIPTAG_CONTENT_TYPE((m)->sip_content_type), SIPTAG_PAYLOAD((m)->sip_payload)
+        SIPTAG_REQUIRE((m)->sip_require), SIPTAG_CONTENT_DISPOSITION((m)->sip_content_disposition),             \
+        SIPTAG_REFER_SUB(sip_refer_sub(m)), SIPTAG_CONTENT_TYPE((m)->sip_content_type),                         \
+        SIPTAG_PAYLOAD((m)->sip_payload)
 
 static sip_carried *carried_new(sip_inbound *in)
 {
@@ -88,8 +92,8 @@ static int carried_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
                             status == 401 || status == 407 ? sip_500_Internal_server_error : m->sip_status->st_phrase,
                             TAG_IF(outside, SIPTAG_TO(m->sip_to)), TAG_IF(outside, SIPTAG_CONTACT(m->sip_contact)),
                             TAG_IF(outside, SIPTAG_RECORD_ROUTE(m->sip_record_route)), SIPTAG_ALLOW(m->sip_allow),
-                            SIPTAG_WARNING(m->sip_warning), SIPTAG_RETRY_AFTER(m->sip_retry_after), CARRIED_HEADERS(m),
-                            TAG_END());
+                            SIPTAG_UNSUPPORTED(m->sip_unsupported), SIPTAG_WARNING(m->sip_warning),
+                            SIPTAG_RETRY_AFTER(m->sip_retry_after), CARRIED_HEADERS(m), TAG_END());
     carried_free(c);
     return 0;
 }

@@ -82,6 +82,18 @@ static void modify_refuse(sip_leg *leg, nta_incoming_t *irq, poc_err err)
         sip_refuse(s->sip, irq, SIP_400_BAD_REQUEST, reason);
 }
 
+/* An ACK without a usable answer leaves the media where they were. */
+static void late_answer_take(sip_leg *leg, sip_t const *m)
+{
+    wire_unicast answer;
+    if (!sip_body_is_sdp(m) || wire_unicast_read(&answer, sip_body(m), NULL) != POC_OK) {
+        sip_refused(leg->session->sip, POC_E_INPUT, leg->session->user, "ACK does not answer our offer");
+        return;
+    }
+    leg->peer = answer;
+    sip_session_media(leg->session, leg);
+}
+
 /* ACK of a re-INVITE, or its absence: the dialog stands as it did. */
 static int modify_acknowledged(void *magic, nta_incoming_t *irq, sip_t const *m)
 {
@@ -89,6 +101,9 @@ static int modify_acknowledged(void *magic, nta_incoming_t *irq, sip_t const *m)
     if (m != NULL && m->sip_request->rq_method == sip_method_cancel)
         return 0;
     leg->server_invite = NULL;
+    if (leg->offered && m != NULL)
+        late_answer_take(leg, m);
+    leg->offered = false;
     nta_incoming_destroy(irq);
     sip_offer_resume(leg->session);
     return 0;
@@ -107,6 +122,8 @@ static int on_modify(sip_leg *leg, nta_incoming_t *irq, sip_t const *m)
         reply_busy(irq, SIP_500_INTERNAL_SERVER_ERROR);
         return 0;
     }
+    if (sip_extension_refused(leg->session->sip, irq, m))
+        return 0;
     if (has_offer && !sip_body_is_sdp(m)) {
         sip_refuse(leg->session->sip, irq, SIP_415_UNSUPPORTED_MEDIA, "body is not application/sdp");
         return 0;
@@ -127,6 +144,7 @@ static int on_modify(sip_leg *leg, nta_incoming_t *irq, sip_t const *m)
     bool timed = sip_leg_timer_answer(leg, m, expires);
     if (invite) {
         leg->server_invite = irq;
+        leg->offered = !has_offer;
         nta_incoming_bind(irq, modify_acknowledged, leg);
     }
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->contact), SIPTAG_ALLOW_STR(SIP_ALLOW),

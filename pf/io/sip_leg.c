@@ -215,13 +215,21 @@ void sip_leg_drop(sip_leg *leg)
 
 /* ---- session timer (RFC 4028) ---- */
 
+/* UPDATE says nothing of media. A CF without it gets a re-INVITE that says the same again; a client without it has to refresh
+ * itself, since what it would be told again may carry a key. */
+static bool can_refresh(const sip_leg *leg)
+{
+    return leg->allow_update || leg == &leg->session->cf;
+}
+
 static int refresh_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
 {
     sip_leg *leg = magic;
     int status = nta_outgoing_status(orq);
-    (void)m;
     if (status < 200)
         return 0;
+    if (status < 300 && m != NULL && nta_outgoing_method(orq) == sip_method_invite)
+        sip_leg_ack(leg, m);
     nta_outgoing_destroy(orq);
     leg->our_request = NULL;
     if (status == 481 || status == 408) {
@@ -230,20 +238,28 @@ static int refresh_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
         return 0;
     }
     sip_leg_touch(leg);
+    if (status == 491 || status == 500 || status == 503)
+        sip_timer_at(&leg->expiry, sip_now_ms() + 2100 + sip_random(1900));
     sip_offer_resume(leg->session);
     return 0;
 }
 
 static void refresh(sip_leg *leg)
 {
-    char expires[48];
-    poc_wr wr = poc_wr_into(expires, sizeof(expires));
+    char expires[48], text[SIP_SDP_MAX];
+    bool update = leg->allow_update;
+    wire_local local = sip_leg_local(leg);
+    poc_wr wr = poc_wr_into(text, sizeof(text));
+    if (wire_unicast_write(&wr, &local, &sip_leg_other(leg)->peer, false) != POC_OK || poc_wr_text(&wr) != POC_OK)
+        return;
+    wr = poc_wr_into(expires, sizeof(expires));
     poc_wr_fmt(&wr, "%u;refresher=uac", leg->expires_s);
     (void)poc_wr_text(&wr);
-    leg->our_request =
-        nta_outgoing_tcreate(leg->nta, refresh_answered, leg, NULL, SIP_METHOD_UPDATE, NULL,
-                             SIPTAG_CONTACT_STR(leg->contact), SIPTAG_SUPPORTED_STR("timer"),
-                             SIPTAG_SESSION_EXPIRES_STR(expires), SIPTAG_USER_AGENT_STR(SIP_USER_AGENT), TAG_END());
+    leg->our_request = nta_outgoing_tcreate(
+        leg->nta, refresh_answered, leg, NULL, update ? sip_method_update : sip_method_invite,
+        update ? "UPDATE" : "INVITE", NULL, SIPTAG_CONTACT_STR(leg->contact), SIPTAG_SUPPORTED_STR("timer"),
+        SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SESSION_EXPIRES_STR(expires), SIPTAG_USER_AGENT_STR(SIP_USER_AGENT),
+        TAG_IF(!update, SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE)), TAG_IF(!update, SIPTAG_PAYLOAD_STR(text)), TAG_END());
 }
 
 /*= RFC 4028, 10: the refresher sends at half the interval, the other side gives up min(32 s, a third) before the end. */
@@ -264,7 +280,7 @@ void sip_leg_expiry_due(void *arg)
         return;
     }
     /* An offer in flight refreshes too. */
-    if (leg->our_request == NULL)
+    if (leg->our_request == NULL && leg->server_invite == NULL)
         refresh(leg);
     sip_leg_touch(leg);
 }
@@ -286,7 +302,7 @@ void sip_leg_timer(sip_leg *leg, sip_t const *m)
     const char *refresher = x->x_refresher != NULL ? x->x_refresher : "uac";
     bool uac_refreshes = strcasecmp(refresher, "uac") == 0;
     leg->we_refresh = uac_refreshes;
-    if (leg->we_refresh && !leg->allow_update)
+    if (leg->we_refresh && !can_refresh(leg))
         return;
     leg->expires_s = x->x_delta > SIP_MAX_SE_S ? SIP_MAX_SE_S : (uint32_t)x->x_delta;
     sip_leg_touch(leg);
@@ -307,8 +323,7 @@ bool sip_leg_timer_answer(sip_leg *leg, sip_t const *m, char text[64])
         return false;
     if (delta_s > SIP_MAX_SE_S)
         delta_s = SIP_MAX_SE_S;
-    leg->we_refresh =
-        x != NULL && x->x_refresher != NULL && strcasecmp(x->x_refresher, "uas") == 0 && leg->allow_update;
+    leg->we_refresh = x != NULL && x->x_refresher != NULL && strcasecmp(x->x_refresher, "uas") == 0 && can_refresh(leg);
     leg->expires_s = (uint32_t)delta_s;
     poc_wr wr = poc_wr_into(text, 64);
     poc_wr_fmt(&wr, "%u;refresher=%s", leg->expires_s, leg->we_refresh ? "uas" : "uac");

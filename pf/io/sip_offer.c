@@ -5,6 +5,7 @@
 #include "pf/io/sip_private.h"
 
 #define VERIFICATION_MAX 2048u
+#define RETRY_FLOOR_MS   200u /* nobody makes us send without a pause */
 
 /* ---- the line for the window ---- */
 
@@ -124,10 +125,10 @@ static void timer_set(sip_session *s)
 
 /* ---- answers ---- */
 
-/*= RFC 3261, 14.1: who made the Call-ID waits 2.1 to 4.0 s, the other 0 to 2.0 s, in steps of 10 ms. */
+/*= RFC 3261, 14.1: who made the Call-ID waits 2.1 to 4.0 s, the other 0 to 2.0 s, in steps of 10 ms; we leave out the first of them. */
 static uint32_t glare_wait_ms(const sip_leg *leg)
 {
-    return leg->we_called ? 2100 + 10 * sip_random(191) : 10 * sip_random(201);
+    return leg->we_called ? 2100 + 10 * sip_random(191) : RETRY_FLOOR_MS + 10 * sip_random(181);
 }
 
 /* True: the answer asks us to come again, and the offer waits for that. */
@@ -140,7 +141,7 @@ static bool try_again(sip_session *s, int status, sip_t const *m)
     if (status == 491)
         wait_ms = glare_wait_ms(&s->client);
     else if (status == 500 && m != NULL && m->sip_retry_after != NULL)
-        wait_ms = 1000 * (uint64_t)m->sip_retry_after->af_delta;
+        wait_ms = 1000 * (uint64_t)m->sip_retry_after->af_delta + RETRY_FLOOR_MS;
     else
         return false;
     /* Beyond the deadline it only means that the deadline will come first. */
@@ -168,6 +169,11 @@ static void refused(sip_session *s, int status, sip_t const *m)
     }
     if (!counts || try_again(s, status, m))
         return;
+    if (m == NULL || nta_sip_is_internal(m)) {
+        /* Nothing came back, nta made the answer: the transport failed. That is no refusal. */
+        offer_report(s, number, POCPF_ANSWER_TIMEOUT, (poc_span){ 0 }, "client cannot be reached");
+        return;
+    }
     /*= RFC 4567, 5.3: 488 "with at least one Warning header" 306 says that the key management failed. */
     const char *why = status == 488 && is_key_refusal(m) ? "client cannot use the key (488, Warning 306)"
                       : status == 488                    ? "client does not accept the offer (488)"

@@ -65,6 +65,7 @@ typedef struct sip_leg {
     bool we_called; /* the Call-ID is ours */
     bool allow_update;
     bool has_channel_lines; /* five m-lines are negotiated */
+    bool offered;           /* our 2xx to an empty re-INVITE was an offer: the ACK answers */
     bool gone;              /* the peer has ended it: no BYE */
     uint64_t sdp_session, sdp_version;
     wire_unicast peer; /* what the peer said last */
@@ -189,6 +190,8 @@ void sip_refused(sip *s, poc_err kind, const char *who, const char *reason);
 void sip_reap_soon(sip *s);
 /** Final refusal with Warning 399; ends the transaction. */
 void sip_refuse(sip *s, nta_incoming_t *irq, int status, const char *phrase, const char *reason);
+/** True: `Require` names what we do not support, and the request got its 420. */
+bool sip_extension_refused(sip *s, nta_incoming_t *irq, sip_t const *m);
 void sip_drain_look(sip *s);
 uint32_t sip_random(uint32_t below);
 

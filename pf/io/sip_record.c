@@ -180,7 +180,7 @@ static poc_err leg_route_set(sip_leg *leg, const char *target, const char *route
 
 static poc_err leg_dialog_get(poc_rd *rd, sip_leg *leg)
 {
-    char tag[256], remote_tag[256], target[RECORD_MAX], route[RECORD_MAX];
+    char tag[RECORD_MAX], remote_tag[RECORD_MAX], target[RECORD_MAX], route[RECORD_MAX];
     uint32_t cseq, remote_cseq;
     POC_TRY(text_get_new(rd, &leg->call_id));
     POC_TRY(text_get_new(rd, &leg->local));

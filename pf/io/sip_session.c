@@ -343,10 +343,14 @@ static void setup_go(sip_session *s, sip_inbound *in)
     s->caller->server_invite = irq;
     nta_incoming_bind(irq, caller_acknowledged, s->caller);
     poc_err err = sip_leg_accept(s->caller, irq, in->m, is_ip6(in->msg));
-    if (err == POC_OK)
-        err = call_callee(s, in->m);
-    if (err != POC_OK)
-        setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, err, "the other side cannot be called");
+    if (err == POC_E_INPUT || err == POC_E_LIMIT) {
+        setup_fail(s, SIP_400_BAD_REQUEST, err, "From, To or Contact cannot be used");
+    } else {
+        if (err == POC_OK)
+            err = call_callee(s, in->m);
+        if (err != POC_OK)
+            setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, err, "the other side cannot be called");
+    }
     sip_inbound_free(in);
 }
 

@@ -102,7 +102,9 @@ static int subscribe_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
     if (status < 200)
         return 0;
     sub->request = NULL;
-    if (sub->closing) {
+    if (sub->dead) {
+        /* a NOTIFY that ends it was faster */
+    } else if (sub->closing) {
         die(sub);
     } else if (status >= 300 || m == NULL) {
         subscribe_refused(sub, status, m);
@@ -136,8 +138,8 @@ static poc_err subscribe_send(sip_subscription *sub, const char *expires)
         return POC_OK; /* one is on its way and brings the full document too */
     sub->request = nta_outgoing_tcreate(
         sub->nta, subscribe_answered, sub, in_dialog ? NULL : (const url_string_t *)s->next_hop, SIP_METHOD_SUBSCRIBE,
-        (const url_string_t *)sub->group, SIPTAG_EVENT_STR("conference"), SIPTAG_ACCEPT_STR(CONFERENCE_TYPE),
-        SIPTAG_EXPIRES_STR(expires), SIPTAG_ACCEPT_CONTACT_STR(SIP_ACCEPT_CONTACT),
+        in_dialog ? NULL : (const url_string_t *)sub->group, SIPTAG_EVENT_STR("conference"),
+        SIPTAG_ACCEPT_STR(CONFERENCE_TYPE), SIPTAG_EXPIRES_STR(expires), SIPTAG_ACCEPT_CONTACT_STR(SIP_ACCEPT_CONTACT),
         SIPTAG_CONTACT_STR(sip_contact_of(s, SIP_UDP, s->next_hop->url_host[0] == '[')),
         SIPTAG_USER_AGENT_STR(SIP_USER_AGENT), SIPTAG_HEADER_STR(asserted), TAG_END());
     return sub->request != NULL ? POC_OK : POC_E_IO;

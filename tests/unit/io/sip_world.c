@@ -170,8 +170,14 @@ static poc_err zn_ask(struct zn *z, poc_span btid, poc_span naf_id, zn_done_fn *
     w->zn_asked++;
     w->zn_done = done;
     w->zn_user = user;
-    su_timer_set_interval(w->zn_timer, zn_due, w, 0);
+    if (!w->zn_hold)
+        su_timer_set_interval(w->zn_timer, zn_due, w, 0);
     return POC_OK;
+}
+
+void world_zn_answer(world *w)
+{
+    zn_due(NULL, NULL, w);
 }
 
 static void zn_cancel(struct zn *z, void *user)
@@ -199,6 +205,14 @@ static void message_keep(peer *p, sip_t const *m)
     for (const sip_unknown_t *u = m->sip_unknown; u != NULL; u = u->un_next)
         if (strcasecmp(u->un_name, "P-Asserted-Identity") == 0)
             text_set(p->asserted, sizeof(p->asserted), u->un_value);
+    if (m->sip_session_expires != NULL)
+        snprintf(p->expires, sizeof(p->expires), "%lu;refresher=%s", m->sip_session_expires->x_delta,
+                 m->sip_session_expires->x_refresher != NULL ? m->sip_session_expires->x_refresher : "");
+    if (m->sip_refer_to != NULL) {
+        su_home_t home[1] = { SU_HOME_INIT(home) };
+        text_set(p->refer_to, sizeof(p->refer_to), sip_header_as_string(home, (sip_header_t const *)m->sip_refer_to));
+        su_home_deinit(home);
+    }
     if (m->sip_accept_contact != NULL) {
         su_home_t home[1] = { SU_HOME_INIT(home) };
         text_set(p->accept_contact, sizeof(p->accept_contact),
@@ -221,6 +235,8 @@ static const char *answer_text(const peer *p, bool offer_has_channel)
     }
 }
 
+static void accept_with(peer *p, nta_incoming_t *irq, sip_t const *m, const char *text);
+
 static int acknowledged(void *magic, nta_incoming_t *irq, sip_t const *m)
 {
     peer *p = magic;
@@ -228,9 +244,17 @@ static int acknowledged(void *magic, nta_incoming_t *irq, sip_t const *m)
         diary_add(p, "NO-ACK");
     else
         diary_add(p, m->sip_request->rq_method_name);
+    if (m != NULL && m->sip_payload != NULL)
+        message_keep(p, m);
     if (m != NULL && m->sip_request->rq_method == sip_method_cancel) {
-        nta_incoming_treply(irq, SIP_487_REQUEST_CANCELLED, TAG_END());
         p->ringing = NULL;
+        if (p->cross_cancel) {
+            msg_t *msg = nta_incoming_getrequest(irq);
+            accept_with(p, irq, sip_object(msg), answer_text(p, false));
+            msg_destroy(msg);
+            return 0;
+        }
+        nta_incoming_treply(irq, SIP_487_REQUEST_CANCELLED, TAG_END());
         return 0;
     }
     nta_incoming_destroy(irq);
@@ -244,6 +268,8 @@ static void accept_with(peer *p, nta_incoming_t *irq, sip_t const *m, const char
     nta_incoming_treply(
         irq, SIP_200_OK, SIPTAG_CONTACT_STR(p->contact),
         SIPTAG_ALLOW_STR(p->allow_update ? "INVITE, ACK, CANCEL, BYE, UPDATE" : "INVITE, ACK, CANCEL, BYE"),
+        TAG_IF(p->session_expires != NULL, SIPTAG_SESSION_EXPIRES_STR(p->session_expires)),
+        TAG_IF(p->session_expires != NULL, SIPTAG_REQUIRE_STR("timer")),
         TAG_IF(text != NULL, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
         TAG_IF(text != NULL, SIPTAG_PAYLOAD_STR(text)), TAG_END());
     if (m->sip_request->rq_method != sip_method_invite)
@@ -265,6 +291,10 @@ static int offer_reply(peer *p, nta_incoming_t *irq, sip_t const *m)
         p->reply = REPLY_ACCEPT;
         nta_incoming_treply(irq, SIP_491_REQUEST_PENDING, TAG_END());
         break;
+    case REPLY_500_ONCE:
+        p->reply = REPLY_ACCEPT;
+        nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, SIPTAG_RETRY_AFTER_STR("0"), TAG_END());
+        break;
     case REPLY_481:
         nta_incoming_treply(irq, SIP_481_NO_TRANSACTION, TAG_END());
         break;
@@ -272,7 +302,7 @@ static int offer_reply(peer *p, nta_incoming_t *irq, sip_t const *m)
         p->ringing = irq;
         return 0;
     default:
-        accept_with(p, irq, m, answer_text(p, strstr(p->sdp, "RTP/SAVP") != NULL));
+        accept_with(p, irq, m, m->sip_payload != NULL ? answer_text(p, strstr(p->sdp, "RTP/SAVP") != NULL) : NULL);
         return 0;
     }
     nta_incoming_destroy(irq);
@@ -320,7 +350,9 @@ static int peer_at_door(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t 
         return 0;
     }
     if (m->sip_request->rq_method != sip_method_invite)
-        return m->sip_request->rq_method == sip_method_ack ? 0 : 200;
+        return m->sip_request->rq_method == sip_method_ack     ? 0
+               : m->sip_request->rq_method == sip_method_refer ? 202
+                                                               : 200;
     if (p->answer_busy)
         return 486;
     dialog_make(p, irq, m);
@@ -359,6 +391,7 @@ static void peer_stop(peer *p)
         nta_leg_destroy(p->leg);
     nta_leg_destroy(p->door);
     nta_agent_destroy(p->agent);
+    *p = (peer){ 0 };
 }
 
 static int peer_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
@@ -383,11 +416,17 @@ static int peer_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
             nta_leg_rtag(p->leg, m->sip_to->a_tag);
             nta_leg_client_reroute(p->leg, m->sip_record_route, m->sip_contact, 1);
         }
-        nta_outgoing_destroy(
-            nta_outgoing_tcreate(p->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ(m->sip_cseq), TAG_END()));
+        if (!p->no_ack)
+            nta_outgoing_destroy(
+                nta_outgoing_tcreate(p->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ(m->sip_cseq),
+                                     TAG_IF(p->ack_sdp != NULL, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+                                     TAG_IF(p->ack_sdp != NULL, SIPTAG_PAYLOAD_STR(p->ack_sdp)), TAG_END()));
     }
+    size_t heard = strlen(p->heard);
+    snprintf(p->heard + heard, sizeof(p->heard) - heard, "%s:%d ", nta_outgoing_method_name(orq), status);
+    if (p->request == orq)
+        p->request = NULL;
     nta_outgoing_destroy(orq);
-    p->request = NULL;
     p->status = status;
     return 0;
 }
@@ -484,11 +523,17 @@ void world_restart_sip(world *w, const world_options *options)
     sip_start(w, options);
 }
 
+void client_dies(world *w)
+{
+    peer_stop(&w->client);
+}
+
 void world_stop(world *w)
 {
     assert_false(w->callback_inside);
     sip_free(w->sip);
-    peer_stop(&w->client);
+    if (w->client.agent != NULL)
+        peer_stop(&w->client);
     peer_stop(&w->cf);
     peer_stop(&w->core);
     relay_free(w->relay);
@@ -544,13 +589,15 @@ void client_invite(world *w, const char *from, const char *authorization, const 
         p->leg = nta_leg_tcreate(p->agent, peer_in_dialog, p, SIPTAG_FROM_STR(from_text),
                                  SIPTAG_TO_STR("<" WORLD_GROUP ">"), TAG_END());
         assert_non_null(p->leg);
-        nta_leg_tag(p->leg, NULL);
+        nta_leg_tag(p->leg, p->tag);
     }
     p->status = 0;
     p->request = nta_outgoing_tcreate(
         p->leg, peer_answered, p, URL_STRING_MAKE(pf_url), SIP_METHOD_INVITE, URL_STRING_MAKE(WORLD_GROUP),
         SIPTAG_CONTACT_STR(p->contact), SIPTAG_ACCEPT_CONTACT_STR("*;+g.poc.talkburst;require;explicit"),
         SIPTAG_ALLOW_STR(p->allow_update ? "INVITE, ACK, CANCEL, BYE, UPDATE" : "INVITE, ACK, CANCEL, BYE"),
+        TAG_IF(p->session_expires != NULL, SIPTAG_SESSION_EXPIRES_STR(p->session_expires)),
+        TAG_IF(p->session_expires != NULL, SIPTAG_SUPPORTED_STR("timer")),
         TAG_IF(authorization != NULL, SIPTAG_AUTHORIZATION_STR(authorization)),
         TAG_IF(type != NULL, SIPTAG_CONTENT_TYPE_STR(type)), TAG_IF(body != NULL, SIPTAG_PAYLOAD_STR(body)), TAG_END());
     assert_non_null(p->request);
@@ -582,10 +629,46 @@ void world_join(world *w)
 
 void peer_request(peer *p, sip_method_t method, const char *name, const char *body, const char *type)
 {
+    peer_request_with(p, method, name, NULL, body, type);
+}
+
+void client_authorize_for(world *w, char out[2048], const char *method, const char *uri, const char *body)
+{
+    gba_ua_client ua = { .btid = WORLD_BTID, .mrk = w->mrk };
+    poc_wr wr = poc_wr_into(out, 2048);
+    assert_int_equal(gba_ua_authorize(&ua, poc_span_str(w->client.challenge), poc_span_str(WORLD_FQDN),
+                                      poc_span_str(method), poc_span_str(uri), poc_span_str(body), &w->rng, &wr),
+                     POC_OK);
+    assert_int_equal(poc_wr_text(&wr), POC_OK);
+}
+
+void client_request(world *w, sip_method_t method, const char *name, const char *authorization, const char *header,
+                    const char *body)
+{
+    peer *p = &w->client;
+    if (p->leg != NULL)
+        nta_leg_destroy(p->leg);
+    p->leg = nta_leg_tcreate(p->agent, peer_in_dialog, p, SIPTAG_FROM_STR("<" WORLD_ALICE ">"),
+                             SIPTAG_TO_STR("<" WORLD_GROUP ">"), TAG_END());
+    assert_non_null(p->leg);
+    nta_leg_tag(p->leg, NULL);
     p->status = 0;
     p->request = nta_outgoing_tcreate(
-        p->leg, peer_answered, p, NULL, method, name, NULL, SIPTAG_CONTACT_STR(p->contact),
-        TAG_IF(type != NULL, SIPTAG_CONTENT_TYPE_STR(type)), TAG_IF(body != NULL, SIPTAG_PAYLOAD_STR(body)), TAG_END());
+        p->leg, peer_answered, p, URL_STRING_MAKE(pf_url), method, name, URL_STRING_MAKE(WORLD_GROUP),
+        SIPTAG_CONTACT_STR(p->contact), TAG_IF(authorization != NULL, SIPTAG_AUTHORIZATION_STR(authorization)),
+        TAG_IF(header != NULL, SIPTAG_HEADER_STR(header)), TAG_IF(body != NULL, SIPTAG_CONTENT_TYPE_STR("text/plain")),
+        TAG_IF(body != NULL, SIPTAG_PAYLOAD_STR(body)), TAG_END());
+    assert_non_null(p->request);
+}
+
+void peer_request_with(peer *p, sip_method_t method, const char *name, const char *header, const char *body,
+                       const char *type)
+{
+    p->status = 0;
+    p->request = nta_outgoing_tcreate(p->leg, peer_answered, p, NULL, method, name, NULL,
+                                      SIPTAG_CONTACT_STR(p->contact), TAG_IF(header != NULL, SIPTAG_HEADER_STR(header)),
+                                      TAG_IF(type != NULL, SIPTAG_CONTENT_TYPE_STR(type)),
+                                      TAG_IF(body != NULL, SIPTAG_PAYLOAD_STR(body)), TAG_END());
     assert_non_null(p->request);
 }
 

@@ -34,6 +34,7 @@ typedef enum reply_kind {
     REPLY_488_306,
     REPLY_488,
     REPLY_491_ONCE,
+    REPLY_500_ONCE, /* Retry-After: 0 */
     REPLY_481,
     REPLY_SILENCE
 } reply_kind;
@@ -54,11 +55,19 @@ typedef struct peer {
     char sdp[8192];     /* body of the last request or 2xx with a description */
     char asserted[256]; /* P-Asserted-Identity of the last request */
     char accept_contact[128];
+    char refer_to[128];
+    char heard[256]; /* final answers in their order: "INVITE:200 UPDATE:500 " */
     uint32_t cseq;
     reply_kind reply;
     bool hold_invite; /* ring, do not answer */
     bool answer_busy; /* 486 */
     bool allow_update;
+    bool cross_cancel; /* answer a held INVITE with 200 when its CANCEL comes */
+    bool no_ack;       /* never acknowledge a 2xx */
+    const char *ack_sdp;
+    const char *session_expires; /* RFC 4028: in INVITEs and their 2xx; NULL: without */
+    const char *tag;             /* of the INVITE's dialog; NULL: any */
+    char expires[64];            /* Session-Expires of the last request or 2xx */
 } peer;
 
 typedef struct world {
@@ -75,6 +84,7 @@ typedef struct world {
     void *zn_user;
     poc_err zn_err;
     uint32_t zn_asked;
+    bool zn_hold;          /* answer by world_zn_answer only */
     peer client, cf, core; /* the core stands at the CF's address, and only calls */
     bcast_channel channel;
     bool no_channel;
@@ -133,6 +143,17 @@ void world_join(world *w);
 void peer_request(peer *p, sip_method_t method, const char *name, const char *body, const char *type);
 void peer_notify(peer *p, const char *state, const char *body);
 void cf_invite(world *w);
+/** A request of the client outside dialogs, to the group; `header` are further header lines. */
+void client_request(world *w, sip_method_t method, const char *name, const char *authorization, const char *header,
+                    const char *body);
+/** As client_authorize, for this method and Request-URI. */
+void client_authorize_for(world *w, char out[2048], const char *method, const char *uri, const char *body);
+/** As peer_request, with further header lines. */
+void peer_request_with(peer *p, sip_method_t method, const char *name, const char *header, const char *body,
+                       const char *type);
+void world_zn_answer(world *w);
+/** Its sockets are closed, nobody is told. */
+void client_dies(world *w);
 /** A first INVITE of the core with these further header lines (may be NULL), as if it came from `from`. */
 void core_invite(world *w, const char *from, const char *header);
 /** Restarts the SIP shell: same listeners, nothing remembered. */
