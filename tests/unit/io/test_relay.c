@@ -16,6 +16,7 @@
 #include "bcast/bcast.h"
 #include "pf/io/feed.h"
 #include "pf/io/relay.h"
+#include "tests/support/rng.h"
 
 #define ALICE 0xA11CE000u
 #define BOB   0xB0B00000u
@@ -116,6 +117,90 @@ static void more_talkers_than_are_remembered_do_no_harm(void **state)
     feed_init(&f, 400);
     for (uint32_t i = 0; i < 40; i++)
         assert_true(feed_takes_audio(&f, &leg_1, i, i % 20, (uint16_t)(i / 20)));
+}
+
+/* ---- the feed under chance ---- */
+
+enum { LEGS = 3, PACKETS = 400, LATE_MS = 300, SEEDS = 300 };
+
+typedef struct arrival {
+    int64_t at_ms;
+    unsigned leg, packet, talker;
+} arrival;
+
+typedef struct traffic {
+    test_rng chance;
+    arrival arrivals[LEGS * PACKETS];
+    size_t count;
+    bool has_come[PACKETS];  /* on any leg */
+    unsigned taken[PACKETS]; /* how often */
+} traffic;
+
+static int by_time(const void *a, const void *b)
+{
+    int64_t one = ((const arrival *)a)->at_ms, other = ((const arrival *)b)->at_ms;
+    return one < other ? -1 : one > other;
+}
+
+/* The same packets on every leg, each copy with its own delay, some lost; talkers change every `turn` packets. */
+static void make_traffic(traffic *t, uint64_t seed, unsigned turn)
+{
+    *t = (traffic){ 0 };
+    (void)test_rng_of(&t->chance, seed);
+    for (unsigned i = 0; i < PACKETS; i++)
+        for (unsigned leg = 0; leg < LEGS; leg++) {
+            if (test_rng_below(&t->chance, 4) == 0)
+                continue;
+            t->arrivals[t->count++] =
+                (arrival){ 20 * (int64_t)i + (int64_t)test_rng_below(&t->chance, LATE_MS), leg, i, i / turn % 2 };
+            t->has_come[i] = true;
+        }
+    qsort(t->arrivals, t->count, sizeof(t->arrivals[0]), by_time);
+}
+
+/* Now and then a leg is gone, and comes back as another session. */
+static void play(traffic *t)
+{
+    static const uint32_t ssrc[2] = { ALICE, BOB };
+    char legs[2 * LEGS];
+    unsigned at[LEGS] = { 0, 1, 2 };
+    feed f;
+    feed_init(&f, 1000);
+    for (size_t i = 0; i < t->count; i++) {
+        const arrival *a = &t->arrivals[i];
+        if (test_rng_below(&t->chance, 50) == 0) {
+            feed_forget_leg(&f, &legs[at[a->leg]]);
+            at[a->leg] = (at[a->leg] + LEGS) % (2 * LEGS);
+        }
+        t->taken[a->packet] +=
+            feed_takes_audio(&f, &legs[at[a->leg]], a->at_ms, ssrc[a->talker], (uint16_t)(65400 + a->packet));
+    }
+}
+
+static void no_order_of_copies_puts_a_packet_on_air_twice(void **state)
+{
+    (void)state;
+    static traffic t;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        make_traffic(&t, seed, 5 + (unsigned)seed % 100);
+        play(&t);
+        for (size_t i = 0; i < PACKETS; i++)
+            if (t.taken[i] > 1)
+                fail_msg("seed %llu: packet %zu went on air %u times", (unsigned long long)seed, i, t.taken[i]);
+    }
+}
+
+static void whatever_leg_feeds_nothing_is_lost_that_came_on_any(void **state)
+{
+    (void)state;
+    static traffic t;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        make_traffic(&t, seed, PACKETS);
+        play(&t);
+        for (size_t i = 0; i < PACKETS; i++)
+            if (t.taken[i] != t.has_come[i])
+                fail_msg("seed %llu: packet %zu went on air %u times", (unsigned long long)seed, i, t.taken[i]);
+    }
 }
 
 /* ---- with sockets ---- */
@@ -407,6 +492,8 @@ int main(void)
         cmocka_unit_test(floor_copies_are_dropped_for_100_ms),
         cmocka_unit_test(the_end_of_a_leg_lets_another_go_on),
         cmocka_unit_test(more_talkers_than_are_remembered_do_no_harm),
+        cmocka_unit_test(no_order_of_copies_puts_a_packet_on_air_twice),
+        cmocka_unit_test(whatever_leg_feeds_nothing_is_lost_that_came_on_any),
         WITH_BENCH(uplink_passes_untouched_and_feeds_nothing),
         WITH_BENCH(the_feed_is_one_leg_and_everybody_on_unicast_has_his_own_copy),
         WITH_BENCH(who_hears_the_channel_gets_only_what_concerns_him_alone),
