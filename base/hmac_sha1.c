@@ -70,7 +70,6 @@ static void put_be32(uint8_t *out, uint32_t v)
 
 static void run_end(sha1_run *r, uint8_t out[POC_SHA1_LEN])
 {
-    uint32_t state[5];
     r->block[r->used++] = 0x80;
     if (r->used > BLOCK - 8) {
         memset(r->block + r->used, 0, BLOCK - r->used);
@@ -81,9 +80,11 @@ static void run_end(sha1_run *r, uint8_t out[POC_SHA1_LEN])
     put_be32(r->block + BLOCK - 8, (uint32_t)(r->total >> 29));
     put_be32(r->block + BLOCK - 4, (uint32_t)(r->total << 3));
     SHA1_Transform(&r->sha, r->block);
-    run_state(r, state);
-    for (size_t i = 0; i < 5; i++)
-        put_be32(out + 4 * i, state[i]);
+    put_be32(out, r->sha.h0); /* straight from `r`, which is wiped: a MAC may be the next key */
+    put_be32(out + 4, r->sha.h1);
+    put_be32(out + 8, r->sha.h2);
+    put_be32(out + 12, r->sha.h3);
+    put_be32(out + 16, r->sha.h4);
 }
 
 static void pad_state(sha1_run *r, uint32_t state[5], const uint8_t key[BLOCK], uint8_t pad)
