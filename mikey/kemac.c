@@ -19,24 +19,35 @@ poc_err mikey_kemac_decode(mikey_msg *msg, poc_rd *rd)
     return poc_rd_span(rd, &msg->mac, MIKEY_MAC_LEN);
 }
 
-poc_err mikey_kemac_seal(poc_wr *wr, size_t start, const mikey_transport *t, uint32_t csb_id, uint32_t counter,
-                         poc_span plain)
+void mikey_kemac_encode(poc_wr *wr, size_t encr_len)
 {
+    poc_wr_u8(wr, MIKEY_LAST);
+    poc_wr_u8(wr, MIKEY_ENCR_AES_CM);
+    poc_wr_u16(wr, (uint16_t)encr_len);
+    (void)poc_wr_room(wr, encr_len);
+    poc_wr_u8(wr, MIKEY_MAC_HMAC);
+}
+
+poc_err mikey_kemac_protect(uint8_t *message, size_t n, const mikey_transport *t, uint32_t csb_id, uint32_t counter,
+                            poc_span plain)
+{
+    const poc_span covered = poc_span_of(message, n - MIKEY_MAC_LEN);
+    uint8_t *encr_data = message + covered.n - 1 - plain.n;
     uint8_t ts64[MIKEY_TS64_LEN];
     poc_wr ts = poc_wr_into(ts64, sizeof(ts64));
     poc_wr_u64(&ts, counter);
-    poc_wr_u8(wr, MIKEY_LAST);
-    poc_wr_u8(wr, MIKEY_ENCR_AES_CM);
-    poc_wr_u16(wr, (uint16_t)plain.n);
-    uint8_t *encr_data = poc_wr_room(wr, plain.n);
-    poc_wr_u8(wr, MIKEY_MAC_HMAC);
-    const size_t covered_len = wr->len - start;
-    uint8_t *mac = poc_wr_room(wr, MIKEY_MAC_LEN);
-    POC_TRY(poc_wr_done(wr));
-    const poc_span covered = poc_span_of(wr->buf + start, covered_len);
     POC_TRY(mikey_transport_cm(encr_data, t, csb_id, ts64, plain));
-    mikey_transport_mac(mac, t, &covered, 1);
+    mikey_transport_mac(message + covered.n, t, &covered, 1);
     return POC_OK;
+}
+
+poc_err mikey_kemac_seal(poc_wr *wr, size_t start, const mikey_transport *t, uint32_t csb_id, uint32_t counter,
+                         poc_span plain)
+{
+    mikey_kemac_encode(wr, plain.n);
+    (void)poc_wr_room(wr, MIKEY_MAC_LEN);
+    POC_TRY(poc_wr_done(wr));
+    return mikey_kemac_protect(wr->buf + start, wr->len - start, t, csb_id, counter, plain);
 }
 
 static poc_err open_with(uint8_t *plain, const mikey_msg *msg, const mikey_transport *t)

@@ -1,26 +1,10 @@
 /* The MSK delivery message of TS 33.246 6.4.5.1: HDR, EXT(Key ID) [, EXT(SDP IDs)], T, RAND, IDi, IDr [, SP], KEMAC. */
 #include <string.h>
 
-#include "mikey/keys.h"
 #include "mikey/payloads.h"
+#include "mikey/seal.h"
 
-#define KEY_DATA_MAX 32u
-
-/* Everything that is the same for all members of a channel, made once: the octets in front of IDr with a hole for the
- * counter, those between IDr and KEMAC, the labels of the transport keys and the plain key data. */
-typedef struct msk_template {
-    const mikey_msk_params *params;
-    uint8_t head[MIKEY_MESSAGE_MAX];
-    size_t head_len;
-    size_t counter_at;
-    uint8_t sp[64];
-    size_t sp_len;
-    uint8_t plain[KEY_DATA_MAX]; /* holds the MSK: wiped */
-    size_t plain_len;
-    mikey_transport transport; /* re-keyed for every member: wiped */
-} msk_template;
-
-static poc_err head_make(msk_template *m, const mikey_msk_params *p)
+static poc_err head_make(mikey_msk_template *m, const mikey_msk_params *p)
 {
     const uint8_t zero[4] = { 0 };
     mikey_msg hdr = {
@@ -40,20 +24,23 @@ static poc_err head_make(msk_template *m, const mikey_msk_params *p)
     m->counter_at = wr.len - sizeof(zero);
     mikey_rand_encode(&wr, MIKEY_ID, poc_span_of(p->rand, sizeof(p->rand)));
     mikey_id_encode(&wr, MIKEY_ID, p->idi_type, p->idi);
+    mikey_id_encode(&wr, p->srtp_id_map ? MIKEY_SP : MIKEY_KEMAC, p->idr_type, poc_span_of(NULL, 0));
+    m->idr_len_at = wr.len - MIKEY_ID_LEN_LEN;
     m->head_len = wr.len;
     return poc_wr_done(&wr);
 }
 
-static poc_err tail_make(msk_template *m, const mikey_msk_params *p)
+static poc_err tail_make(mikey_msk_template *m, const mikey_msk_params *p)
 {
-    poc_wr wr = poc_wr_into(m->sp, sizeof(m->sp));
+    poc_wr wr = poc_wr_into(m->tail, sizeof(m->tail));
     if (p->srtp_id_map)
         mikey_sp_encode_default(&wr, MIKEY_KEMAC);
-    m->sp_len = wr.len;
+    mikey_kemac_encode(&wr, m->plain_len);
+    m->tail_len = wr.len;
     return poc_wr_done(&wr);
 }
 
-static poc_err plain_make(msk_template *m, const mikey_msk_params *p, const poc_secret *msk)
+static poc_err plain_make(mikey_msk_template *m, const mikey_msk_params *p, const poc_secret *msk)
 {
     const uint8_t from[MIKEY_SEQ_LEN] = { (uint8_t)(p->seq_low >> 8), (uint8_t)p->seq_low };
     const uint8_t to[MIKEY_SEQ_LEN] = { (uint8_t)(p->seq_high >> 8), (uint8_t)p->seq_high };
@@ -75,51 +62,116 @@ static poc_err plain_make(msk_template *m, const mikey_msk_params *p, const poc_
     return poc_wr_done(&wr);
 }
 
-static poc_err template_init(msk_template *m, const mikey_msk_params *p, const poc_secret *msk)
+static poc_err template_init(mikey_msk_template *m, const mikey_msk_params *p, const poc_secret *msk)
 {
-    m->params = p;
+    m->csb_id = p->csb_id;
     POC_TRY(mikey_transport_labels(&m->transport, (mikey_context){ p->csb_id, poc_span_of(p->rand, sizeof(p->rand)) }));
     POC_TRY(head_make(m, p));
-    POC_TRY(tail_make(m, p));
-    return plain_make(m, p, msk);
+    POC_TRY(plain_make(m, p, msk));
+    return tail_make(m, p);
 }
 
-static void template_done(msk_template *m)
+static void template_done(mikey_msk_template *m)
 {
     poc_wipe(m->plain, sizeof(m->plain));
     mikey_transport_done(&m->transport);
 }
 
-static poc_err seal_one(msk_template *m, mikey_msk_job *job)
+poc_err mikey_msk_lay_out(const mikey_msk_template *m, mikey_msk_job *job)
 {
-    const mikey_msk_params *p = m->params;
     poc_wr wr = poc_wr_into(job->out, job->cap < MIKEY_MESSAGE_MAX ? job->cap : MIKEY_MESSAGE_MAX);
+    job->len = 0;
     if (job->muk == NULL || poc_secret_len(job->muk) != POC_MUK_LEN)
         return POC_E_BUG;
-    POC_TRY(mikey_transport_rekey(&m->transport, job->muk));
-    poc_wr counter = poc_wr_into(m->head + m->counter_at, sizeof(job->counter));
-    poc_wr_u32(&counter, job->counter);
     poc_wr_put(&wr, m->head, m->head_len);
-    mikey_id_encode(&wr, p->srtp_id_map ? MIKEY_SP : MIKEY_KEMAC, p->idr_type, job->idr);
-    poc_wr_put(&wr, m->sp, m->sp_len);
-    POC_TRY(mikey_kemac_seal(&wr, 0, &m->transport, p->csb_id, job->counter, poc_span_of(m->plain, m->plain_len)));
+    poc_wr_span(&wr, job->idr);
+    poc_wr_put(&wr, m->tail, m->tail_len);
+    (void)poc_wr_room(&wr, MIKEY_MAC_LEN);
+    POC_TRY(poc_wr_done(&wr));
+    poc_wr counter = poc_wr_into(job->out + m->counter_at, sizeof(job->counter));
+    poc_wr_u32(&counter, job->counter);
+    poc_wr idr_len = poc_wr_into(job->out + m->idr_len_at, MIKEY_ID_LEN_LEN);
+    poc_wr_u16(&idr_len, (uint16_t)job->idr.n);
     job->len = wr.len;
     return POC_OK;
 }
 
-poc_err mikey_msk_seal(const mikey_msk_params *params, const poc_secret *msk, mikey_msk_job *jobs, size_t n)
+/* ---- the paths ---- */
+
+static poc_err seal_one(mikey_msk_template *m, mikey_msk_job *job)
 {
-    msk_template m;
-    poc_err ready = template_init(&m, params, msk), first = ready;
-    for (size_t i = 0; i < n; i++) {
+    POC_TRY(mikey_msk_lay_out(m, job));
+    POC_TRY(mikey_transport_rekey(&m->transport, job->muk));
+    poc_err err = mikey_kemac_protect(job->out, job->len, &m->transport, m->csb_id, job->counter,
+                                      poc_span_of(m->plain, m->plain_len));
+    if (err != POC_OK)
+        job->len = 0;
+    return err;
+}
+
+static void seal_portable(mikey_msk_template *m, mikey_msk_job *jobs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        jobs[i].err = seal_one(m, &jobs[i]);
+}
+
+static const poc_lanes_kernel *no_kernel(void)
+{
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    const poc_lanes_kernel *(*kernel)(void);
+    size_t worth; /* members from which on it is the fastest that is here */
+} paths[MIKEY_SEAL_PATHS] = {
+    [MIKEY_SEAL_PORTABLE] = { "portable", no_kernel, 0 },
+    [MIKEY_SEAL_SHA_NI] = { "sha-ni", poc_lanes_sha_ni, 2 },
+    [MIKEY_SEAL_AVX512] = { "avx-512", poc_lanes_avx512, 5 },
+};
+
+const char *mikey_seal_path_name(mikey_seal_path path)
+{
+    return paths[path].name;
+}
+
+bool mikey_seal_path_is_here(mikey_seal_path path)
+{
+    return path == MIKEY_SEAL_PORTABLE || paths[path].kernel() != NULL;
+}
+
+poc_err mikey_msk_seal_by(mikey_seal_path path, const mikey_msk_params *params, const poc_secret *msk,
+                          mikey_msk_job *jobs, size_t n)
+{
+    const poc_lanes_kernel *kernel = paths[path].kernel();
+    mikey_msk_template m;
+    poc_err ready = mikey_seal_path_is_here(path) ? template_init(&m, params, msk) : POC_E_BUG;
+    for (size_t i = 0; ready != POC_OK && i < n; i++) {
         jobs[i].len = 0;
-        jobs[i].err = ready == POC_OK ? seal_one(&m, &jobs[i]) : ready;
-        if (first == POC_OK)
-            first = jobs[i].err;
+        jobs[i].err = ready;
     }
+    if (ready == POC_OK && kernel != NULL)
+        mikey_msk_seal_lanes(&m, kernel, jobs, n);
+    else if (ready == POC_OK)
+        seal_portable(&m, jobs, n);
     template_done(&m);
+    poc_err first = ready;
+    for (size_t i = 0; first == POC_OK && i < n; i++)
+        first = jobs[i].err;
     return first;
 }
+
+poc_err mikey_msk_seal(const mikey_msk_params *params, const poc_secret *msk, mikey_msk_job *jobs, size_t n)
+{
+    mikey_seal_path best = MIKEY_SEAL_PORTABLE;
+    for (mikey_seal_path path = MIKEY_SEAL_PORTABLE; path < MIKEY_SEAL_PATHS; path++) {
+        if (n >= paths[path].worth && mikey_seal_path_is_here(path))
+            best = path;
+    }
+    return mikey_msk_seal_by(best, params, msk, jobs, n);
+}
+
+/* ---- opening ---- */
 
 /* Everything that must stand in the message besides the key; nothing of it is authentic yet. */
 static poc_err shape_check(const mikey_msg *msg, poc_fault *fault)

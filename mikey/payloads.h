@@ -16,6 +16,7 @@
 #define MIKEY_MAC_LEN      POC_SHA1_LEN
 #define MIKEY_TS64_LEN     8u
 #define MIKEY_SEQ_LEN      2u /* SEQl, SEQu: MTK IDs (TS 33.246), not the packet indices of SRTP */
+#define MIKEY_ID_LEN_LEN   2u /* octets in which an ID payload says how long it is */
 #define MIKEY_SDP_PROTOCOL "mikey"
 
 /** A row of the payload table. */
@@ -70,6 +71,11 @@ void mikey_err_encode(poc_wr *wr, uint8_t next, uint8_t error_no);
 struct mikey_transport;
 
 poc_err mikey_kemac_decode(mikey_msg *msg, poc_rd *rd);
+/** Writes KEMAC but for its MAC, with a hole for `encr_len` octets of encrypted key data. */
+void mikey_kemac_encode(poc_wr *wr, size_t encr_len);
+/** Fills the hole of plain.n octets in a message that ends with KEMAC, MAC included: `n` octets; and the MAC. */
+poc_err mikey_kemac_protect(uint8_t *message, size_t n, const struct mikey_transport *t, uint32_t csb_id,
+                            uint32_t counter, poc_span plain);
 /** Writes KEMAC with `plain` encrypted and the MAC over everything in `wr` from `start` on. */
 poc_err mikey_kemac_seal(poc_wr *wr, size_t start, const struct mikey_transport *t, uint32_t csb_id, uint32_t counter,
                          poc_span plain);
