@@ -26,7 +26,7 @@ bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *
 /** Prints one figure; `unit` is what one thing is ("messages/s/core"), `against` may be NULL. Returns false when either
  *  could not be measured. */
 bool bench_print(const bench *b, const bench_figure *figure, const char *unit, const bench_figure *against);
-/** Says that a yardstick is not installed. */
+/** Says that a yardstick is not installed, or that this machine cannot do what `name` is. */
 void bench_absent(const bench *b, const char *name, const char *why);
 
 /* One per row of the table in main.c: an exit status. */

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "mikey/seal.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/peers_mikey.h"
 
 #define SLOT 512u /* octets kept for one message of about 190 */
 
+static const char unit[] = "messages/s/core";
 static const char idi[] = "pf1.poc.example.org\x01\x00\x00\x00\x01";
 static const char idr[] = "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.mnc001.mcc001.pub.3gppnetwork.org";
 
@@ -22,6 +24,7 @@ typedef struct trial {
     uint8_t plain[26]; /* key data, for the yardstick */
     evp_mikey *evp[2]; /* fetched per message, prefetched */
     evp_mikey *now;
+    mikey_seal_path path;
     uint8_t scratch[SLOT];
 } trial;
 
@@ -86,6 +89,12 @@ static size_t seal_all(void *ctx)
 {
     trial *b = ctx;
     return mikey_msk_seal(&b->params, b->msk, b->jobs, b->members) == POC_OK ? b->members : 0;
+}
+
+static size_t seal_by_path(void *ctx)
+{
+    trial *b = ctx;
+    return mikey_msk_seal_by(b->path, &b->params, b->msk, b->jobs, b->members) == POC_OK ? b->members : 0;
 }
 
 static size_t evp_seal_all(void *ctx)
@@ -175,9 +184,26 @@ static size_t refuse_all(void *ctx)
     return b->members;
 }
 
+/* Every path by name, beside each yardstick of sealing. */
+static bool report_paths(const bench *b, trial *t, const bench_figure *const yardsticks[], size_t n)
+{
+    bool good = true;
+    for (t->path = MIKEY_SEAL_PORTABLE; t->path < MIKEY_SEAL_PATHS; t->path++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "mikey seal, %s", mikey_seal_path_name(t->path));
+        if (!mikey_seal_path_is_here(t->path)) {
+            bench_absent(b, name, "this processor has not the instructions");
+            continue;
+        }
+        const bench_figure seal = bench_measure(b, name, seal_by_path, t);
+        for (size_t i = 0; i < n; i++)
+            good = good && bench_print(b, &seal, unit, yardsticks[i]);
+    }
+    return good;
+}
+
 static bool report_all(const bench *b, trial *t)
 {
-    static const char unit[] = "messages/s/core";
     t->now = t->evp[0];
     const bench_figure fetched = bench_measure(b, "evp seal, fetched per message", evp_seal_all, t);
     t->now = t->evp[1];
@@ -187,13 +213,20 @@ static bool report_all(const bench *b, trial *t)
     const bench_figure open = bench_measure(b, "mikey open", open_all, t);
     const bench_figure verify = bench_measure(b, "mikey verify", verify_all, t);
     const bench_figure refuse = bench_measure(b, "mikey refuse malformed", refuse_all, t);
-    bool good = bench_print(b, &seal, unit, &prefetched) && bench_print(b, &seal, unit, &fetched);
+    const bench_figure *yardsticks[] = { &prefetched, &fetched, NULL };
+    size_t count = 2;
+    bench_figure gst = { .name = "gstmikey build, unprotected" };
     if (gst_mikey_available()) {
-        const bench_figure gst = bench_measure(b, "gstmikey build, unprotected", gst_build_all, t);
-        good = good && bench_print(b, &seal, unit, &gst) && bench_print(b, &gst, unit, NULL);
+        gst = bench_measure(b, gst.name, gst_build_all, t);
+        yardsticks[count++] = &gst;
     } else {
-        bench_absent(b, "gstmikey build, unprotected", "libgstreamer-plugins-base1.0-dev was not there at build time");
+        bench_absent(b, gst.name, "libgstreamer-plugins-base1.0-dev was not there at build time");
     }
+    bool good = true;
+    for (size_t i = 0; i < count; i++)
+        good = good && bench_print(b, &seal, unit, yardsticks[i]);
+    good = good && report_paths(b, t, yardsticks, count);
+    good = good && (count == 2 || bench_print(b, &gst, unit, NULL));
     return good && bench_print(b, &open, unit, &prefetched) && bench_print(b, &verify, unit, &evp_verify) &&
            bench_print(b, &refuse, unit, NULL) && bench_print(b, &fetched, unit, NULL) &&
            bench_print(b, &prefetched, unit, NULL) && bench_print(b, &evp_verify, unit, NULL);
