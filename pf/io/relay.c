@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "bcast/bcast.h"
 #include "pf/io/feed.h"
+#include "pf/io/log.h"
 #include "pf/io/now.h"
 
 enum {
@@ -137,6 +138,16 @@ static bool from_peer(const relay_port *port, const struct msghdr *h)
            poc_addr_eq((const struct sockaddr *)h->msg_name, (const struct sockaddr *)&port->peer);
 }
 
+static void refuse_foreign(relay *r, const struct mmsghdr *in)
+{
+    char from[64];
+    poc_wr wr = poc_wr_into(from, sizeof(from));
+    poc_addr_put(&wr, (const struct sockaddr *)in->msg_hdr.msg_name);
+    r->counts.foreign_dropped++;
+    log_refusal("packet_refused", "denied", poc_wr_text(&wr) == POC_OK ? from : "",
+                "media from an address that is no peer of this session");
+}
+
 /** Sends packets of a batch to the peer of `to`; what does not go at once is lost, as in any network. */
 static void forward(relay *r, relay_port *to, unsigned count)
 {
@@ -160,7 +171,7 @@ static void relay_packets(relay *r, relay_port *port, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct mmsghdr *in = &r->in.msg[i];
         if (!from_peer(port, &in->msg_hdr)) {
-            r->counts.foreign_dropped++;
+            refuse_foreign(r, in);
             continue;
         }
         poc_span packet = poc_span_of(r->in.octets[i], in->msg_len);

@@ -20,6 +20,13 @@ static void text_of(const config_t *cfg, const char *path, const char *otherwise
     snprintf(out, cap, "%s", text);
 }
 
+static uint16_t number_of(const config_t *cfg, const char *path)
+{
+    int number = 0;
+    (void)config_lookup_int(cfg, path, &number);
+    return (uint16_t)number;
+}
+
 /* Relative paths in a configuration count from its own folder. */
 static void path_beside(char *out, size_t cap, const char *config_path, const char *path)
 {
@@ -122,6 +129,9 @@ static poc_err settings_read(deployment *d, const config_t *cfg)
     POC_TRY(poc_hex_get_exact(d->ua_id, sizeof(d->ua_id), poc_span_str(text)));
     text_of(cfg, "gba.subscribers", "", text, sizeof(text));
     path_beside(d->subscribers_path, sizeof(d->subscribers_path), d->config_path, text);
+    text_of(cfg, "media.address", "", d->media_host, sizeof(d->media_host));
+    d->media_port_min = number_of(cfg, "media.port_min");
+    d->media_port_max = number_of(cfg, "media.port_max");
     POC_TRY(pf_uri_of(d, cfg));
     POC_TRY(cf_of(d, cfg));
     return channels_read(d, cfg);

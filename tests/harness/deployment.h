@@ -25,6 +25,8 @@ typedef struct deployment {
     char cf_host[64]; /* where the PF expects the CF: sip.next_hop */
     uint16_t cf_port;
     char subscribers_path[DEPLOYMENT_PATH_MAX];
+    char media_host[64]; /* where the PF receives RTP; "" when the configuration does not say */
+    uint16_t media_port_min, media_port_max;
     deployment_channel channels[DEPLOYMENT_CHANNELS_MAX];
     size_t channel_count;
 } deployment;

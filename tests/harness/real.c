@@ -14,6 +14,7 @@
 #include "tests/harness/cf.h"
 #include "tests/harness/child.h"
 #include "tests/harness/deployment.h"
+#include "tests/harness/forge.h"
 #include "tests/harness/spoil.h"
 #include "tests/harness/udp.h"
 #include "tests/harness/world.h"
@@ -37,6 +38,7 @@ typedef struct real_client {
 typedef struct listener {
     real *owner;
     udp *flows[BCAST_FLOW_COUNT];
+    forge_ear ears[BCAST_FLOW_COUNT]; /* of the attacker */
 } listener;
 
 struct real {
@@ -52,6 +54,8 @@ struct real {
     child *daemon;
     cf *cf;
     listener listeners[DEPLOYMENT_CHANNELS_MAX];
+    udp *attacker, *stranger; /* in the cell, with the PF's own address; elsewhere */
+    test_rng chance;
     real_client clients[WORLD_CLIENTS_MAX];
     size_t client_count;
     uint8_t sent[SENT_KEPT][WORLD_PAYLOAD_MAX]; /* the last payloads of talkers: none may be seen in clear on air */
@@ -200,6 +204,7 @@ static void on_air(listener *l, bcast_flow flow, poc_span datagram)
     };
     world_seen seen = { .what = whats[flow], .client = -1, .mki = mki_of(flow, datagram) };
     bcast_rtp rtp;
+    forge_hear(&l->ears[flow], datagram);
     if (flow != BCAST_FLOW_STKM && is_in_clear(l->owner, flow, datagram))
         seen.what = WORLD_CLEAR_ON_AIR;
     if (flow == BCAST_FLOW_RTP && bcast_rtp_parse(&rtp, datagram) == POC_OK) {
@@ -213,7 +218,8 @@ static void on_air(listener *l, bcast_flow flow, poc_span datagram)
 static void on_group(void *user, udp *from, const struct sockaddr *peer, poc_span datagram)
 {
     listener *l = user;
-    (void)peer;
+    if (l->owner->attacker != NULL && poc_addr_port(peer) == udp_port(l->owner->attacker))
+        return; /* not the PF's */
     for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
         if (l->flows[flow] == from)
             on_air(l, flow, datagram);
@@ -472,6 +478,67 @@ static poc_err real_net(world *w, const world_net *net)
     return POC_E_STATE;
 }
 
+/* ---- the attacker ---- */
+
+static void unheard(void *user, udp *from, const struct sockaddr *peer, poc_span datagram)
+{
+    (void)user, (void)from, (void)peer, (void)datagram;
+}
+
+static poc_err attacker_up(real *r)
+{
+    if (r->attacker != NULL)
+        return POC_OK;
+    (void)test_rng_of(&r->chance, r->settings.seed);
+    POC_TRY(udp_open(&r->stranger, r->root, "127.0.0.9", 0, unheard, NULL));
+    POC_TRY(udp_open(&r->attacker, r->root, r->deployment.cf_host, 0, unheard, NULL));
+    return udp_send_on(r->attacker, r->deployment.cf_host);
+}
+
+static void strike_group(real *r, size_t channel)
+{
+    const bcast_channel *air = &r->deployment.channels[channel].air;
+    for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
+        for (unsigned kind = 0; kind < FORGE_KINDS; kind++) {
+            uint8_t datagram[BCAST_PACKET_MAX];
+            struct sockaddr_storage to = air->group;
+            poc_addr_set_port((struct sockaddr *)&to, air->port[flow]);
+            size_t n = forge_make(&r->listeners[channel].ears[flow], kind, &r->chance, datagram);
+            if (n > 0)
+                udp_send(r->attacker, (const struct sockaddr *)&to, poc_span_of(datagram, n));
+        }
+}
+
+/* A good RTP packet of a talker nobody knows. */
+static void strike_media(real *r)
+{
+    const deployment *d = &r->deployment;
+    uint8_t payload[WORLD_PAYLOAD_MAX] = { 0x55 }, packet[WORLD_PAYLOAD_MAX + 12];
+    poc_wr wr = poc_wr_into(packet, sizeof(packet));
+    bcast_rtp rtp = { .seq = (uint16_t)test_rng_next(&r->chance),
+                      .ssrc = 0xBADBAD00u,
+                      .payload = poc_span_of(payload, sizeof(payload)) };
+    struct sockaddr_storage to;
+    bcast_rtp_put(&wr, &rtp);
+    for (unsigned port = d->media_port_min; port != 0 && port <= d->media_port_max; port++)
+        if (poc_addr_parse(&to, poc_span_str(d->media_host), (uint16_t)port) == POC_OK)
+            udp_send(r->stranger, (const struct sockaddr *)&to, poc_span_of(packet, wr.len));
+}
+
+static poc_err real_strike(world *w, const char *channel_id)
+{
+    real *r = (real *)w;
+    POC_TRY(come_up(r));
+    POC_TRY(attacker_up(r));
+    for (size_t i = 0; i < r->deployment.channel_count; i++)
+        if (strcmp(r->deployment.channels[i].air.id, channel_id) == 0)
+            strike_group(r, i);
+    strike_media(r);
+    return POC_OK;
+}
+
+/* ---- harm to the daemon, and its end ---- */
+
 static poc_err real_disk(world *w, bool has_room)
 {
     real *r = (real *)w;
@@ -541,6 +608,8 @@ static void real_free(world *w)
     for (size_t i = 0; i < DEPLOYMENT_CHANNELS_MAX; i++)
         for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
             udp_close(r->listeners[i].flows[flow]);
+    udp_close(r->attacker);
+    udp_close(r->stranger);
     cf_free(r->cf);
     su_root_destroy(r->root);
     su_deinit();
@@ -562,6 +631,7 @@ static const world_ops real_ops = {
     .cf_end = real_cf_end,
     .operate = real_operate,
     .net = real_net,
+    .strike = real_strike,
     .disk = real_disk,
     .crash = real_crash,
     .restart = real_restart,

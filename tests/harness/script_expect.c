@@ -45,7 +45,15 @@ static int e_played_after_switch(lua_State *lua)
 
 static int e_played(lua_State *lua)
 {
-    return later_client(lua, EXPECT_PLAYED, "min", 1);
+    static const char *const names[] = { "min", "max", NULL };
+    const script_run *run = script_play_of(lua)->run;
+    int client = script_client_arg(lua, 1);
+    script_options_arg(lua, 2, names);
+    double max = script_number_option(lua, 2, "max", -1);
+    expect_later(run->exp, run->rec, EXPECT_PLAYED, client, (int64_t)script_number_option(lua, 2, "min", 1), 0, 0);
+    if (max >= 0)
+        expect_later(run->exp, run->rec, EXPECT_NOT_PLAYED, client, (int64_t)max, 0, 0);
+    return 0;
 }
 
 static int e_heard_nothing(lua_State *lua)
@@ -157,7 +165,8 @@ const script_call script_expect_calls[] = {
       "Packets that the expelled one opens after the switch; something must have been on air." },
     { "expect", "first_audio", e_first_audio, "expect.first_audio(client, {max_ms=, by=})",
       "From its join to the first packet played, by = \"multicast\" or \"any\"." },
-    { "expect", "played", e_played, "expect.played(client, {min=})", "Plays at least so many packets." },
+    { "expect", "played", e_played, "expect.played(client, {min=, max=})",
+      "Plays at least, or at most, so many packets." },
     { "expect", "heard_nothing", e_heard_nothing, "expect.heard_nothing(client)", "Plays no packet at all." },
     { "expect", "no_rekey", e_no_rekey, "expect.no_rekey(channel, since_ms)",
       "No new MSK has been given to anybody or used since then." },

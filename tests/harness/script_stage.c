@@ -314,6 +314,13 @@ static int p_disk(lua_State *lua)
     return script_demand(lua, w->ops->disk(w, lua_toboolean(lua, 2)), "disk");
 }
 
+static int a_strike(lua_State *lua)
+{
+    world *w = script_play_of(lua)->run->world;
+    script_channel_arg(lua, 2);
+    return script_demand(lua, w->ops->strike(w, luaL_checkstring(lua, 2)), "strike");
+}
+
 const script_call script_stage_calls[] = {
     { "", "scenario", l_scenario, "scenario(title)", "Names the scenario in reports." },
     { "", "channel", l_channel, "channel(id, options)",
@@ -336,6 +343,9 @@ const script_call script_stage_calls[] = {
       "that is on air), \"by multicast\" or \"by unicast\" (as its last packet came)." },
     { "cf", "expel", f_expel, "cf:expel(client)", "The Controlling Function expels a client." },
     { "cf", "end_session", f_end_session, "cf:end_session(channel)", "The Controlling Function ends the session." },
+    { "attacker", "strike", a_strike, "attacker:strike(channel)",
+      "Somebody without a key sends a salvo of noise, altered copies and replays to the group, and RTP to the PF's media "
+      "ports." },
     { "pf", "expel", p_expel, "pf:expel(channel, client)", "The operator of the PF expels a client." },
     { "pf", "rekey", p_rekey, "pf:rekey(channel)", "The operator of the PF orders a new MSK." },
     { "pf", "crash", p_crash, "pf:crash()", "kill -9 at the PF." },

@@ -221,6 +221,15 @@ static poc_err op_run(world *w, int64_t until_us, bool (*stop)(void *user), void
     return POC_OK;
 }
 
+static poc_err op_strike(world *w, const char *channel_id)
+{
+    int channel = sim_channel_by_id(sim_of(w), channel_id);
+    if (channel < 0)
+        return POC_E_INPUT;
+    sim_air_strike(sim_of(w), channel);
+    return POC_OK;
+}
+
 static poc_err op_disk(world *w, bool has_room)
 {
     sim_of(w)->disk_is_full = !has_room;
@@ -263,6 +272,7 @@ static const world_ops ops = {
     .cf_end = op_cf_end,
     .operate = op_operate,
     .net = op_net,
+    .strike = op_strike,
     .disk = op_disk,
     .crash = op_crash,
     .restart = op_restart,

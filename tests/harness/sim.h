@@ -8,6 +8,7 @@
 #include "mikey/mikey.h"
 #include "pf/wire/wire.h"
 #include "pocpf/pocpf.h"
+#include "tests/harness/forge.h"
 #include "tests/harness/world.h"
 #include "tests/support/rng.h"
 #include "ue/api/pocue.h"
@@ -71,6 +72,8 @@ bool sim_net_fate(sim *s, double loss, int64_t *delay_us);
 int64_t sim_net_steady_us(const sim *s);
 /** Puts a protected datagram on the group: the listener sees it, each client that listens may. */
 void sim_air_send(sim *s, int channel, bcast_flow flow, poc_span datagram);
+/** One salvo of forged datagrams, which the listener knows as such. */
+void sim_air_strike(sim *s, int channel);
 
 /* ---- SIP transactions: sim_sip.c ---- */
 
@@ -279,6 +282,7 @@ struct sim {
     poc_secret *store_key;
     sim_store store;
     bool disk_is_full;
+    forge_ear ears[SIM_CHANNELS_MAX][BCAST_FLOW_COUNT]; /* of an attacker in the cell */
     sim_pf pf;
     sim_client clients[WORLD_CLIENTS_MAX];
     int client_count;

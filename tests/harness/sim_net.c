@@ -109,6 +109,19 @@ static void arrive(sim *s, void *ctx, uint64_t client)
     sim_packet_unref(p);
 }
 
+/* To everybody who listens; the packet is given away. */
+static void spread(sim *s, sim_packet *p)
+{
+    for (int c = 0; c < s->client_count; c++) {
+        int64_t delay_us;
+        if (!s->clients[c].listening || s->clients[c].channel != p->channel || !air_fate(s, &s->clients[c], &delay_us))
+            continue;
+        p->refs++;
+        sim_after_packet(s, delay_us, arrive, p, (uint64_t)c);
+    }
+    sim_packet_unref(p);
+}
+
 void sim_air_send(sim *s, int channel, bcast_flow flow, poc_span datagram)
 {
     sim_packet *p = sim_packet_new(s, flow, channel, -1, datagram);
@@ -117,12 +130,18 @@ void sim_air_send(sim *s, int channel, bcast_flow flow, poc_span datagram)
     world_seen seen = { 0 };
     look_from_outside(s, p, &seen);
     sim_see(s, &seen);
-    for (int c = 0; c < s->client_count; c++) {
-        int64_t delay_us;
-        if (!s->clients[c].listening || s->clients[c].channel != channel || !air_fate(s, &s->clients[c], &delay_us))
-            continue;
-        p->refs++;
-        sim_after_packet(s, delay_us, arrive, p, (uint64_t)c);
-    }
-    sim_packet_unref(p);
+    forge_hear(&s->ears[channel][flow], datagram);
+    spread(s, p);
+}
+
+void sim_air_strike(sim *s, int channel)
+{
+    for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
+        for (unsigned kind = 0; kind < FORGE_KINDS; kind++) {
+            uint8_t datagram[BCAST_PACKET_MAX];
+            size_t n = forge_make(&s->ears[channel][flow], kind, &s->chance, datagram);
+            sim_packet *p = n == 0 ? NULL : sim_packet_new(s, flow, channel, -1, poc_span_of(datagram, n));
+            if (p != NULL)
+                spread(s, p);
+        }
 }

@@ -125,6 +125,14 @@ void udp_close(udp *u)
     free(u);
 }
 
+poc_err udp_send_on(udp *u, const char *interface)
+{
+    struct sockaddr_storage on;
+    POC_TRY(poc_addr_parse(&on, poc_span_str(interface), 0));
+    const struct in_addr *address = &((const struct sockaddr_in *)(const void *)&on)->sin_addr;
+    return setsockopt(u->fd, IPPROTO_IP, IP_MULTICAST_IF, address, sizeof(*address)) == 0 ? POC_OK : POC_E_IO;
+}
+
 void udp_send(udp *u, const struct sockaddr *to, poc_span datagram)
 {
     if (to->sa_family != 0)

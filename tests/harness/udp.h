@@ -19,6 +19,8 @@ poc_err udp_open(udp **out, su_root_t *root, const char *host, uint16_t port, ud
 poc_err udp_open_group(udp **out, su_root_t *root, const struct sockaddr *group, uint16_t port,
                        const struct sockaddr *source, const char *on, udp_datagram_fn *on_datagram, void *user);
 void udp_close(udp *u);
+/** Datagrams to groups leave by the interface that has this IPv4 address. */
+poc_err udp_send_on(udp *u, const char *interface);
 void udp_send(udp *u, const struct sockaddr *to, poc_span datagram);
 uint16_t udp_port(const udp *u);
 

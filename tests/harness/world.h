@@ -119,6 +119,9 @@ typedef struct world_ops {
     /** The operator at the PF: expel (client >= 0) or rekey (client -1). POC_E_STATE where the PF has no such door. */
     poc_err (*operate)(world *w, const char *channel_id, int client);
     poc_err (*net)(world *w, const world_net *net);
+    /** Somebody in the cell sends one salvo of forged datagrams to the group of a channel, and to the PF's media ports where
+     *  there are such. */
+    poc_err (*strike)(world *w, const char *channel_id);
     /** The disk of the PF's store is full, or has room again. POC_E_STATE where it cannot be reached. */
     poc_err (*disk)(world *w, bool has_room);
     /** kill -9 at the PF, and its restart. */
