@@ -1,4 +1,5 @@
 /* pocsim: plays scenario scripts in the simulated or the real world. */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +33,7 @@ static const char usage_text[] =
     "Usage: pocsim run SCRIPT.lua [--report DIR] [--world simulated|real] [--seed N] [--runs N] [--loss P]\n"
     "                             [--pf SIP-URI] [--pf-config FILE] [--bsf URL] [--quiet]\n"
     "       pocsim calls            the calls that a script may make\n"
+    "       pocsim --help | --version\n"
     "\n"
     "  --report DIR      write report.json, report.html and what each client heard\n"
     "  --world W         simulated (default): one process, a clock turned by hand; real: sockets\n"
@@ -40,7 +43,7 @@ static const char usage_text[] =
     "  --pf SIP-URI      real: somebody's PF; without it our own pocpfd is started\n"
     "  --pf-config FILE  real: the configuration file of that daemon\n"
     "  --bsf URL         real, with --pf: where to bootstrap\n"
-    "  --quiet           no timeline\n"
+    "  --quiet           print only what is wrong: no timeline, no verdict\n"
     "\n"
     "Exit: 0 every expectation is met, 1 one is not, 64 usage, 65 the script is wrong.\n";
 
@@ -201,7 +204,19 @@ static int print_calls(void)
     return EXIT_PASS;
 }
 
-enum { OPT_REPORT = 256, OPT_WORLD, OPT_SEED, OPT_RUNS, OPT_LOSS, OPT_PF, OPT_PF_CONFIG, OPT_BSF, OPT_QUIET, OPT_HELP };
+enum {
+    OPT_REPORT = 256,
+    OPT_WORLD,
+    OPT_SEED,
+    OPT_RUNS,
+    OPT_LOSS,
+    OPT_PF,
+    OPT_PF_CONFIG,
+    OPT_BSF,
+    OPT_QUIET,
+    OPT_HELP,
+    OPT_VERSION
+};
 
 static const struct option long_options[] = {
     { "report", required_argument, NULL, OPT_REPORT },
@@ -214,6 +229,7 @@ static const struct option long_options[] = {
     { "bsf", required_argument, NULL, OPT_BSF },
     { "quiet", no_argument, NULL, OPT_QUIET },
     { "help", no_argument, NULL, OPT_HELP },
+    { "version", no_argument, NULL, OPT_VERSION },
     { NULL, 0, NULL, 0 },
 };
 
@@ -257,6 +273,18 @@ static poc_err take_option(options *o, int option, const char *value)
     }
 }
 
+/* An option that the world in question does not look at would let a run show something else than it seems to. */
+static const char *wrong_world(const options *o)
+{
+    if (o->is_real && o->runs > 0)
+        return "--runs plays in the simulated world only";
+    if (o->is_real && o->loss > 0)
+        return "--loss is for the simulated world: a real network is as it is";
+    if (!o->is_real && (o->pf_uri != NULL || o->pf_config != NULL || o->bsf_url != NULL))
+        return "--pf, --pf-config and --bsf want --world real";
+    return NULL;
+}
+
 static void find_programs(options *o)
 {
     char self[PATH_MAX];
@@ -275,6 +303,12 @@ static poc_err load_speech(script_speech *speech, const options *o)
     return script_speech_load(speech, path);
 }
 
+/* Before the run: the real world keeps the daemon's files there. */
+static bool make_dir(const char *path)
+{
+    return (mkdir(path, 0777) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
+}
+
 static int run(const options *o)
 {
     script_speech speech;
@@ -284,6 +318,11 @@ static int run(const options *o)
     }
     if (load_speech(&speech, o) != POC_OK) {
         fprintf(stderr, "pocsim: the speech sample is not there (%s)\n", POCSIM_SPEECH);
+        return EXIT_FAIL;
+    }
+    if (o->report_dir != NULL && !make_dir(o->report_dir)) {
+        fprintf(stderr, "pocsim: cannot write the report to %s: %s\n", o->report_dir, strerror(errno));
+        script_speech_done(&speech);
         return EXIT_FAIL;
     }
     int status = o->runs > 0 ? run_many(o, &speech) : run_once(o, &speech);
@@ -301,6 +340,10 @@ int main(int argc, char **argv)
             fputs(usage_text, stdout);
             return EXIT_PASS;
         }
+        if (option == OPT_VERSION) {
+            puts("pocsim " POC_VERSION);
+            return EXIT_PASS;
+        }
         if (option == '?' || take_option(&o, option, optarg) != POC_OK)
             return usage(option == '?' ? "no such option" : "a value is not understood");
     }
@@ -310,8 +353,9 @@ int main(int argc, char **argv)
         return usage("run SCRIPT.lua is what it does");
     o.script = argv[optind + 1];
     o.is_quiet = o.is_quiet || o.runs > 0;
-    if (o.is_real && o.runs > 0)
-        return usage("--runs plays in the simulated world only");
+    const char *clash = wrong_world(&o);
+    if (clash != NULL)
+        return usage(clash);
     find_programs(&o);
     return run(&o);
 }

@@ -40,6 +40,17 @@ int script_channel_arg(lua_State *lua, int arg)
     return channel >= 0 ? channel : luaL_error(lua, "no channel \"%s\"", id);
 }
 
+/* A name becomes part of SIP URIs, of the configuration and of file names, and nothing is to be cut off it. */
+const char *script_name_arg(lua_State *lua, int arg)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    const char *name = luaL_checkstring(lua, arg);
+    size_t n = strlen(name);
+    luaL_argcheck(lua, n > 0 && n < WORLD_NAME_MAX && strspn(name, allowed) == n, arg,
+                  "a name has 1 to 31 letters, digits, - and _");
+    return name;
+}
+
 /* A misspelt option would change what a scenario shows without anybody noticing. */
 static void only_options(lua_State *lua, int arg, const char *const *names)
 {
@@ -67,8 +78,12 @@ void script_options_arg(lua_State *lua, int arg, const char *const *names)
 
 double script_number_option(lua_State *lua, int arg, const char *name, double otherwise)
 {
-    lua_getfield(lua, arg, name);
-    double v = lua_isnil(lua, -1) ? otherwise : luaL_checknumber(lua, -1);
+    double v = otherwise;
+    if (lua_getfield(lua, arg, name) != LUA_TNIL) {
+        v = lua_type(lua, -1) == LUA_TNUMBER ? lua_tonumber(lua, -1) : -1;
+        if (!(v >= 0 && v <= UINT32_MAX))
+            luaL_error(lua, "option \"%s\" wants a number from 0 to 4294967295", name);
+    }
     lua_pop(lua, 1);
     return v;
 }

@@ -44,6 +44,8 @@ void script_stop_talking(talker *t);
 /* Arguments of calls; each raises a Lua error when it is not what it has to be. */
 int script_client_arg(lua_State *lua, int arg);
 int script_channel_arg(lua_State *lua, int arg);
+/** The name that a new client or channel is given. */
+const char *script_name_arg(lua_State *lua, int arg);
 void script_options_arg(lua_State *lua, int arg, const char *const *names);
 double script_number_option(lua_State *lua, int arg, const char *name, double otherwise);
 bool script_flag_option(lua_State *lua, int arg, const char *name, bool otherwise);

@@ -25,7 +25,7 @@ static int l_channel(lua_State *lua)
                                          "interval_s",  "max_mtk",       "gate",           "on_refusal",
                                          "deadline_ms", "enabler_works", "mtk_packets",    NULL };
     const script_run *run = script_play_of(lua)->run;
-    const char *id = luaL_checkstring(lua, 1);
+    const char *id = script_name_arg(lua, 1);
     script_options_arg(lua, 2, names);
     if (run->rec->channel_count == RECORD_CHANNELS_MAX)
         return luaL_error(lua, "too many channels");
@@ -54,7 +54,7 @@ static int l_client(lua_State *lua)
                                          "refuses_keys", "keeps_keys", "answers",        NULL };
     const script_run *run = script_play_of(lua)->run;
     world_client c = { 0 };
-    snprintf(c.name, sizeof(c.name), "%s", luaL_checkstring(lua, 1));
+    snprintf(c.name, sizeof(c.name), "%s", script_name_arg(lua, 1));
     script_options_arg(lua, 2, names);
     c.multicast_capable = script_flag_option(lua, 2, "multicast", true);
     c.bootstraps = script_flag_option(lua, 2, "bootstraps", true);

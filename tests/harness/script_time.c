@@ -78,11 +78,19 @@ static poc_err run_until(play *p, int64_t until_us)
     return POC_OK;
 }
 
+/* Milliseconds from now; a year is more than any scenario lasts. */
+static double duration_arg(lua_State *lua, int arg)
+{
+    double ms = luaL_checknumber(lua, arg);
+    luaL_argcheck(lua, ms >= 0, arg, "time does not run backwards");
+    luaL_argcheck(lua, ms <= 365.0 * 86400 * 1000, arg, "longer than a year");
+    return ms;
+}
+
 static int l_wait(lua_State *lua)
 {
     play *p = script_play_of(lua);
-    double ms = luaL_checknumber(lua, 1);
-    luaL_argcheck(lua, ms >= 0, 1, "time does not run backwards");
+    double ms = duration_arg(lua, 1);
     p->condition = 0;
     p->came = p->condition_failed = false;
     return script_demand(lua, run_until(p, script_now_us(p) + (int64_t)(ms * 1000)), "wait");
@@ -101,7 +109,7 @@ static int l_wait_for(lua_State *lua)
 {
     play *p = script_play_of(lua);
     luaL_checktype(lua, 1, LUA_TFUNCTION);
-    double ms = luaL_checknumber(lua, 2);
+    double ms = duration_arg(lua, 2);
     const char *text = luaL_optstring(lua, 3, "a condition");
     char where[64], what[160];
     script_where(lua, where, sizeof(where));

@@ -49,6 +49,27 @@ static void see_played(timeline *t, const record *rec, const world_seen *seen)
         line(t, rec, seen, GOOD, "hears by unicast");
 }
 
+/* Who expelled somebody wants to see both: the key that is on air now, and who can no longer open it. */
+static void see_on_air(timeline *t, const record *rec, const world_seen *seen)
+{
+    size_t i = 0;
+    while (i < t->on_air_count && poc_msk_group(t->on_air[i].msk_id) != poc_msk_group(seen->mki.msk_id))
+        i++;
+    if (i == RECORD_CHANNELS_MAX || (i < t->on_air_count && poc_mki_eq(t->on_air[i], seen->mki)))
+        return;
+    t->on_air[i] = seen->mki;
+    t->on_air_count += i == t->on_air_count;
+    line(t, rec, seen, KEY, "on air now: MSK %08x, MTK %u", seen->mki.msk_id, seen->mki.mtk_id);
+}
+
+static void see_unreadable(timeline *t, const record *rec, const world_seen *seen)
+{
+    if (!t->hears[seen->client])
+        return;
+    t->hears[seen->client] = false;
+    line(t, rec, seen, BAD, "hears nothing: cannot open MSK %08x, MTK %u", seen->mki.msk_id, seen->mki.mtk_id);
+}
+
 static void see_sent(timeline *t, const record *rec, const world_seen *seen)
 {
     if (t->talker != seen->client || seen->at_us - t->last_sent_us > SILENCE_US)
@@ -104,6 +125,12 @@ void timeline_see(void *user, const record *rec, const world_seen *seen)
         break;
     case WORLD_SENT:
         see_sent(t, rec, seen);
+        break;
+    case WORLD_ON_AIR:
+        see_on_air(t, rec, seen);
+        break;
+    case WORLD_UNREADABLE:
+        see_unreadable(t, rec, seen);
         break;
     case WORLD_NOTE:
         if (seen->text[0] != '\0')

@@ -13,6 +13,9 @@ typedef struct timeline {
     int64_t last_sent_us;
     bool heard_by[WORLD_CLIENTS_MAX]; /* by multicast, for "hears" lines */
     bool hears[WORLD_CLIENTS_MAX];
+    poc_mki
+        on_air[RECORD_CHANNELS_MAX]; /* of the last media packet; a channel is known by the group part of its MSK ids */
+    size_t on_air_count;
 } timeline;
 
 void timeline_init(timeline *t, FILE *out);

@@ -113,6 +113,35 @@ static void a_wrong_option_is_an_error_that_names_its_line(void **state)
     assert_non_null(strstr(message, "2: no option \"on_leaf\""));
 }
 
+static void a_name_that_is_no_part_of_a_path_is_the_only_one(void **state)
+{
+    static const char *const texts[] = { "client('../evil')", "client('a/b')",  "client('')",
+                                         "client('a.b')",     "channel('a b')", "client(('x'):rep(32))" };
+    (void)state;
+    char message[320];
+    for (size_t i = 0; i < POC_COUNT(texts); i++) {
+        assert_false(play(texts[i], message, sizeof(message)));
+        assert_non_null(strstr(message, "a name has 1 to 31 letters"));
+    }
+    assert_true(play("channel('x-1') client(('x'):rep(31))", message, sizeof(message)));
+}
+
+static void a_number_that_no_scenario_means_is_refused(void **state)
+{
+    static const char *const texts[] = { "wait(1e18)",
+                                         "wait(-1)",
+                                         "wait(0/0)",
+                                         "wait_for(function() end, 1e18)",
+                                         "channel('d', { deadline_ms = -1 })",
+                                         "channel('d', { deadline_ms = 1e10 })",
+                                         "channel('d', { deadline_ms = 'soon' })",
+                                         "net { loss = 0/0 }" };
+    (void)state;
+    char message[320];
+    for (size_t i = 0; i < POC_COUNT(texts); i++)
+        assert_false(play(texts[i], message, sizeof(message)));
+}
+
 static void an_operation_that_the_world_refuses_ends_the_script(void **state)
 {
     (void)state;
@@ -170,6 +199,8 @@ int main(void)
         cmocka_unit_test(the_document_names_no_call_that_is_not_there),
         cmocka_unit_test(every_example_of_the_document_runs_and_its_expectations_are_met),
         cmocka_unit_test(a_wrong_option_is_an_error_that_names_its_line),
+        cmocka_unit_test(a_name_that_is_no_part_of_a_path_is_the_only_one),
+        cmocka_unit_test(a_number_that_no_scenario_means_is_refused),
         cmocka_unit_test(an_operation_that_the_world_refuses_ends_the_script),
         cmocka_unit_test(a_condition_that_does_not_come_is_an_unmet_expectation),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
