@@ -13,7 +13,7 @@
 #include "pf/io/config_private.h"
 #include "pf/io/options.h"
 
-#define CONFIG_FILE_MAX     (4 * 1024 * 1024)
+#define CONFIG_FILE_MAX     4194304
 #define CONFIG_CHANNELS_MAX 10000
 
 typedef struct loader {
@@ -202,7 +202,7 @@ static poc_err take_words(loader *l, const option *o, const config_setting_t *s,
         return fail_type(l, o, s, "a list of one word or more: [ \"...\" ]");
     uint32_t set = 0;
     for (int i = 0; i < config_setting_length(s); i++) {
-        int word;
+        int word = 0;
         POC_TRY(word_index(l, o, s, config_setting_get_string_elem(s, i), &word));
         set |= UINT32_C(1) << word;
     }
@@ -343,7 +343,7 @@ poc_err config_parse(config **out, const char *text, const char *name, char why[
                       ? take_all(&l, config_root_setting(&lib))
                       : config_fail(why, name, config_error_line(&lib), "%s", config_error_text(&lib));
     config_destroy(&lib);
-    POC_TRY(err);
+    POC_TRY(err); // NOLINT(clang-analyzer-unix.Malloc): POC_OWNED frees it
     *out = (config *)POC_RELEASE(c);
     return POC_OK;
 }
@@ -381,6 +381,7 @@ static poc_err file_text(char **out, const char *path, char why[CONFIG_WHY_MAX])
 static int include_line(const char *text)
 {
     int line = 1;
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): config_fail never says POC_OK, so there is a text
     for (const char *p = text; *p != '\0'; line++) {
         const char *start = p + strspn(p, " \t");
         if (strncmp(start, "@include", 8) == 0)

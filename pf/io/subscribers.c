@@ -77,7 +77,7 @@ static poc_err take_impus(reader *r, const config_setting_t *s, gba_subscriber *
 
 static poc_err take_fields(reader *r, const config_setting_t *s, gba_subscriber *out)
 {
-    uint8_t sqn[6];
+    uint8_t sqn[6] = { 0 };
     const char *impi = NULL;
     POC_TRY(refuse_unknown(r, s));
     if (config_setting_lookup_string(s, "impi", &impi) != CONFIG_TRUE || impi[0] == '\0' || strlen(impi) > GBA_IMPI_MAX)
