@@ -231,8 +231,10 @@ static void callee_refused(sip_session *s, int status, sip_t const *m)
     nta_incoming_t *irq = s->caller->server_invite;
     s->callee->gone = true;
     s->caller->server_invite = NULL;
-    /* A challenge for us is nothing the caller could answer. */
-    if (status == 401 || status == 407)
+    if (status == 422)
+        sip_refused(s->sip, POC_E_DENIED, s->user, "the other side wants a longer session interval than ours");
+    /* A challenge for us, or a word about our session timer, is nothing the caller could answer. */
+    if (status == 401 || status == 407 || status == 422)
         status = 500, phrase = sip_500_Internal_server_error;
     if (irq != NULL && !s->cancelled)
         nta_incoming_treply(irq, status, phrase, SIPTAG_WARNING(warning), SIPTAG_RETRY_AFTER(after), TAG_END());

@@ -1,6 +1,6 @@
 /* The times of a sip: session intervals, offers, subscriptions, thousands of them on one wake. A heap of our own, since that
- * of su_timer loses order when a timer inside it is removed or set anew (see wake.h); Sofia's transactions hang on one
- * su_timer of their own, which stays right as long as no other stands beside it. */
+ * of su_timer loses order when a timer inside it is removed or set anew (see wake.h); Sofia's own few
+ * su_timers, of its transactions and transports, are better off without ours among them. */
 #include <stdlib.h>
 
 #include "pf/io/sip_private.h"

@@ -354,7 +354,7 @@ static int peer_at_door(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t 
                : m->sip_request->rq_method == sip_method_refer ? 202
                                                                : 200;
     if (p->answer_busy)
-        return 486;
+        return p->busy_status != 0 ? p->busy_status : 486;
     dialog_make(p, irq, m);
     nta_incoming_treply(irq, SIP_180_RINGING, SIPTAG_CONTACT_STR(p->contact), TAG_END());
     if (p->hold_invite) {

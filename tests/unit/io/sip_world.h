@@ -60,7 +60,8 @@ typedef struct peer {
     uint32_t cseq;
     reply_kind reply;
     bool hold_invite; /* ring, do not answer */
-    bool answer_busy; /* 486 */
+    bool answer_busy; /* 486, or: */
+    int busy_status;
     bool allow_update;
     bool cross_cancel; /* answer a held INVITE with 200 when its CANCEL comes */
     bool no_ack;       /* never acknowledge a 2xx */

@@ -387,6 +387,25 @@ static void invite_authorized(world *w)
     client_invite(w, WORLD_ALICE, authorization, world_offer, "application/sdp");
 }
 
+static void what_the_cf_wants_of_us_is_not_asked_of_the_client(void **state)
+{
+    (void)state;
+    static const int wants[] = { 401, 407, 422 };
+    for (size_t i = 0; i < POC_COUNT(wants); i++) {
+        world w;
+        world_start(&w, &over_udp);
+        w.cf.answer_busy = true;
+        w.cf.busy_status = wants[i];
+        invite_authorized(&w);
+        assert_true(world_wait_status(&w, &w.client));
+        assert_int_equal(w.client.status, 500);
+        assert_int_equal(w.refusals, wants[i] == 422);
+        world_settle(&w);
+        assert_int_equal(sip_look(w.sip).sessions, 0);
+        world_stop(&w);
+    }
+}
+
 static void cancel_that_crosses_the_200_of_the_cf_leaves_no_session(void **state)
 {
     (void)state;
@@ -553,6 +572,7 @@ int main(void)
         cmocka_unit_test(offer_that_meets_ours_gets_491),
         cmocka_unit_test(offer_before_the_ack_of_the_last_gets_500_with_retry_after),
         cmocka_unit_test(server_error_with_retry_after_is_retried_and_not_without_a_pause),
+        cmocka_unit_test(what_the_cf_wants_of_us_is_not_asked_of_the_client),
         cmocka_unit_test(cancel_that_crosses_the_200_of_the_cf_leaves_no_session),
         cmocka_unit_test(cancel_while_the_bsf_thinks_calls_nobody),
         cmocka_unit_test(invite_that_waited_for_the_bsf_does_not_come_in_while_draining),

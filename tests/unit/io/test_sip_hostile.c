@@ -102,7 +102,7 @@ static const char *field(const char *given, const char *usual)
 static size_t invite_write(char *out, const raw *r, const invite *v)
 {
     static uint32_t number;
-    char usual_length[64], start[128], contact[128];
+    char usual_length[64], start[192], contact[128];
     const char *body = field(v->body, world_answer);
     number++;
     (void)snprintf(usual_length, sizeof(usual_length), "Content-Length: %zu\r\n", strlen(body));
