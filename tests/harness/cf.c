@@ -287,7 +287,9 @@ static void on_invite(cf *c, nua_handle_t *nh, cf_handle *leg, sip_t const *sip)
         return;
     }
     answer_write(sdp, sizeof(sdp), leg);
-    snprintf(contact, sizeof(contact), "<sip:focus@%s:%u>;isfocus", c->host, c->port);
+    snprintf(contact, sizeof(contact),
+             strchr(c->host, ':') != NULL ? "<sip:focus@[%s]:%u>;isfocus" : "<sip:focus@%s:%u>;isfocus", c->host,
+             c->port);
     nua_respond(nh, SIP_200_OK, SIPTAG_CONTACT_STR(contact), SIPTAG_CONTENT_TYPE_STR("application/sdp"),
                 SIPTAG_PAYLOAD_STR(sdp), TAG_END());
 }
