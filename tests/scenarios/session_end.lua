@@ -1,5 +1,6 @@
--- The session ends: every leg gets a BYE and the conference is "deleted". The channel stops, its keys are wiped, and nobody
--- is offered a new one, although each BYE looks like an expulsion when it comes.                                   POC-23
+-- The session ends: every leg gets a BYE and the conference is "deleted". The channel stops, its keys are wiped, and from
+-- then on nobody is offered a new one. A BYE that overtakes the "deleted" looks like an expulsion, as it must, and may
+-- start a rekey; "deleted" ends it.                                                                                POC-23
 
 scenario "The session ends"
 
@@ -20,3 +21,4 @@ wait(3000)
 local over = now()
 wait(15000)
 expect.on_air("dispatch", false, over)
+expect.no_rekey("dispatch", over)
