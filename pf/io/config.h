@@ -78,6 +78,10 @@ typedef struct config {
         uint32_t same_reason_per_s;
     } log;
     struct {
+        char *socket;
+        uint32_t events_kept;
+    } admin;
+    struct {
         uint32_t sessions_max, members_max, channels_max, users_max, roster_max, offer_window;
         uint32_t requests_per_source_s, ub_connections_max, ub_connections_per_source, drain_s;
     } limits;

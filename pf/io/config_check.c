@@ -1,6 +1,7 @@
 /* Options that must fit each other. */
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/text.h"
 #include "pf/io/config_private.h"
@@ -112,6 +113,8 @@ poc_err config_check(config *c, const char *name, char why[CONFIG_WHY_MAX])
     if (c->channel_count > c->limits.channels_max)
         return FAIL(&k, 0, "%zu channels are more than limits.channels_max = %u", c->channel_count,
                     c->limits.channels_max);
+    if (strlen(c->admin.socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return FAIL(&k, 0, "admin.socket: \"%s\" is too long for the address of a unix socket", c->admin.socket);
     for (size_t i = 0; i < c->channel_count; i++)
         POC_TRY(check_channel(&k, i));
     return POC_OK;

@@ -13,6 +13,7 @@ struct http {
     su_root_t *root;
     struct MHD_Daemon *daemon;
     int wait_index;
+    bool has_resumed; /* the next turn is due at once, whatever MHD says */
     wake *timeout;
 };
 
@@ -22,8 +23,11 @@ static void turn(void *user)
 {
     http *h = (http *)user;
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    h->has_resumed = false;
     (void)MHD_run(h->daemon);
-    if (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES)
+    if (h->has_resumed)
+        wake_soon(h->timeout);
+    else if (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES)
         wake_at(h->timeout, io_now_ms() + (int64_t)wait_ms);
     else
         wake_at(h->timeout, INT64_MAX);
@@ -99,6 +103,13 @@ poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings
     return POC_OK;
 }
 
+void http_resume(http *h, struct MHD_Connection *c)
+{
+    h->has_resumed = true;
+    MHD_resume_connection(c);
+    wake_soon(h->timeout);
+}
+
 void http_free(http *h)
 {
     if (h == NULL)
@@ -106,6 +117,8 @@ void http_free(http *h)
     if (h->wait_index > 0)
         (void)su_root_deregister(h->root, h->wait_index);
     wake_free(h->timeout);
+    if (h->daemon != NULL && h->has_resumed)
+        (void)MHD_run(h->daemon);
     if (h->daemon != NULL)
         MHD_stop_daemon(h->daemon);
     free(h);

@@ -16,7 +16,7 @@ typedef struct http_settings {
     uint32_t connections_max, connections_per_source; /* per source: 0 for no bound, or for a unix socket */
     size_t connection_octets;                         /* request line, headers and answer of one connection */
     uint32_t idle_s;                                  /* a connection without progress is closed */
-    bool may_suspend;                                 /* requests may wait (MHD_suspend_connection) */
+    bool may_suspend;                                 /* requests may wait: MHD_suspend_connection, http_resume */
     MHD_AccessHandlerCallback on_request;
     MHD_RequestCompletedCallback on_completed; /* may be NULL */
     void *user;                                /* of both */
@@ -27,8 +27,11 @@ int http_listen(const struct sockaddr *addr, socklen_t addr_len);
 
 /** Serves `listen_fd` from the loop and owns it, also after an error. POC_E_IO: errno tells. */
 poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings *settings);
-/** Closes every connection; suspended ones were resumed before. NULL is fine. */
+/** Answers those that were just resumed and closes every connection; suspended ones have to be resumed before. NULL is fine. */
 void http_free(http *h);
+
+/** A request that waited goes on: on_request is called for it again, from the loop. */
+void http_resume(http *h, struct MHD_Connection *c);
 
 typedef struct http_header {
     const char *name, *value; /* an empty value is not sent */

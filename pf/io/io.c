@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "pf/io/admin.h"
 #include "pf/io/config.h"
 #include "pf/io/log.h"
 #include "pf/io/options.h"
@@ -21,6 +22,7 @@ struct io_daemon {
     char *config_path;
     su_root_t *root;
     shell *shell;
+    admin *admin; /* NULL: none configured */
     int signal_fd, wait_index;
     sigset_t signals;
 };
@@ -57,16 +59,16 @@ void io_print_options(FILE *out)
 
 /* ---- signals ---- */
 
-static void reload(io_daemon *d)
+static poc_err reload(void *user, shell_change_fn *told, void *told_user, char why[IO_WHY_MAX])
 {
-    char why[IO_WHY_MAX] = "";
+    io_daemon *d = (io_daemon *)user;
     config *c = NULL;
     poc_err err = load(&c, d->config_path, why);
-    if (err != POC_OK) {
+    if (err == POC_OK)
+        shell_reload(d->shell, c, told, told_user);
+    else
         log_event(LOG_LEVEL_ERROR, "reload_refused", LOG_TEXT("kind", poc_err_name(err)), LOG_TEXT("reason", why));
-        return;
-    }
-    shell_reload(d->shell, c);
+    return err;
 }
 
 static void on_drained(void *user)
@@ -79,12 +81,13 @@ static int on_signal(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *a
 {
     io_daemon *d = (io_daemon *)arg;
     struct signalfd_siginfo info;
+    char why[IO_WHY_MAX] = "";
     (void)magic;
     (void)wait;
     if (read(d->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return 0;
     if (info.ssi_signo == SIGHUP) {
-        reload(d);
+        (void)reload(d, NULL, NULL, why);
         return 0;
     }
     log_event(LOG_LEVEL_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np((int)info.ssi_signo)));
@@ -133,7 +136,9 @@ static poc_err set_up(io_daemon *d, const char *config_path, char why[IO_WHY_MAX
     su_log_redirect(NULL, on_sofia_log, NULL);
     POC_TRY(watch_signals(d)); /* first: the threads that follow inherit the mask */
     POC_TRY(load(&c, config_path, why));
-    return shell_new(&d->shell, d->root, c, why);
+    POC_TRY(shell_new(&d->shell, d->root, c, why));
+    const char *door = c->admin.socket; /* the shell keeps what it started with */
+    return door[0] == '\0' ? POC_OK : admin_new(&d->admin, d->root, d->shell, door, reload, d, why);
 }
 
 poc_err io_daemon_new(io_daemon **out, const char *config_path, char why[IO_WHY_MAX])
@@ -167,6 +172,7 @@ void io_daemon_free(io_daemon *d)
 {
     if (d == NULL)
         return;
+    admin_free(d->admin);
     shell_free(d->shell);
     if (d->wait_index > 0)
         (void)su_root_deregister(d->root, d->wait_index);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ static struct {
     uint32_t same_reason_per_s;
     int fd;
     log_reason reasons[REASONS_MAX];
+    log_refused refused[LOG_REFUSED_MAX]; /* filled from the front; the last place is "other" */
 } sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .same_reason_per_s = 5, .fd = STDERR_FILENO };
 
 static const char *const level_names[] = { "info", "warning", "error" };
@@ -146,6 +148,32 @@ static size_t place_of(const char *reason)
     return h % REASONS_MAX;
 }
 
+static void count_refusal(const char *reason)
+{
+    char cut[sizeof(sink.refused[0].reason)];
+    const size_t last = LOG_REFUSED_MAX - 1;
+    size_t i = 0;
+    (void)snprintf(cut, sizeof(cut), "%s", reason);
+    (void)pthread_mutex_lock(&sink.lock);
+    while (i < last && sink.refused[i].count > 0 && strcmp(sink.refused[i].reason, cut) != 0)
+        i++;
+    if (sink.refused[i].count++ == 0)
+        (void)snprintf(sink.refused[i].reason, sizeof(cut), "%s", i == last ? "other" : cut);
+    (void)pthread_mutex_unlock(&sink.lock);
+}
+
+size_t log_refused_look(log_refused out[LOG_REFUSED_MAX])
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&sink.lock);
+    while (n < LOG_REFUSED_MAX && sink.refused[n].count > 0) {
+        out[n] = sink.refused[n];
+        n++;
+    }
+    (void)pthread_mutex_unlock(&sink.lock);
+    return n;
+}
+
 /** True when the line may be written; then `*left_out` is how many were not since the last one. */
 static bool may_write(const char *reason, uint64_t *left_out)
 {
@@ -167,6 +195,7 @@ static bool may_write(const char *reason, uint64_t *left_out)
 void log_refusal(const char *event, const char *kind, const char *who, const char *reason)
 {
     uint64_t left_out;
+    count_refusal(reason);
     if (!may_write(reason, &left_out))
         return;
     if (left_out == 0)

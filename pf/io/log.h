@@ -36,6 +36,14 @@ void log_fields(log_level level, const char *event, const log_field *fields, siz
  *  and reason than configured; the next line that passes says how many were left out. */
 void log_refusal(const char *event, const char *kind, const char *who, const char *reason);
 
+typedef struct log_refused {
+    char reason[96]; /* cut when longer */
+    uint64_t count;  /* since the start, written or not */
+} log_refused;
+#define LOG_REFUSED_MAX 64u
+/** What log_refusal was called for: the entries filled, in no order. What has no place of its own counts as "other". */
+size_t log_refused_look(log_refused out[LOG_REFUSED_MAX]);
+
 /** JSON instead of text, and the bound of log_refusal. */
 void log_configure(bool json, uint32_t same_reason_per_s);
 /** Where lines go; 2 (standard error) unless a test says otherwise. */

@@ -87,7 +87,7 @@ const option_group option_groups[] = {
     { "channels.rekey",
       "When the MSK of a channel changes. An expulsion always changes it; there is no option for that." },
     { "log", "Lines on standard error." },
-    { "admin", "The operator's door." },
+    { "admin", "The operator's door: HTTP and JSON for pocpfctl, see docs/admin.md." },
     { "limits", "What bounds memory and work." },
 };
 const size_t option_group_count = POC_COUNT(option_groups);
@@ -273,7 +273,10 @@ const option options[] = {
     NUMBER("log", "same_reason_per_s", "lines", "5", 1, 100000, TOP(log.same_reason_per_s),
           "Lines per second that refusals for one reason may cause; the rest is counted."),
 
-    ABSENT("admin", "listen", OPTION_TEXT, "Socket for pocpfctl."),
+    PATH("admin", "socket", OPTION_OPTIONAL, TOP(admin.socket),
+          "Unix socket of the operator's door, made with mode 0600; empty: there is none."),
+    NUMBER("admin", "events_kept", "", "1000", 1, 100000, TOP(admin.events_kept),
+          "Audit events kept in memory for pocpfctl events."),
 
     NUMBER("limits", "sessions_max", "", "10000", 1, 100000, TOP(limits.sessions_max),
           "PoC sessions at one time."),

@@ -1,6 +1,7 @@
 #include "pf/io/shell.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,7 @@ static poc_err make_tables(shell *s, char why[CONFIG_WHY_MAX])
     poc_table_init(&s->channels, seeds[0]);
     poc_table_init(&s->groups, seeds[1]);
     poc_table_init(&s->members, seeds[2]);
+    POC_TRY(events_new(&s->events, s->boot->admin.events_kept));
     POC_TRY(wake_new(&s->timer, s->root, on_timer, s));
     return wake_new(&s->sweeper, s->root, on_sweep, s);
 }
@@ -256,6 +258,7 @@ poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_M
         return POC_E_NOMEM;
     }
     s->root = root;
+    s->started_ms = io_now_ms();
     s->boot = s->current = c;
     log_settings(c);
     poc_err err = set_up(s, why);
@@ -287,6 +290,7 @@ void shell_free(shell *s)
     poc_secret_free(s->store_key);
     shell_members_free(s);
     shell_channels_free(s);
+    events_free(s->events);
     wake_free(s->timer);
     wake_free(s->sweeper);
     wake_free(s->drain_bound);
@@ -298,22 +302,36 @@ void shell_free(shell *s)
 
 /* ---- reload ---- */
 
-/** Options that are only read at the start. */
-static void log_what_needs_a_restart(const config *before, const config *after)
+static void tell_option(const shell *s, const option *o, log_level level, const char *what)
+{
+    char name[96];
+    (void)snprintf(name, sizeof(name), "%s.%s", o->group, o->name);
+    log_event(level, what, LOG_TEXT("group", o->group), LOG_TEXT("option", o->name));
+    shell_told(s, what, name, NULL);
+}
+
+/** The log changes now; what is only read at the start is named, as long as it differs from then. */
+static void tell_options(const shell *s, const config *after)
 {
     for (size_t i = 0; i < option_count; i++) {
         const option *o = &options[i];
-        if (strncmp(o->group, "channels", 8) == 0 || strcmp(o->group, "log") == 0 || config_same(o, before, after))
+        if (strncmp(o->group, "channels", 8) == 0)
             continue;
-        log_event(LOG_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("group", o->group), LOG_TEXT("option", o->name));
+        if (strcmp(o->group, "log") == 0 && !config_same(o, s->current, after))
+            tell_option(s, o, LOG_LEVEL_INFO, "option_changed");
+        else if (strcmp(o->group, "log") != 0 && !config_same(o, s->boot, after))
+            tell_option(s, o, LOG_LEVEL_WARNING, "reload_needs_restart");
     }
 }
 
-void shell_reload(shell *s, config *c)
+void shell_reload(shell *s, config *c, shell_change_fn *told, void *user)
 {
+    s->told = told;
+    s->told_user = user;
     log_settings(c);
-    log_what_needs_a_restart(s->boot, c);
+    tell_options(s, c);
     shell_channels_reload(s, c);
+    s->told = NULL;
     if (s->current != s->boot)
         config_free(s->current);
     s->current = c;

@@ -6,6 +6,10 @@
 #include <sofia-sip/su_wait.h>
 
 #include "pf/io/config.h"
+#include "pf/io/events.h"
+#include "pf/io/relay.h"
+#include "pf/io/sip.h"
+#include "pf/io/store.h"
 
 typedef struct shell shell;
 
@@ -13,10 +17,41 @@ typedef struct shell shell;
 poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_MAX]);
 /** Ends at once: off air, no BYE; members come back with the next start. NULL is fine. */
 void shell_free(shell *s);
-/** Takes over what may change while it runs: channels and the log. Takes `c` over. What needs a restart is logged. */
-void shell_reload(shell *s, config *c);
+/** One thing that a reload did or left: "channel_added", "reload_needs_restart" ...; `subject` is a channel id or an option. */
+typedef void shell_change_fn(void *user, const char *what, const char *subject, const char *reason);
+/** Takes over what may change while it runs: channels and the log. Takes `c` over. What changes and what needs a restart is
+ *  logged, and told to `told` unless it is NULL. */
+void shell_reload(shell *s, config *c, shell_change_fn *told, void *user);
 /** Ends channels and sessions; `done` is called once, at the latest after limits.drain_s. With drain_s = 0 nothing is ended:
  *  the next start takes the sessions up again. */
 void shell_drain(shell *s, void (*done)(void *user), void *user);
+
+/* ---- for an operator (shell_admin.c) ---- */
+
+typedef struct shell_status {
+    int64_t up_ms; /* since it was built */
+    size_t channels;
+    sip_counts sip;
+    relay_counts relay;
+    store_counts store;
+} shell_status;
+void shell_look(const shell *s, shell_status *out);
+
+typedef struct shell_channel_status {
+    const char *id, *group; /* borrowed */
+    pocpf_channel_status engine;
+} shell_channel_status;
+/** Walks the channels in the order of the configuration: start with `*at` = 0; false at the end. */
+bool shell_channel_next(const shell *s, size_t *at, shell_channel_status *out);
+/** False: no such channel. */
+bool shell_channel_look(const shell *s, const char *id, shell_channel_status *out);
+/** Walks the members of a channel as pocpf_member_next does. */
+bool shell_member_next(const shell *s, const char *id, size_t *at, pocpf_member_status *out);
+/** Expels a member (canonical URI), or makes a new MSK, and carries out what follows. POC_E_STATE: no such member; the
+ *  channel is not active. */
+poc_err shell_expel(shell *s, const char *id, const char *user);
+poc_err shell_rekey(shell *s, const char *id);
+/** The audit events; borrowed. */
+event_ring *shell_events(const shell *s);
 
 #endif

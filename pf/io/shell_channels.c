@@ -113,31 +113,47 @@ static bool same_on_air(const shell_channel *ch, const config_channel *c)
            memcmp(&ch->air, &c->air, sizeof(c->air)) == 0; /* both were zeroed before they were filled */
 }
 
+static bool same_policy(const config *running, const config_channel *c)
+{
+    for (size_t i = 0; i < running->channel_count; i++)
+        if (strcmp(running->channels[i].id, c->id) == 0)
+            return memcmp(&running->channels[i].rekey, &c->rekey, sizeof(c->rekey)) == 0; /* zeroed before filled */
+    return false;
+}
+
 static void change(shell *s, shell_channel *ch, const config_channel *c)
 {
+    static const char fixed[] = "group, addresses, ports and key domain of a channel that exists stay as they are";
     ch->is_kept = true;
     if (!same_on_air(ch, c)) {
-        log_event(
-            LOG_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("channel", c->id),
-            LOG_TEXT("reason", "group, addresses, ports and key domain of a channel that exists stay as they are"));
+        log_event(LOG_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("channel", c->id), LOG_TEXT("reason", fixed));
+        shell_told(s, "reload_needs_restart", c->id, fixed);
         return;
     }
     pocpf_channel engine = engine_channel(c, ch->group);
     pocpf_err err = pocpf_channel_change(s->pf, io_now_ms(), &engine);
-    if (err != POCPF_OK)
+    if (err != POCPF_OK) {
         log_event(LOG_LEVEL_WARNING, "channel_not_changed", LOG_TEXT("channel", c->id),
                   LOG_TEXT("reason", pocpf_err_name(err)));
+        shell_told(s, "channel_not_changed", c->id, pocpf_err_name(err));
+    } else if (!same_policy(s->current, c)) {
+        log_event(LOG_LEVEL_INFO, "channel_changed", LOG_TEXT("channel", c->id));
+        shell_told(s, "channel_changed", c->id, NULL);
+    }
 }
 
 static void add_new(shell *s, const config_channel *c)
 {
     shell_channel *closed = shell_channel_of(s, c->id);
     poc_err err = closed == NULL ? add(s, c) : bring_back(s, closed, c);
-    if (err == POC_OK)
+    if (err == POC_OK) {
         log_event(LOG_LEVEL_INFO, "channel_added", LOG_TEXT("channel", c->id));
-    else
+        shell_told(s, "channel_added", c->id, NULL);
+    } else {
         log_event(LOG_LEVEL_ERROR, "channel_not_added", LOG_TEXT("channel", c->id),
                   LOG_TEXT("reason", poc_err_name(err)));
+        shell_told(s, "channel_not_added", c->id, poc_err_name(err));
+    }
 }
 
 /** Off air and withdrawn from its members. Its entry stays: effects and sessions still name it. */
@@ -156,6 +172,7 @@ static void close_others(shell *s)
         if (ch->is_kept || ch->is_closed)
             continue;
         log_event(LOG_LEVEL_INFO, "channel_removed", LOG_TEXT("channel", ch->air.id));
+        shell_told(s, "channel_removed", ch->air.id, NULL);
         close_channel(s, ch);
     }
 }

@@ -150,7 +150,6 @@ static void do_audit(shell *s, const pocpf_effect *e)
     const char *what = pocpf_audit_name(e->u.audit.what);
     const char *reason = e->u.audit.reason == POCPF_REASON_NONE ? NULL : pocpf_reason_name(e->u.audit.reason);
     log_level level = is_trouble(e->u.audit.what) ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
-    (void)s;
     if (e->u.audit.what == POCPF_AUDIT_REFUSED) {
         log_refusal(what, "state", e->user != NULL ? e->user : e->channel,
                     e->u.audit.detail == NULL ? "" : e->u.audit.detail);
@@ -165,6 +164,7 @@ static void do_audit(shell *s, const pocpf_effect *e)
                                  LOG_NUMBER("total", e->u.audit.total) };
     size_t without_counts = POC_COUNT(fields) - 2;
     log_fields(level, what, fields, e->u.audit.total > 0 ? POC_COUNT(fields) : without_counts);
+    events_put(s->events, io_now_ms(), e);
 }
 
 typedef void effect_fn(shell *s, const pocpf_effect *e);

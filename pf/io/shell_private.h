@@ -52,6 +52,10 @@ struct shell {
     bool is_pumping;
     bool write_failed; /* a PERSIST that could not even be begun: told from the loop */
     bool is_draining, sip_drained;
+    event_ring *events;
+    int64_t started_ms;
+    shell_change_fn *told; /* during a reload */
+    void *told_user;
     void (*drained)(void *user);
     void *drained_user;
 };
@@ -81,6 +85,10 @@ void shell_member_remove(shell *s, shell_member *m);
 /** Forgets all entries: their sessions are about to end. */
 void shell_members_forget(shell *s);
 void shell_members_free(shell *s);
+
+/* shell_admin.c */
+/** Tells who asked for a reload what it did. `reason` may be NULL. */
+void shell_told(const shell *s, const char *what, const char *subject, const char *reason);
 
 /* shell_channels.c */
 shell_channel *shell_channel_of(const shell *s, const char *id);

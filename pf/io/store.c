@@ -30,7 +30,9 @@ struct store {
     store_done_fn *done;
     void *user;
     int event_fd, wait_index;
-    bool busy; /* between store_write and the report; the loop's own */
+    bool busy; /* between store_write and the report; the loop's own, as are the counts */
+    size_t records_on_the_way;
+    store_counts counts;
     bool has_thread;
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
@@ -229,6 +231,9 @@ static int on_event(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *ar
     memcpy(why, s->why, sizeof(why));
     (void)pthread_mutex_unlock(&s->lock);
     s->busy = false;
+    s->counts.batches += ok;
+    s->counts.failures += !ok;
+    s->counts.records += ok ? s->records_on_the_way : 0;
     s->done(s->user, ok, ok ? NULL : why);
     return 0;
 }
@@ -309,6 +314,7 @@ poc_err store_write(store *s, const pocpf_record *records, size_t count)
     if (b == NULL)
         return POC_E_NOMEM;
     s->busy = true;
+    s->records_on_the_way = count;
     (void)pthread_mutex_lock(&s->lock);
     s->waiting = b;
     (void)pthread_cond_signal(&s->changed);
@@ -319,6 +325,11 @@ poc_err store_write(store *s, const pocpf_record *records, size_t count)
 bool store_busy(const store *s)
 {
     return s->busy;
+}
+
+store_counts store_look(const store *s)
+{
+    return s->counts;
 }
 
 void store_free(store *s)

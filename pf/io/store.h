@@ -29,6 +29,11 @@ poc_err store_load(store *s, store_record_fn *record, void *user);
 poc_err store_write(store *s, const pocpf_record *records, size_t count);
 /** A batch is on its way. */
 bool store_busy(const store *s);
+typedef struct store_counts {
+    uint64_t batches, records; /* durable */
+    uint64_t failures;         /* batches that could not be written */
+} store_counts;
+store_counts store_look(const store *s);
 /** Waits for the batch on its way, without reporting it; NULL is fine. */
 void store_free(store *s);
 
