@@ -10,7 +10,16 @@
 #include "base/secret.h"
 
 /* sysexits(3), and 1 for "a valid question, and the answer is no" */
-enum { CTL_OK = 0, CTL_NO = 1, CTL_USAGE = 64, CTL_DATA = 65, CTL_NOINPUT = 66, CTL_SOFTWARE = 70 };
+enum {
+    CTL_OK = 0,
+    CTL_NO = 1,
+    CTL_USAGE = 64,
+    CTL_DATA = 65,
+    CTL_NOINPUT = 66,
+    CTL_UNAVAILABLE = 69,
+    CTL_SOFTWARE = 70,
+    CTL_PROTOCOL = 76
+};
 
 #define CTL_OPTIONS_MAX 8u
 
@@ -60,5 +69,38 @@ int ctl_input_read(uint8_t *out, size_t cap, size_t *n, const char *file);
 json_t *ctl_json_hex(bool present, poc_span octets);
 /** Prints the object and lets go of it. */
 int ctl_json_print(json_t *object, int status);
+
+/* ---- with a running daemon ---- */
+
+#define CTL_SOCKET "/run/pocpf/pocpfd.sock"
+
+/** Where the daemon is, and how to print what it says. */
+typedef struct ctl_door {
+    const char *socket;
+    bool is_json;
+} ctl_door;
+
+typedef struct ctl_order {
+    const char *name, *synopsis, *what;
+    int argc_min, argc_max; /* words behind the name */
+    int (*run)(const ctl_door *door, int argc, char **argv);
+} ctl_order;
+
+extern const ctl_order ctl_orders[];
+extern const size_t ctl_order_count;
+
+/** GET, or with `body` not NULL POST. 0 and an object owned by the caller; or after a line that says why CTL_NO (the daemon
+ *  refuses), CTL_UNAVAILABLE (there is none), CTL_PROTOCOL (no sense in its answer). */
+int ctl_request(json_t **out, const ctl_door *door, const char *path, const char *body);
+/** CTL_PROTOCOL after a line about it. */
+int ctl_nonsense(void);
+
+typedef struct ctl_column {
+    const char *head, *key;
+} ctl_column;
+/** Prints a list of objects as an aligned table; CTL_PROTOCOL when it is none. */
+int ctl_table_print(const json_t *list, const ctl_column *columns, size_t count);
+/** A value as a person reads it, without control characters; "-" for null. */
+const char *ctl_cell(char out[320], const json_t *value);
 
 #endif

@@ -21,16 +21,25 @@ void ctl_complain(const char *fmt, ...)
 
 static void help(const char *group)
 {
-    puts("Usage: pocpfctl COMMAND [OPTION]...\n\nCommands that work without a running daemon, for debugging a peer:");
+    puts("Usage: pocpfctl [-s SOCKET] [--json] COMMAND [ARGUMENT]...");
+    if (group == NULL) {
+        puts("\nCommands for a running pocpfd:");
+        for (size_t i = 0; i < ctl_order_count; i++)
+            printf("  %-8s %-*s %s\n", ctl_orders[i].name, NAME_WIDTH - 1, ctl_orders[i].synopsis, ctl_orders[i].what);
+    }
+    puts("\nCommands that work without a running daemon, for debugging a peer:");
     for (size_t i = 0; i < POC_COUNT(commands); i++) {
         const ctl_command *c = commands[i];
         if (group == NULL || strcmp(group, c->group) == 0)
-            printf("  %s %-*s %s\n", c->group, NAME_WIDTH - (int)strlen(c->group), c->name, c->what);
+            printf("  %s %-*s %s\n", c->group, NAME_WIDTH + 8 - (int)strlen(c->group), c->name, c->what);
     }
     puts(
-        "\n  COMMAND --help  says more about one of them\n  --version       prints the version\n\n"
-        "Results are JSON on standard output. Exit status: 0 good, 1 a key does not fit, 64 usage, 65 malformed input,\n"
-        "66 unreadable input.");
+        "\n  -s SOCKET       where pocpfd listens (its option admin.socket); " CTL_SOCKET "\n"
+        "  --json          prints what the daemon says, events one a line; the tools print JSON always\n"
+        "  COMMAND --help  says more about one of the tools\n"
+        "  --version       prints the version\n\n"
+        "Exit status: 0 good, 1 the daemon refuses or a key does not fit, 64 usage, 65 malformed input, 66 unreadable input,\n"
+        "69 no daemon, 76 no sense in its answer.");
 }
 
 static void command_help(const ctl_command *c)
@@ -71,9 +80,21 @@ static bool is_group(const char *word)
     return false;
 }
 
-static int dispatch(int argc, char **argv)
+static int order_run(const ctl_order *o, const ctl_door *door, int argc, char **argv)
+{
+    if (argc >= o->argc_min && argc <= o->argc_max)
+        return o->run(door, argc, argv);
+    ctl_complain("usage: pocpfctl %s%s%s", o->name, o->synopsis[0] == '\0' ? "" : " ", o->synopsis);
+    return CTL_USAGE;
+}
+
+static int dispatch(const ctl_door *door, int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < ctl_order_count; i++) {
+        if (strcmp(ctl_orders[i].name, argv[0]) == 0)
+            return order_run(&ctl_orders[i], door, argc - 1, argv + 1);
+    }
     if (is_group(argv[0]) && is_help(name)) {
         help(argv[0]);
         return CTL_OK;
@@ -87,15 +108,32 @@ static int dispatch(int argc, char **argv)
     return CTL_USAGE;
 }
 
+/** What stands before the command: the index of the command, or -1 after a complaint. */
+static int door_parse(ctl_door *door, int argc, char **argv)
+{
+    *door = (ctl_door){ .socket = CTL_SOCKET };
+    int i = 1;
+    for (; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            door->is_json = true;
+        } else if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
+            door->socket = argv[++i];
+        } else {
+            break;
+        }
+    }
+    if (i < argc && strcmp(argv[i], "-s") != 0)
+        return i;
+    ctl_complain(i < argc ? "-s wants the path of a socket" : "no command; pocpfctl --help lists the commands");
+    return -1;
+}
+
 int main(int argc, char **argv)
 {
-    int first = 1;
-    if (argc > first && strcmp(argv[first], "--json") == 0)
-        first++; /* these commands print nothing else */
-    if (argc <= first) {
-        ctl_complain("no command; pocpfctl --help lists the commands");
+    ctl_door door;
+    int first = door_parse(&door, argc, argv);
+    if (first < 0)
         return CTL_USAGE;
-    }
     if (is_help(argv[first])) {
         help(NULL);
         return CTL_OK;
@@ -104,5 +142,5 @@ int main(int argc, char **argv)
         puts("pocpfctl " POC_VERSION);
         return CTL_OK;
     }
-    return dispatch(argc - first, argv + first);
+    return dispatch(&door, argc - first, argv + first);
 }

@@ -283,7 +283,7 @@ static void mistakes_on_the_command_line_are_usage_errors(void **state)
         const char *words, *part;
     } cases[] = {
         { "", "no command" },
-        { "status", "unknown command 'status'" },
+        { "statsu", "unknown command 'statsu'" },
         { "mikey", "unknown command 'mikey'" },
         { "mikey encode", "unknown command 'mikey encode'" },
         { "mikey decode --mik 00", "--mik" },
