@@ -132,6 +132,9 @@ static poc_err settings_read(deployment *d, const config_t *cfg)
     text_of(cfg, "media.address", "", d->media_host, sizeof(d->media_host));
     d->media_port_min = number_of(cfg, "media.port_min");
     d->media_port_max = number_of(cfg, "media.port_max");
+    text_of(cfg, "admin.socket", "", text, sizeof(text));
+    if (text[0] != '\0')
+        path_beside(d->admin_path, sizeof(d->admin_path), d->config_path, text);
     POC_TRY(pf_uri_of(d, cfg));
     POC_TRY(cf_of(d, cfg));
     return channels_read(d, cfg);
@@ -208,7 +211,7 @@ poc_err deployment_find(const deployment *d, const char *name, deployment_subscr
 
 /* ---- writing ---- */
 
-enum { PORTS_WANTED = 3 };
+enum { PORTS_WANTED = 3, ADMIN_DIR_MAX = 90 /* a longer one leaves no room in the address of a unix socket */ };
 
 /* Ports that nobody has now: bound to learn them, all together so that they differ, then let go. */
 static poc_err free_ports(uint16_t port[PORTS_WANTED])
@@ -268,8 +271,8 @@ poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir,
     unsigned media = 20000 + (unsigned)getpid() % 60 * 200; /* below the ports that the kernel gives away */
     fprintf(f,
             "media = { address = \"127.0.0.1\"; port_min = %u; port_max = %u; };\n"
-            "store = { path = \"store.db\"; key_file = \"store.key\"; };\nchannels = (\n",
-            media, media + 198);
+            "store = { path = \"store.db\"; key_file = \"store.key\"; };\n%schannels = (\n",
+            media, media + 198, strlen(dir) < ADMIN_DIR_MAX ? "admin = { socket = \"admin.sock\"; };\n" : "");
     for (size_t i = 0; i < n; i++)
         channel_write(f, &channels[i], i);
     fprintf(f, "\n);\n");

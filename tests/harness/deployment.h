@@ -27,6 +27,7 @@ typedef struct deployment {
     char subscribers_path[DEPLOYMENT_PATH_MAX];
     char media_host[64]; /* where the PF receives RTP; "" when the configuration does not say */
     uint16_t media_port_min, media_port_max;
+    char admin_path[DEPLOYMENT_PATH_MAX]; /* the operator's socket; "" for none */
     deployment_channel channels[DEPLOYMENT_CHANNELS_MAX];
     size_t channel_count;
 } deployment;

@@ -15,6 +15,7 @@
 #include "tests/harness/child.h"
 #include "tests/harness/deployment.h"
 #include "tests/harness/forge.h"
+#include "tests/harness/operator.h"
 #include "tests/harness/spoil.h"
 #include "tests/harness/udp.h"
 #include "tests/harness/world.h"
@@ -468,8 +469,16 @@ static poc_err real_cf_end(world *w, const char *channel_id)
 
 static poc_err real_operate(world *w, const char *channel_id, int client)
 {
-    (void)w, (void)channel_id, (void)client;
-    return POC_E_STATE;
+    real *r = (real *)w;
+    POC_TRY(come_up(r));
+    if (r->deployment.admin_path[0] == '\0')
+        return POC_E_STATE;
+    if (client < 0)
+        return operator_order(r->deployment.admin_path, channel_id, NULL);
+    radio *phone;
+    POC_TRY(radio_of(r, client, &phone));
+    saw(r, (world_seen){ .what = WORLD_EXPELLED, .client = client });
+    return operator_order(r->deployment.admin_path, channel_id, r->clients[client].impu);
 }
 
 static poc_err real_net(world *w, const world_net *net)
