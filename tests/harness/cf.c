@@ -315,12 +315,14 @@ static void on_subscribe(cf *c, nua_handle_t *nh, cf_handle *subscriber, sip_t c
 static void on_refer(cf *c, nua_handle_t *nh, sip_t const *sip)
 {
     char subject[POC_URI_MAX], by[POC_URI_MAX];
-    nua_respond(nh, SIP_202_ACCEPTED, TAG_END());
-    if (sip->sip_refer_to == NULL)
-        return;
-    snprintf(subject, sizeof(subject), "sip:%s@%s", sip->sip_refer_to->r_url->url_user,
-             sip->sip_refer_to->r_url->url_host);
     user_of(by, sip);
+    subject[0] = '\0';
+    if (sip->sip_refer_to != NULL)
+        snprintf(subject, sizeof(subject), "sip:%s@%s", sip->sip_refer_to->r_url->url_user,
+                 sip->sip_refer_to->r_url->url_host);
+    /* Nobody wants to hear of the progress (RFC 4488), so the handle of this REFER ends here. */
+    nua_respond(nh, SIP_202_ACCEPTED, NUTAG_WITH_THIS(c->nua), SIPTAG_HEADER_STR("Refer-Sub: false"), TAG_END());
+    nua_handle_destroy(nh);
     (void)cf_expel(c, subject, by);
 }
 
