@@ -67,18 +67,19 @@ void evp_mikey_free(evp_mikey *e)
     free(e);
 }
 
+/* Without a key the context goes on with the one before: what a caller does who knows his OpenSSL. */
 static bool hmac(evp_mikey *e, uint8_t out[20], poc_span key, poc_span a, poc_span b)
 {
     return EVP_MAC_init(e->mac, key.p, key.n, NULL) == 1 && EVP_MAC_update(e->mac, a.p, a.n) == 1 &&
            (b.n == 0 || EVP_MAC_update(e->mac, b.p, b.n) == 1) && EVP_MAC_final(e->mac, out, NULL, 20) == 1;
 }
 
-/* One block of the PRF is enough for each of the three keys. */
+/* One block of the PRF is enough for each of the three keys. `muk` is empty when the context has it already. */
 static bool derive(evp_mikey *e, uint8_t out[20], int use, poc_span muk)
 {
     const poc_span label = poc_span_of(e->label[use], sizeof(e->label[use])), none = { NULL, 0 };
     uint8_t a[20];
-    return hmac(e, a, muk, label, none) && hmac(e, out, muk, poc_span_of(a, sizeof(a)), label);
+    return hmac(e, a, muk, label, none) && hmac(e, out, none, poc_span_of(a, sizeof(a)), label);
 }
 
 static bool seal(evp_mikey *e, uint8_t *message, size_t n, poc_span muk, uint32_t counter, poc_span plain)
@@ -87,7 +88,7 @@ static bool seal(evp_mikey *e, uint8_t *message, size_t n, poc_span muk, uint32_
     uint8_t key[3][20], iv[16] = { 0 };
     int len;
     for (int use = ENCR; use <= SALT; use++) {
-        if (!derive(e, key[use], use, muk))
+        if (!derive(e, key[use], use, use == ENCR ? muk : none))
             return false;
     }
     memcpy(iv, key[SALT], 14);

@@ -13,9 +13,7 @@ static const struct {
     int (*run)(const bench *b);
 } table[] = {
     { "mikey", "sealing, opening and confirming MSK messages", bench_mikey },
-#ifdef POC_BENCH_srtp
     { "srtp", "protecting voice packets", bench_srtp },
-#endif
 };
 
 static int usage(FILE *to, int status)
@@ -62,7 +60,10 @@ static bool options(bench *b, int argc, char **argv)
             continue;
         }
         if (i + 1 == argc || !option(b, argv[i], argv[i + 1])) {
-            fprintf(stderr, "pocbench: do not know what to do with '%s'\n", argv[i]);
+            fprintf(stderr,
+                    "pocbench: cannot use '%s%s%s': options are --members 1..1000000, --delivery sip|push, "
+                    "--seconds 0.001..3600 and --json\n",
+                    argv[i], i + 1 < argc ? " " : "", i + 1 < argc ? argv[i + 1] : "");
             return false;
         }
         i++;
