@@ -21,7 +21,14 @@
 #include "tests/harness/world.h"
 #include "ue/io/radio.h"
 
-enum { READY_LIMIT_MS = 10000, STOP_LIMIT_MS = 5000, STEP_MS = 20, SENT_KEPT = 64, MTK_TAIL = POC_MKI_LEN + 10 };
+enum {
+    READY_LIMIT_MS = 10000,
+    STOP_LIMIT_MS = 5000,
+    LEAVE_LIMIT_MS = 2000,
+    STEP_MS = 20,
+    SENT_KEPT = 64,
+    MTK_TAIL = POC_MKI_LEN + 10
+};
 
 typedef struct real real;
 
@@ -31,7 +38,7 @@ typedef struct real_client {
     world_client settings;
     char impu[128];
     radio *radio;
-    bool is_bootstrapping;
+    bool is_bootstrapping, is_in;
     const char *joins_next; /* group to join when bootstrapping is over; NULL: none */
 } real_client;
 
@@ -166,6 +173,10 @@ static void on_radio(void *user, radio *from, const radio_report *report)
         saw(c->owner, seen_of_event(c->index, report->event));
         return;
     }
+    if (report->what == RADIO_IN)
+        c->is_in = true;
+    else if (report->what == RADIO_OUT || report->what == RADIO_BYED)
+        c->is_in = false;
     world_seen seen = { .what = whats[report->what], .client = c->index, .status = report->status };
     if (report->text != NULL)
         snprintf(seen.text, sizeof(seen.text), "%s", report->text);
@@ -596,6 +607,23 @@ static void unseen(void *user, const world_seen *seen)
     (void)user, (void)seen;
 }
 
+static bool all_are_out(const real *r)
+{
+    for (size_t i = 0; i < r->client_count; i++)
+        if (r->clients[i].is_in)
+            return false;
+    return true;
+}
+
+/* With somebody else's PF: it should not have to find out from dead sockets that the play is over. */
+static void radios_down(real *r)
+{
+    for (size_t i = 0; i < r->client_count; i++)
+        if (r->clients[i].is_in)
+            (void)radio_leave(r->clients[i].radio);
+    (void)until(r, LEAVE_LIMIT_MS, all_are_out);
+}
+
 /* An orderly end: the daemon says BYE to everybody, and there is still somebody to answer. */
 static void daemon_down(real *r)
 {
@@ -612,6 +640,7 @@ static void real_free(world *w)
     real *r = (real *)w;
     r->settings.seen = unseen;
     daemon_down(r);
+    radios_down(r);
     for (size_t i = 0; i < r->client_count; i++)
         radio_free(r->clients[i].radio);
     for (size_t i = 0; i < DEPLOYMENT_CHANNELS_MAX; i++)
