@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POC_LANES            16u
+#define POC_LANES            ((size_t)16)
 #define POC_LANES_BLOCK      64u /* octets of a block of SHA-1 */
 #define POC_LANES_KEYSTREAM  32u /* octets of keystream for each lane */
 #define POC_LANES_WORDS      16u
