@@ -104,7 +104,7 @@ static void on_sofia_log(void *stream, char const *fmt, va_list args)
     if (n <= 0)
         return;
     text[strcspn(text, "\n")] = '\0';
-    log_refusal("sip_stack", "io", text, "message of the SIP stack");
+    log_refusal("sip_stack", "io", text + strspn(text, " \t"), "message of the SIP stack");
 }
 
 static poc_err watch_signals(io_daemon *d)
