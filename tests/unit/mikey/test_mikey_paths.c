@@ -4,58 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "mikey/seal.h"
 #include "tests/support/rng.h"
+#include "tests/unit/mikey/allocations.h"
 #include "tests/unit/mikey/fixture.h"
 
 enum { MOST = 67, ROOM = 640 };
-
-static size_t allocations;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *at, size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-    allocations++;
-    return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *at, size_t n)
-{
-    allocations++;
-    return __real_realloc(at, n);
-}
-
-static void *openssl_malloc(size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    return __wrap_malloc(n);
-}
-
-static void *openssl_realloc(void *at, size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    return __wrap_realloc(at, n);
-}
-
-static void openssl_free(void *at, const char *file, int line)
-{
-    (void)file, (void)line;
-    free(at);
-}
 
 static bool is_here(mikey_seal_path path)
 {
@@ -321,9 +275,9 @@ static void no_path_allocates(void **state)
     (void)mikey_msk_seal_by(MIKEY_SEAL_PORTABLE, &b.params, b.msk, b.jobs, b.n);
     FOR_EACH_PATH(path)
     {
-        const size_t before = allocations;
+        const size_t before = allocations_made();
         (void)mikey_msk_seal_by(path, &b.params, b.msk, b.jobs, b.n);
-        assert_int_equal(allocations, before);
+        assert_int_equal(allocations_made(), before);
     }
     batch_done(&b);
 }
@@ -338,7 +292,7 @@ int main(void)
         cmocka_unit_test(slices_sealed_on_two_threads_equal_those_of_one_in_every_path),
         cmocka_unit_test(no_path_allocates),
     };
-    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+    if (!allocations_watch())
         return 1;
     return cmocka_run_group_tests(tests, vectors_open, vectors_close);
 }

@@ -3,56 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "base/crypto.h"
 #include "tests/support/rng.h"
+#include "tests/unit/mikey/allocations.h"
 #include "tests/unit/mikey/fixture.h"
-
-static size_t allocations;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *at, size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-    allocations++;
-    return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *at, size_t n)
-{
-    allocations++;
-    return __real_realloc(at, n);
-}
-
-static void *openssl_malloc(size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    return __wrap_malloc(n);
-}
-
-static void *openssl_realloc(void *at, size_t n, const char *file, int line)
-{
-    (void)file, (void)line;
-    return __wrap_realloc(at, n);
-}
-
-static void openssl_free(void *at, const char *file, int line)
-{
-    (void)file, (void)line;
-    free(at);
-}
 
 static poc_err open_octets(poc_span octets, const poc_secret *muk, mikey_msk *opened)
 {
@@ -431,7 +385,7 @@ static void sealing_decoding_and_checking_allocate_nothing(void **state)
     msk_vector v;
     msk_vector_init(&v, *state, "msk-stream");
     (void)seal_one(&v, out); /* OpenSSL makes the contexts of this thread once */
-    const size_t before = allocations;
+    const size_t before = allocations_made();
     for (size_t round = 0; round < 3; round++) {
         mikey_msg msg, answer;
         poc_wr wr = poc_wr_into(ack, sizeof(ack));
@@ -442,7 +396,7 @@ static void sealing_decoding_and_checking_allocate_nothing(void **state)
         const mikey_expected expected = { v.params.csb_id, v.counter, msg.rand, msg.idi.data, msg.idr.data, false };
         assert_int_equal(mikey_verification_check(&answer, &expected, v.muk), POC_OK);
     }
-    assert_int_equal(allocations, before);
+    assert_int_equal(allocations_made(), before);
     msk_vector_done(&v);
 }
 
@@ -460,7 +414,7 @@ int main(void)
         cmocka_unit_test(unknown_extensions_are_skipped_and_bounds_are_kept),
         cmocka_unit_test(sealing_decoding_and_checking_allocate_nothing),
     };
-    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+    if (!allocations_watch())
         return 1;
     return cmocka_run_group_tests(tests, vectors_open, vectors_close);
 }
