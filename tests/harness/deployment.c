@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <libconfig.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "base/text.h"
 #include "gba/gba.h"
+#include "tests/support/ports.h"
 
 /* ---- reading ---- */
 
@@ -213,26 +213,6 @@ poc_err deployment_find(const deployment *d, const char *name, deployment_subscr
 
 enum { PORTS_WANTED = 3, ADMIN_DIR_MAX = 90 /* a longer one leaves no room in the address of a unix socket */ };
 
-/* Ports that nobody has now: bound to learn them, all together so that they differ, then let go. */
-static poc_err free_ports(uint16_t port[PORTS_WANTED])
-{
-    int fd[PORTS_WANTED];
-    poc_err err = POC_OK;
-    for (size_t i = 0; i < PORTS_WANTED; i++) {
-        struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        socklen_t len = sizeof(addr);
-        fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd[i] < 0 || bind(fd[i], (struct sockaddr *)&addr, len) != 0 ||
-            getsockname(fd[i], (struct sockaddr *)&addr, &len) != 0)
-            err = POC_E_IO;
-        port[i] = ntohs(addr.sin_port);
-    }
-    for (size_t i = 0; i < PORTS_WANTED; i++)
-        if (fd[i] >= 0)
-            close(fd[i]);
-    return err;
-}
-
 /* A group of its own for every process and channel, so that tests beside each other do not hear each other. */
 static void channel_write(FILE *f, const world_channel *c, size_t i)
 {
@@ -254,7 +234,8 @@ poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir,
                          size_t n)
 {
     uint16_t port[PORTS_WANTED];
-    POC_TRY(free_ports(port));
+    if (!test_free_ports(port, PORTS_WANTED))
+        return POC_E_IO;
     snprintf(config_path, DEPLOYMENT_PATH_MAX, "%s/pocpfd.cfg", dir);
     FILE *f = fopen(config_path, "we");
     if (f == NULL)

@@ -11,7 +11,6 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,12 +20,13 @@
 
 #include "pf/io/admin_private.h"
 #include "pf/io/events.h"
+#include "tests/support/ports.h"
 
 static const char *program;
 
 typedef struct bench {
     char folder[64], config[96], socket[96];
-    unsigned port[3];
+    uint16_t port[3];
     pid_t pid;
     int said; /* what it says */
     json_t *json;
@@ -34,21 +34,6 @@ typedef struct bench {
 } bench;
 
 /* ---- the daemon ---- */
-
-static void find_ports(bench *b)
-{
-    int fd[3];
-    for (int i = 0; i < 3; i++) {
-        struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        socklen_t n = sizeof(at);
-        fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(fd[i], (struct sockaddr *)&at, n), 0);
-        assert_int_equal(getsockname(fd[i], (struct sockaddr *)&at, &n), 0);
-        b->port[i] = ntohs(at.sin_port);
-    }
-    for (int i = 0; i < 3; i++)
-        (void)close(fd[i]);
-}
 
 #define CHANNEL(id, number, deadline)                                                                      \
     "{ id = \"" id "\"; group = \"sip:" id "@x.example\"; address = \"239.1.1." number "\"; port = 4000; " \
@@ -116,7 +101,7 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(b->folder));
     (void)snprintf(b->config, sizeof(b->config), "%s/pocpfd.cfg", b->folder);
     (void)snprintf(b->socket, sizeof(b->socket), "%s/run/admin.sock", b->folder);
-    find_ports(b);
+    assert_true(test_free_ports(b->port, 3));
     write_config(b, "channels = ( " CHANNEL("dispatch", "1", "500") ", " CHANNEL("fire", "2", "500") " );");
     if (!start(b, words))
         fail_msg("%s", words);

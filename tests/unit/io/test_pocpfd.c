@@ -18,12 +18,13 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "tests/support/ports.h"
 
 static const char *program;
 
 typedef struct bench {
     char folder[64], config[96];
-    unsigned port[3];
+    uint16_t port[3];
     pid_t pid;
     int out; /* what it says */
     char said[65536];
@@ -91,21 +92,6 @@ static int run(bench *b, const char *one, const char *two, const char *three)
 
 /* ---- a place to run in ---- */
 
-static void find_ports(bench *b)
-{
-    int fd[3];
-    for (int i = 0; i < 3; i++) {
-        struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        socklen_t n = sizeof(at);
-        fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(fd[i], (struct sockaddr *)&at, n), 0);
-        assert_int_equal(getsockname(fd[i], (struct sockaddr *)&at, &n), 0);
-        b->port[i] = ntohs(at.sin_port);
-    }
-    for (int i = 0; i < 3; i++)
-        (void)close(fd[i]);
-}
-
 static void write_config(bench *b, const char *more)
 {
     FILE *f = fopen(b->config, "we");
@@ -128,7 +114,7 @@ static int set_up(void **state)
     (void)strcpy(b->folder, "/tmp/pocpf-daemon-XXXXXX");
     assert_non_null(mkdtemp(b->folder));
     (void)snprintf(b->config, sizeof(b->config), "%s/pocpfd.cfg", b->folder);
-    find_ports(b);
+    assert_true(test_free_ports(b->port, 3));
     write_config(b, "");
     *state = b;
     return 0;
@@ -236,7 +222,7 @@ static void a_taken_address_is_told_and_exits_1(void **state)
     bench *b = (bench *)*state;
     struct sockaddr_in at = { .sin_family = AF_INET,
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                              .sin_port = htons((uint16_t)b->port[2]) };
+                              .sin_port = htons(b->port[2]) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     assert_int_equal(listen(fd, 1), 0);
