@@ -150,9 +150,18 @@ static bool try_again(sip_session *s, int status, sip_t const *m)
     return true;
 }
 
-static bool is_key_refusal(sip_t const *m)
+/* Why a client refuses, as far as its Warning says; constant texts, since refusals are counted by them. */
+static const char *refusal_text(int status, sip_t const *m)
 {
-    return m != NULL && m->sip_warning != NULL && m->sip_warning->w_code == 306;
+    const sip_warning_t *warning = m->sip_warning;
+    if (status != 488)
+        return "client refuses the offer";
+    /*= RFC 4567, 5.3: 488 "with at least one Warning header" 306 says that the key management failed. */
+    if (warning != NULL && warning->w_code == 306)
+        return "client cannot use the key (488, Warning 306)";
+    if (warning != NULL && warning->w_text != NULL && strstr(warning->w_text, "gba-bootstrap") != NULL)
+        return "key does not hold under the client's MUK: it has to bootstrap again (488, gba-bootstrap)";
+    return "client does not accept the offer (488)";
 }
 
 static void refused(sip_session *s, int status, sip_t const *m)
@@ -174,11 +183,7 @@ static void refused(sip_session *s, int status, sip_t const *m)
         offer_report(s, number, POCPF_ANSWER_TIMEOUT, (poc_span){ 0 }, "client cannot be reached");
         return;
     }
-    /*= RFC 4567, 5.3: 488 "with at least one Warning header" 306 says that the key management failed. */
-    const char *why = status == 488 && is_key_refusal(m) ? "client cannot use the key (488, Warning 306)"
-                      : status == 488                    ? "client does not accept the offer (488)"
-                                                         : "client refuses the offer";
-    offer_report(s, number, POCPF_ANSWER_REFUSED, (poc_span){ 0 }, why);
+    offer_report(s, number, POCPF_ANSWER_REFUSED, (poc_span){ 0 }, refusal_text(status, m));
 }
 
 static void accepted(sip_session *s, sip_t const *m)

@@ -8,7 +8,7 @@
 -- log: offer_not_accepted .*radio1@.*answer has another group
 -- log: offer_not_accepted .*radio2@.*answer has another port
 -- log: offer_not_accepted .*radio3@.*answer has another direction
--- log: offer_not_accepted .*mallory@.*488
+-- log: offer_not_accepted .*mallory@.*has to bootstrap again
 -- log: member_unicast .*mallory@.*refused the offer
 -- log: member_unicast .*old@.*cannot receive multicast
 
