@@ -151,7 +151,8 @@ static void confirm(core_engine *e, core_member *m, const core_event *ev)
     engine_tell_channel(e, ch, &(core_event){ .type = CE_CONFIRMED, .member = m });
 }
 
-static void fall_back(core_engine *e, core_member *m, const char *why)
+/* No key counts any more; he hears by unicast. */
+static void to_unicast(core_engine *e, core_member *m)
 {
     forget_offer(m);
     m->holds_current = false;
@@ -159,6 +160,11 @@ static void fall_back(core_engine *e, core_member *m, const char *why)
     m->offered_id = 0;
     m->tries = 0;
     serve(e, m, false);
+}
+
+static void fall_back(core_engine *e, core_member *m, const char *why)
+{
+    to_unicast(e, m);
     fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, why);
 }
 
@@ -213,12 +219,7 @@ static void give_up(core_engine *e, core_member *m, const core_event *ev)
 static void fail_over(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
-    forget_offer(m);
-    m->holds_current = false;
-    m->confirmed_id = 0;
-    m->offered_id = 0;
-    m->tries = 0;
-    serve(e, m, false);
+    to_unicast(e, m);
 }
 
 static void switched(core_engine *e, core_member *m, const core_event *ev)
