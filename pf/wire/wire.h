@@ -69,4 +69,31 @@ const pocpf_conference *wire_conference_document(const wire_conference *c);
 void wire_conference_free(wire_conference *c);
 POC_DEFINE_OWNED(wire_conference, wire_conference_free)
 
+/* ---- bodies of several parts (RFC 2045, 2046), as SIP carries them ---- */
+
+#define WIRE_PARTS_MAX 16u
+
+/** One part; the spans point into what was read. */
+typedef struct wire_part {
+    poc_span type; /* "application/mikey": without parameters, as it stood */
+    poc_span id;   /* Content-ID with its angle brackets; empty: none */
+    bool is_base64;
+    poc_span body; /* octet by octet; the line end before a delimiter belongs to the delimiter */
+} wire_part;
+
+typedef struct wire_parts {
+    wire_part part[WIRE_PARTS_MAX];
+    size_t count;
+} wire_parts;
+
+/** Takes a body apart by the value of its Content-Type; a body that is not multipart is the only part. Parts are not taken
+ *  apart again. POC_E_INPUT: malformed, an unknown Content-Transfer-Encoding, or no closing delimiter; POC_E_LIMIT: more
+ *  than WIRE_PARTS_MAX. `fault` (may be NULL) tells. */
+poc_err wire_parts_read(wire_parts *out, poc_span content_type, poc_span body, poc_fault *fault);
+/** The first part of this type (lower case), NULL: none. */
+const wire_part *wire_part_of(const wire_parts *parts, const char *type);
+/** Writes multipart/mixed: every part with `Content-Transfer-Encoding: binary`. `boundary` must not occur in any part:
+ *  POC_E_INPUT when it does. */
+poc_err wire_parts_write(poc_wr *out, const char *boundary, const wire_part *parts, size_t count);
+
 #endif
