@@ -230,9 +230,9 @@ static poc_err settings_take(sip *s, const sip_settings *settings)
     s->domain = su_strdup(s->home, settings->domain);
     s->next_hop = url_make(s->home, settings->next_hop);
     s->trusted = calloc(settings->trusted_count + 1, sizeof(*s->trusted));
-    s->sources = calloc(SIP_SOURCES, sizeof(*s->sources));
-    if (s->domain == NULL || s->trusted == NULL || s->sources == NULL)
+    if (s->domain == NULL || s->trusted == NULL)
         return POC_E_NOMEM;
+    POC_TRY(sources_new(&s->sources));
     if (s->next_hop == NULL || s->next_hop->url_host == NULL)
         return POC_E_INPUT;
     for (size_t i = 0; i < settings->trusted_count; i++)
@@ -330,7 +330,7 @@ void sip_free(sip *s)
     wake_free(s->clock);
     free(s->times);
     free(s->trusted);
-    free(s->sources);
+    sources_free(s->sources);
     su_home_deinit(s->home);
     free(s);
 }

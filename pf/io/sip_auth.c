@@ -26,29 +26,13 @@ bool sip_is_trusted(const sip *s, msg_t *msg)
 
 /* ---- rate of one source ---- */
 
-static uint64_t source_key(const struct sockaddr_storage *from)
-{
-    const uint8_t *p = from->ss_family == AF_INET6 ? (const uint8_t *)&((const struct sockaddr_in6 *)from)->sin6_addr
-                                                   : (const uint8_t *)&((const struct sockaddr_in *)from)->sin_addr;
-    size_t n = from->ss_family == AF_INET6 ? 8 : 4; /* IPv6: the network, since a host has its pick of the rest */
-    uint64_t key = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < n; i++)
-        key = (key ^ p[i]) * UINT64_C(1099511628211);
-    return key;
-}
-
-/* One slot per hash: two sources in one slot make each other's counts start again, which errs on the side of service. */
 static bool source_may(sip *s, msg_t *msg)
 {
     struct sockaddr_storage from;
     if (s->requests_per_source_s == 0 || !sip_source_address(&from, msg))
         return true;
-    uint64_t key = source_key(&from);
-    uint32_t second = (uint32_t)sip_now_s();
-    sip_source *slot = &s->sources[key % SIP_SOURCES];
-    if (slot->who != key || slot->second != second)
-        *slot = (sip_source){ .who = key, .second = second };
-    return ++slot->count <= s->requests_per_source_s;
+    return sources_add(s->sources, sources_host((const struct sockaddr *)&from), sip_now_s()) <=
+           s->requests_per_source_s;
 }
 
 /* ---- requests that stay a while ---- */

@@ -26,6 +26,7 @@
 #include "base/text.h"
 #include "pf/io/sip.h"
 #include "pf/io/sip_text.h"
+#include "pf/io/sources.h"
 #include "pf/io/wake.h"
 
 #define SIP_SDP_TYPE        "application/sdp"
@@ -35,7 +36,6 @@
 #define SIP_USER_AGENT      "PoC-serv/OMA2.1 pocpf/" POC_VERSION
 #define SIP_OFFER_WINDOW    100u  /* unanswered offers at a time: a storm without a window costs retransmissions */
 #define SIP_PENDING_MAX     1024u /* requests that wait for Zn */
-#define SIP_SOURCES         4096u /* addresses whose rate is watched */
 #define SIP_REQUEST_MAX     65536u
 #define SIP_RELAYED_HEADERS 1024u
 #define SIP_MIN_SE_S        90u
@@ -131,11 +131,6 @@ struct sip_inbound {
     sip_inbound_fn *go;
 };
 
-typedef struct sip_source {
-    uint64_t who;
-    uint32_t second, count;
-} sip_source;
-
 /** A request carried to the other side (REFER, INFO, MESSAGE ...). */
 typedef struct sip_carried {
     struct sip_carried *next, *prev;
@@ -172,7 +167,7 @@ struct sip {
     sip_inbound *inbounds;
     uint32_t inbounds_waiting;
     sip_carried *carried;
-    sip_source *sources;
+    sources *sources;
     wake *clock, *reaper, *pump;
     sip_timer **times; /* a heap: the earliest first */
     size_t times_set, times_made, times_cap;
