@@ -76,6 +76,7 @@ SAME(CORE_DO_SUBSCRIBE, POCPF_DO_SUBSCRIBE);
 SAME(CORE_DO_UNSUBSCRIBE, POCPF_DO_UNSUBSCRIBE);
 SAME(CORE_DO_RESTORED, POCPF_DO_RESTORED);
 SAME(CORE_DO_AUDIT, POCPF_DO_AUDIT);
+SAME(CORE_DO_PUSH, POCPF_DO_PUSH);
 SAME(CORE_OFFER_OPEN, POCPF_OFFER_OPEN);
 SAME(CORE_OFFER_REKEY, POCPF_OFFER_REKEY);
 SAME(CORE_OFFER_WITHDRAW, POCPF_OFFER_WITHDRAW);
@@ -104,7 +105,14 @@ SAME(CORE_AUDIT_BLIND, POCPF_AUDIT_BLIND);
 SAME(CORE_AUDIT_SIGHTED, POCPF_AUDIT_SIGHTED);
 SAME(CORE_AUDIT_REFUSED, POCPF_AUDIT_REFUSED);
 SAME(CORE_AUDIT_STORE_FAILED, POCPF_AUDIT_STORE_FAILED);
+SAME(CORE_AUDIT_MEMBER_REGISTERED, POCPF_AUDIT_MEMBER_REGISTERED);
+SAME(CORE_AUDIT_MEMBER_DEREGISTERED, POCPF_AUDIT_MEMBER_DEREGISTERED);
+SAME(CORE_AUDIT_MEMBER_STALE, POCPF_AUDIT_MEMBER_STALE);
+SAME(CORE_AUDIT_MEMBER_PULLED, POCPF_AUDIT_MEMBER_PULLED);
+SAME(CORE_AUDIT_MEMBER_SOLICITED, POCPF_AUDIT_MEMBER_SOLICITED);
+SAME(CORE_AUDIT_MEMBER_ADMITTED, POCPF_AUDIT_MEMBER_ADMITTED);
 SAME(CORE_AUDIT_COUNT, POCPF_AUDIT_COUNT);
+SAME(CORE_ADDRESS_MAX, POCPF_ADDRESS_MAX);
 
 struct pocpf {
     core_engine *core;
@@ -176,6 +184,11 @@ pocpf_err pocpf_new(pocpf **out, const pocpf_host *host, const pocpf_settings *s
                           .channels_max = s->channels_max,
                           .offer_window = s->offer_window,
                           .roster_max = s->roster_max,
+                          .push_tries = s->push_tries,
+                          .push_first_ms = s->push_first_ms,
+                          .push_cap_ms = s->push_cap_ms,
+                          .solicit_per_s = s->solicit_per_s,
+                          .muk_renew_s = s->muk_renew_s,
                           .require_verification = s->require_verification,
                           .accept_ts64 = s->accept_ts64,
                           .idi_fqdn = s->idi_fqdn,
@@ -250,9 +263,11 @@ pocpf_err pocpf_authenticated(pocpf *pf, int64_t now_ms, const pocpf_credential 
 
 pocpf_err pocpf_member_joined(pocpf *pf, int64_t now_ms, const pocpf_join *j)
 {
-    if (j->size < sizeof(*j) || (j->dialog == NULL && j->dialog_len > 0))
+    if (j->size < sizeof(*j) || (j->dialog == NULL && j->dialog_len > 0) ||
+        (j->push_address == NULL && j->push_address_len > 0))
         return POCPF_E_INPUT;
-    core_join join = { j->channel, j->user, j->multicast_capable, poc_span_of(j->dialog, j->dialog_len) };
+    core_join join = { j->channel, j->user, j->multicast_capable, poc_span_of(j->dialog, j->dialog_len),
+                       poc_span_of(j->push_address, j->push_address_len) };
     return (pocpf_err)core_member_joined(pf->core, now_ms, &join);
 }
 
@@ -270,6 +285,59 @@ pocpf_err pocpf_rekey(pocpf *pf, int64_t now_ms, const char *channel)
 {
     return (pocpf_err)core_rekey(pf->core, now_ms, channel);
 }
+
+/* ---- the MBMS user service ---- */
+
+pocpf_err pocpf_registered(pocpf *pf, int64_t now_ms, const pocpf_registration *r)
+{
+    if (r->size < sizeof(*r) || r->address == NULL)
+        return POCPF_E_INPUT;
+    core_registration registration = { r->channel, r->user, poc_span_of(r->address, r->address_len) };
+    return (pocpf_err)core_registered(pf->core, now_ms, &registration);
+}
+
+pocpf_err pocpf_deregistered(pocpf *pf, int64_t now_ms, const char *channel, const char *user)
+{
+    return (pocpf_err)core_deregistered(pf->core, now_ms, channel, user);
+}
+
+pocpf_err pocpf_msk_requested(pocpf *pf, int64_t now_ms, const pocpf_msk_request *r)
+{
+    if (r->size < sizeof(*r) || (r->address == NULL && r->address_len > 0))
+        return POCPF_E_INPUT;
+    core_msk_request request = { .user = r->user,
+                                 .msk_id = r->msk_id,
+                                 .address = poc_span_of(r->address, r->address_len) };
+    memcpy(request.key_domain.b, r->key_domain, sizeof(request.key_domain.b));
+    return (pocpf_err)core_msk_requested(pf->core, now_ms, &request);
+}
+
+size_t pocpf_push_heard(pocpf *pf, int64_t now_ms, pocpf_datagram *datagrams, size_t n)
+{
+    poc_err begun = core_push_begin(pf->core, now_ms);
+    size_t confirmed = 0;
+    for (size_t i = 0; i < n; i++) {
+        pocpf_datagram *d = &datagrams[i];
+        core_datagram datagram = { poc_span_of(d->address, d->address_len), poc_span_of(d->octets, d->len) };
+        d->verdict = (pocpf_err)(begun == POC_OK ? core_push_heard(pf->core, &datagram) : begun);
+        confirmed += d->verdict == POCPF_OK;
+    }
+    if (begun == POC_OK)
+        core_push_end(pf->core);
+    return confirmed;
+}
+
+pocpf_err pocpf_solicit(pocpf *pf, int64_t now_ms, const char *channel, const char *user)
+{
+    return (pocpf_err)core_solicit(pf->core, now_ms, channel, user);
+}
+
+pocpf_err pocpf_admit(pocpf *pf, int64_t now_ms, const char *channel, const char *user)
+{
+    return (pocpf_err)core_admit(pf->core, now_ms, channel, user);
+}
+
+/* ---- answers ---- */
 
 pocpf_err pocpf_offer_answered(pocpf *pf, int64_t now_ms, const char *channel, const char *user, uint64_t offer,
                                pocpf_answer answer, const uint8_t *verification, size_t verification_len)
@@ -379,6 +447,16 @@ static void give_offer(pocpf_effect *out, const core_effect *in)
     out->u.offer.timeout_ms = in->u.offer.timeout_ms;
 }
 
+static void give_push(pocpf_effect *out, const core_effect *in)
+{
+    out->u.push.msk_id = in->u.push.msk_id;
+    out->u.push.mikey = in->u.push.mikey.p;
+    out->u.push.mikey_len = in->u.push.mikey.n;
+    out->u.push.address = in->u.push.address.p;
+    out->u.push.address_len = in->u.push.address.n;
+    out->u.push.again = in->u.push.again;
+}
+
 static void give_enabler(pocpf_effect *out, const core_effect *in)
 {
     memcpy(out->u.enabler.key_domain, in->u.enabler.key_domain.b, sizeof(out->u.enabler.key_domain));
@@ -408,6 +486,9 @@ static void give(pocpf *pf, pocpf_effect *out, const core_effect *in)
         break;
     case CORE_DO_OFFER:
         give_offer(out, in);
+        break;
+    case CORE_DO_PUSH:
+        give_push(out, in);
         break;
     case CORE_DO_RELEASE:
         out->u.release.reason = (pocpf_reason)in->u.release;
@@ -465,11 +546,28 @@ pocpf_err pocpf_channel_look(const pocpf *pf, const char *channel, pocpf_channel
     return POCPF_OK;
 }
 
+static void show_member(pocpf_member_status *out, const core_member_status *s)
+{
+    *out = (pocpf_member_status){ out->size, s->user,          s->state,     s->msk_id,
+                                  s->by_sip, s->address.n > 0, s->address.p, s->address.n };
+}
+
 bool pocpf_member_next(const pocpf *pf, const char *channel, size_t *at, pocpf_member_status *out)
 {
     core_member_status s;
     if (out->size < sizeof(*out) || !core_member_next(pf->core, channel, at, &s))
         return false;
-    *out = (pocpf_member_status){ out->size, s.user, s.state, s.msk_id };
+    show_member(out, &s);
     return true;
+}
+
+pocpf_err pocpf_member_look(const pocpf *pf, const char *channel, const char *user, pocpf_member_status *out)
+{
+    core_member_status s;
+    if (out->size < sizeof(*out))
+        return POCPF_E_INPUT;
+    poc_err err = core_member_look(pf->core, channel, user, &s);
+    if (err == POC_OK)
+        show_member(out, &s);
+    return (pocpf_err)err;
 }

@@ -17,6 +17,12 @@ static const char *const audit_names[CORE_AUDIT_COUNT] = {
     [CORE_AUDIT_SIGHTED] = "sighted",
     [CORE_AUDIT_REFUSED] = "refused",
     [CORE_AUDIT_STORE_FAILED] = "store_failed",
+    [CORE_AUDIT_MEMBER_REGISTERED] = "member_registered",
+    [CORE_AUDIT_MEMBER_DEREGISTERED] = "member_deregistered",
+    [CORE_AUDIT_MEMBER_STALE] = "member_stale",
+    [CORE_AUDIT_MEMBER_PULLED] = "member_pulled",
+    [CORE_AUDIT_MEMBER_SOLICITED] = "member_solicited",
+    [CORE_AUDIT_MEMBER_ADMITTED] = "member_admitted",
 };
 
 static const char *const reason_names[CORE_REASON_COUNT] = {

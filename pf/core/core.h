@@ -46,13 +46,14 @@ typedef struct core_settings {
     poc_rng rng;
     poc_span naf_id; /* copied */
     poc_secret *store_key;
-    uint32_t members_max, channels_max, offer_window, roster_max; /* 0: the default */
+    uint32_t members_max, channels_max, offer_window, roster_max; /* 0: the default, here and below */
+    uint32_t push_tries, push_first_ms, push_cap_ms, solicit_per_s, muk_renew_s;
     bool require_verification, accept_ts64, idi_fqdn, sdp_ids;
 } core_settings;
 
 typedef struct core_channel_conf {
     const char *id;
-    const char *group_uri;
+    const char *group_uri; /* NULL or "": none */
     poc_key_domain key_domain;
     uint16_t key_group;
     core_policy rekey;
@@ -80,7 +81,7 @@ typedef struct core_join {
     const char *channel;
     const char *user;
     bool multicast_capable;
-    poc_span dialog;
+    poc_span dialog, address;
 } core_join;
 poc_err core_member_joined(core_engine *e, int64_t now_ms, const core_join *join);
 
@@ -88,6 +89,35 @@ typedef enum core_departure { CORE_LEFT, CORE_REMOVED, CORE_LOST, CORE_EXPELLED,
 poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel, const char *user, core_departure how);
 poc_err core_member_bearer(core_engine *e, int64_t now_ms, const char *channel, const char *user, bool receives);
 poc_err core_rekey(core_engine *e, int64_t now_ms, const char *channel);
+
+#define CORE_ADDRESS_MAX 20u
+
+typedef struct core_registration {
+    const char *channel;
+    const char *user;
+    poc_span address;
+} core_registration;
+poc_err core_registered(core_engine *e, int64_t now_ms, const core_registration *registration);
+poc_err core_deregistered(core_engine *e, int64_t now_ms, const char *channel, const char *user);
+
+typedef struct core_msk_request {
+    const char *user;
+    poc_key_domain key_domain;
+    poc_msk_id msk_id;
+    poc_span address; /* empty: the one he has */
+} core_msk_request;
+poc_err core_msk_requested(core_engine *e, int64_t now_ms, const core_msk_request *request);
+
+typedef struct core_datagram {
+    poc_span address, octets;
+} core_datagram;
+/** Before and behind the datagrams of one batch; core_push_heard in between, POC_OK: it confirmed something. */
+poc_err core_push_begin(core_engine *e, int64_t now_ms);
+poc_err core_push_heard(core_engine *e, const core_datagram *datagram);
+void core_push_end(core_engine *e);
+
+poc_err core_solicit(core_engine *e, int64_t now_ms, const char *channel, const char *user);
+poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user);
 
 typedef enum core_answer {
     CORE_ANSWER_ACCEPTED,
@@ -197,7 +227,8 @@ typedef enum core_effect_type {
     CORE_DO_SUBSCRIBE,
     CORE_DO_UNSUBSCRIBE,
     CORE_DO_RESTORED,
-    CORE_DO_AUDIT
+    CORE_DO_AUDIT,
+    CORE_DO_PUSH
 } core_effect_type;
 
 typedef enum core_offer_kind { CORE_OFFER_OPEN, CORE_OFFER_REKEY, CORE_OFFER_WITHDRAW } core_offer_kind;
@@ -233,6 +264,12 @@ typedef enum core_audit {
     CORE_AUDIT_SIGHTED,
     CORE_AUDIT_REFUSED,
     CORE_AUDIT_STORE_FAILED,
+    CORE_AUDIT_MEMBER_REGISTERED,
+    CORE_AUDIT_MEMBER_DEREGISTERED,
+    CORE_AUDIT_MEMBER_STALE,
+    CORE_AUDIT_MEMBER_PULLED,
+    CORE_AUDIT_MEMBER_SOLICITED,
+    CORE_AUDIT_MEMBER_ADMITTED,
     CORE_AUDIT_COUNT
 } core_audit;
 const char *core_audit_name(core_audit audit);
@@ -261,6 +298,11 @@ typedef struct core_effect {
             poc_span mikey;
             uint32_t timeout_ms;
         } offer;
+        struct {
+            poc_msk_id msk_id;
+            poc_span mikey, address;
+            bool again;
+        } push;
         core_reason release;
         bool multicast; /* SERVE */
         bool hold;      /* GATE */
@@ -304,8 +346,11 @@ typedef struct core_member_status {
     const char *user;
     const char *state;
     poc_msk_id msk_id;
+    bool by_sip;
+    poc_span address; /* empty: none */
 } core_member_status;
 bool core_member_next(const core_engine *e, const char *channel, size_t *at, core_member_status *out);
+poc_err core_member_look(const core_engine *e, const char *channel, const char *user, core_member_status *out);
 
 /** Events that met an empty cell of a state table since the engine was made. */
 uint64_t core_refused_count(const core_engine *e);

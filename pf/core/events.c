@@ -429,12 +429,27 @@ poc_err core_channel_look(const core_engine *e, const char *channel, core_channe
     return POC_OK;
 }
 
+static core_member_status describe_member(const core_member *m)
+{
+    return (core_member_status){
+        .user = m->name, .state = member_state_name(m), .msk_id = m->confirmed_id, .by_sip = true
+    };
+}
+
 bool core_member_next(const core_engine *e, const char *channel, size_t *at, core_member_status *out)
 {
     const core_channel *ch = engine_channel(e, channel);
     if (ch == NULL || *at >= ch->count)
         return false;
-    const core_member *m = ch->members[(*at)++];
-    *out = (core_member_status){ .user = m->name, .state = member_state_name(m), .msk_id = m->confirmed_id };
+    *out = describe_member(ch->members[(*at)++]);
     return true;
+}
+
+poc_err core_member_look(const core_engine *e, const char *channel, const char *user, core_member_status *out)
+{
+    const core_member *m = find(engine_channel(e, channel), user);
+    if (m == NULL)
+        return POC_E_STATE;
+    *out = describe_member(m);
+    return POC_OK;
 }

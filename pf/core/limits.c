@@ -13,6 +13,11 @@ static const limit setting_limits[] = {
     { offsetof(core_settings, channels_max), 1000, 1, 65535 },
     { offsetof(core_settings, offer_window), 100, 1, 100000 },
     { offsetof(core_settings, roster_max), 100000, 1, 10000000 },
+    { offsetof(core_settings, push_tries), 5, 1, 16 },
+    { offsetof(core_settings, push_first_ms), 1000, 100, 60000 },
+    { offsetof(core_settings, push_cap_ms), 8000, 100, 600000 },
+    { offsetof(core_settings, solicit_per_s), 100, 1, 10000 },
+    { offsetof(core_settings, muk_renew_s), 300, 1, 86400 },
 };
 
 static const limit policy_limits[] = {

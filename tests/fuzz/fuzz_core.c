@@ -68,7 +68,7 @@ static void authenticated(world *w)
 
 static void joined(world *w)
 {
-    pocpf_join j = { sizeof(j), "c", user(w), byte(w) % 8 != 0, "d", 1 };
+    pocpf_join j = { sizeof(j), "c", user(w), byte(w) % 8 != 0, "d", 1, NULL, 0 };
     (void)pocpf_member_joined(w->pf, w->now_ms, &j);
 }
 

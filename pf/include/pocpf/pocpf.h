@@ -74,7 +74,12 @@ typedef struct pocpf_settings {
     bool require_verification;     /* V flag on: a member is confirmed only by a valid MIKEY verification message */
     bool accept_ts64;              /* also accept verification MACs over the counter padded to 64 bits */
     bool idi_fqdn;                 /* IDi is the bare FQDN as NAI, not the NAF_Id as URI */
-    bool sdp_ids;                  /* put the SDP IDs extension into MSK messages (RFC 4567 7) */
+    bool sdp_ids;                  /* put the SDP IDs extension into MSK messages of offers (RFC 4567 7) */
+    uint32_t push_tries;           /* sendings of one MSK by push before the member counts as stale; 0: 5; at most 16 */
+    uint32_t push_first_ms;        /* pause after the first sending, doubled from then on; 0: 1,000 */
+    uint32_t push_cap_ms;          /* the longest pause; 0: 8,000 */
+    uint32_t solicit_per_s;        /* members of a channel asked in one second to pull; 0: 100; at most 10,000 */
+    uint32_t muk_renew_s; /* a member with a push address is asked to pull so long before its MUK expires; 0: 300 */
 } pocpf_settings;
 
 /** POCPF_E_INPUT: a setting is out of range; POCPF_E_NOMEM. `*out` is NULL on error. */
@@ -100,13 +105,17 @@ typedef struct pocpf_rekey_policy {
     uint32_t deadline_ms; /* T_rekey: switch at the latest so long after the trigger; 0: 2,000; at most 32,000 */
     pocpf_gate gate;      /* on expulsion; for everything else media always continues */
     pocpf_on_refusal on_refusal;
-    uint32_t delivery; /* POCPF_BY_SIP, POCPF_BY_PUSH or both; 0: POCPF_BY_SIP */
+    uint32_t delivery; /* of a rekey: POCPF_BY_SIP, POCPF_BY_PUSH or both, where the member has that way, else the way
+                          that it has; 0: POCPF_BY_SIP. The first MSK of a client with a dialog always goes by SIP, since
+                          its lines have to be negotiated; a pull is always answered by push */
 } pocpf_rekey_policy;
 
 typedef struct pocpf_channel {
     size_t size;
-    const char *id;        /* at most 63 octets */
-    const char *group_uri; /* the PoC session or group */
+    const char *id; /* at most 63 octets */
+    const char
+        *group_uri; /* the PoC session or group. NULL or "": a pure MBMS user service, without session and roster:
+                              its members come by pocpf_registered, and its delivery must contain POCPF_BY_PUSH */
     uint8_t key_domain[3];
     uint16_t key_group; /* one per channel */
     pocpf_rekey_policy rekey;
@@ -121,6 +130,9 @@ pocpf_err pocpf_channel_change(pocpf *pf, int64_t now_ms, const pocpf_channel *c
 pocpf_err pocpf_channel_stop(pocpf *pf, int64_t now_ms, const char *channel);
 
 /* ---- what happened: users and members ---- */
+
+/** Octets of a push address at most. It is opaque here: the shell packs an IP address and a port into it. */
+#define POCPF_ADDRESS_MAX 20u
 
 /** A user was authenticated with GBA: this MUK is used for every following MSK message (digest 4.1). */
 typedef struct pocpf_credential {
@@ -141,9 +153,14 @@ typedef struct pocpf_join {
     bool multicast_capable; /* a=bcastversion in its SDP */
     const void *dialog; /* opaque: what the shell needs to reach this client after a restart, stored with the member */
     size_t dialog_len;  /* at most 2,048 */
+    const void
+        *push_address; /* where MSKs can be pushed to, when that is known from the dialog; stored with the member */
+    size_t push_address_len; /* at most POCPF_ADDRESS_MAX; 0: not known */
 } pocpf_join;
 
-/** POCPF_OK also when the client stays on unicast (an AUDIT effect says why). POCPF_E_STATE: this user is in already. */
+/** POCPF_OK also when the client stays on unicast (an AUDIT effect says why). A member that was only registered gets its
+ *  dialog by this. Lifts the bar of one who was expelled: the CF has let him in again. POCPF_E_STATE: this user is in
+ *  already, or the channel has no PoC session. */
 pocpf_err pocpf_member_joined(pocpf *pf, int64_t now_ms, const pocpf_join *join);
 
 typedef enum pocpf_departure {
@@ -153,12 +170,68 @@ typedef enum pocpf_departure {
     POCPF_EXPELLED /* by the operator or by policy: the shell is told to end the session (RELEASE)      */
 } pocpf_departure;
 
-/** POCPF_E_STATE: no such member (nothing to do). */
+/** Ends the membership with all its ways. Who is expelled (REMOVED, EXPELLED) is barred from registering until he joins by
+ *  SIP or pocpf_admit lifts the bar. POCPF_E_STATE: no such member (nothing to do). */
 pocpf_err pocpf_member_departed(pocpf *pf, int64_t now_ms, const char *channel, const char *user, pocpf_departure how);
 /** The client turned its multicast lines off or on again by its own offer (lost or regained the bearer). */
 pocpf_err pocpf_member_bearer(pocpf *pf, int64_t now_ms, const char *channel, const char *user, bool receives);
 /** An operator wants a new MSK. POCPF_E_STATE when the channel is not active. */
 pocpf_err pocpf_rekey(pocpf *pf, int64_t now_ms, const char *channel);
+
+/* ---- what happened: the MBMS user service (TS 33.246 6.3.2, by HTTP over Ua, and MIKEY over UDP) ---- */
+
+/** A user registered (again, or from a new address) for the service of a channel. The shell has authenticated him and told
+ *  so with pocpf_authenticated before. */
+typedef struct pocpf_registration {
+    size_t size;
+    const char *channel;
+    const char *user;
+    const void *address; /* opaque push address */
+    size_t address_len;  /* 1..POCPF_ADDRESS_MAX */
+} pocpf_registration;
+
+/** Makes the user a member, without dialog and without being seen in any roster, or gives a member by SIP a push address.
+ *  Either way the current MSK is pushed to him, as soon as there is one and unless he waits for the roster. POCPF_E_STATE:
+ *  no such channel; POCPF_E_DENIED: he was expelled and not admitted again; POCPF_E_LIMIT: too many members, or so many
+ *  are barred that nobody new can be let in. */
+pocpf_err pocpf_registered(pocpf *pf, int64_t now_ms, const pocpf_registration *registration);
+/** Without a dialog he leaves with this, else only his push address goes. POCPF_E_STATE: he is not registered. */
+pocpf_err pocpf_deregistered(pocpf *pf, int64_t now_ms, const char *channel, const char *user);
+
+/** One MSK that a client asks for (MBMS-1, MBMS-3). */
+typedef struct pocpf_msk_request {
+    size_t size;
+    const char *user;
+    uint8_t key_domain[3];
+    uint32_t msk_id;     /* key number 0: the current MSK */
+    const void *address; /* where to push it from now on; NULL: where he was reached before */
+    size_t address_len;
+} pocpf_msk_request;
+
+/** POCPF_OK: a PUSH follows, of the MSK that is being handed out if there is one, else of the current MSK. POCPF_E_DENIED:
+ *  no member; POCPF_E_STATE: unknown key group, an MSK that is not to be had, or no address to push to. */
+pocpf_err pocpf_msk_requested(pocpf *pf, int64_t now_ms, const pocpf_msk_request *request);
+
+/** A datagram that came in on the socket which MSKs are pushed from. */
+typedef struct pocpf_datagram {
+    const void *address; /* of its source, in the form of the push address */
+    size_t address_len;
+    const uint8_t *octets;
+    size_t len;
+    pocpf_err verdict; /* set */
+} pocpf_datagram;
+
+/** MIKEY verification messages, found by B-TID, matched by source address and counter; and error messages, which make the
+ *  next sending a fresh one when they are authentic. Returns how many datagrams confirmed something. Verdicts: INPUT
+ *  malformed, STATE nothing outstanding fits, AUTH the MAC does not hold, LIMIT more error messages than are looked into,
+ *  NOMEM nothing was looked at. Only OK has changed anything. */
+size_t pocpf_push_heard(pocpf *pf, int64_t now_ms, pocpf_datagram *datagrams, size_t n);
+/** Solicited pull (MBMS-10): asks one member, or with `user` NULL all that have a push address, to request the current MSK,
+ *  spread by solicit_per_s, up to three times until they make contact. POCPF_E_STATE: no such channel or member, or he has
+ *  no push address. */
+pocpf_err pocpf_solicit(pocpf *pf, int64_t now_ms, const char *channel, const char *user);
+/** Lifts the bar of one who was expelled. POCPF_E_STATE: he is not barred. */
+pocpf_err pocpf_admit(pocpf *pf, int64_t now_ms, const char *channel, const char *user);
 
 /* ---- what happened: answers ---- */
 
@@ -284,7 +357,8 @@ typedef enum pocpf_effect_type {
     POCPF_DO_SUBSCRIBE,
     POCPF_DO_UNSUBSCRIBE,
     POCPF_DO_RESTORED,
-    POCPF_DO_AUDIT
+    POCPF_DO_AUDIT,
+    POCPF_DO_PUSH
 } pocpf_effect_type;
 
 /** One record of the journal: a small key-value store. `value` NULL: delete. Secrets in it are sealed. */
@@ -333,6 +407,12 @@ typedef enum pocpf_audit {
     POCPF_AUDIT_SIGHTED,
     POCPF_AUDIT_REFUSED, /* an event that the tables do not permit             */
     POCPF_AUDIT_STORE_FAILED,
+    POCPF_AUDIT_MEMBER_REGISTERED,
+    POCPF_AUDIT_MEMBER_DEREGISTERED,
+    POCPF_AUDIT_MEMBER_STALE,     /* pushed to in vain: the client will have to pull      */
+    POCPF_AUDIT_MEMBER_PULLED,    /* asked for the MSK                                    */
+    POCPF_AUDIT_MEMBER_SOLICITED, /* was asked to pull; detail says why                   */
+    POCPF_AUDIT_MEMBER_ADMITTED,  /* may register again                                   */
     POCPF_AUDIT_COUNT
 } pocpf_audit;
 const char *pocpf_audit_name(pocpf_audit audit);
@@ -360,6 +440,16 @@ typedef struct pocpf_effect {
             size_t mikey_len;
             uint32_t timeout_ms;
         } offer;
+        /** Send this MIKEY message by UDP to this push address. The engine sends again by itself, as long as it hears no
+         *  verification with pocpf_push_heard: a datagram that could not be sent is a lost one. */
+        struct {
+            uint32_t msk_id; /* key number 0: a solicited pull, no key */
+            const uint8_t *mikey;
+            size_t mikey_len;
+            const void *address;
+            size_t address_len;
+            bool again; /* not the first sending */
+        } push;
         /** End this client's session (BYE to client and CF). */
         struct {
             pocpf_reason reason;
@@ -390,7 +480,7 @@ typedef struct pocpf_effect {
             const char *as_user;
             bool refresh;
         } subscribe;
-        /** A member from before the restart; `dialog` as it was given with the join. Followed by its offer. */
+        /** A member from before the restart that has a dialog, as it was given with the join. Followed by its offer. */
         struct {
             const void *dialog;
             size_t dialog_len;
@@ -424,12 +514,17 @@ pocpf_err pocpf_channel_look(const pocpf *pf, const char *channel, pocpf_channel
 typedef struct pocpf_member_status {
     size_t size;
     const char *user;
-    const char *state; /* "waiting", "offered", "keyed", "unicast" ... */
-    uint32_t msk_id;   /* confirmed last, 0: none */
+    const char *state;    /* "waiting", "offered", "pushed", "keyed", "stale", "unicast" ... */
+    uint32_t msk_id;      /* confirmed last, 0: none */
+    bool by_sip, by_push; /* the ways that lead to him: a dialog, a push address */
+    const void *address;  /* borrowed until the next call */
+    size_t address_len;
 } pocpf_member_status;
 
 /** Walks the members of a channel: start with `*at` = 0; false at the end. */
 bool pocpf_member_next(const pocpf *pf, const char *channel, size_t *at, pocpf_member_status *out);
+/** One member. POCPF_E_STATE: he is none. */
+pocpf_err pocpf_member_look(const pocpf *pf, const char *channel, const char *user, pocpf_member_status *out);
 
 #ifdef __cplusplus
 }

@@ -169,7 +169,7 @@ void shell_authenticate(shell *s, client *c)
 
 pocpf_err shell_join_only(shell *s, client *c)
 {
-    pocpf_join join = { sizeof(join), SHELL_CHANNEL, c->name, true, c->name, strlen(c->name) };
+    pocpf_join join = { sizeof(join), SHELL_CHANNEL, c->name, true, c->name, strlen(c->name), NULL, 0 };
     pocpf_err err = pocpf_member_joined(s->pf, s->now_ms, &join);
     if (err == POCPF_OK) {
         c->inside = true;
@@ -400,6 +400,9 @@ static void carry_out(shell *s, const pocpf_effect *fx)
         break;
     case POCPF_DO_AUDIT:
         do_audit(s, fx);
+        break;
+    case POCPF_DO_PUSH:
+        line(s, "PUSH %s %08x", fx->user, fx->u.push.msk_id);
         break;
     }
 }

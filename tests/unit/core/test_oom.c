@@ -76,7 +76,7 @@ static poc_err answer_all(story *st)
 static poc_err join_one(story *st, const char *name, const pocpf_secret *muk)
 {
     pocpf_credential credential = { sizeof(credential), name, "b@bsf.example", muk, 1000000 };
-    pocpf_join join = { sizeof(join), "c", name, true, "dialog", 6 };
+    pocpf_join join = { sizeof(join), "c", name, true, "dialog", 6, NULL, 0 };
     CALL(st, pocpf_authenticated(st->pf, 1000, &credential));
     CALL(st, pocpf_member_joined(st->pf, 1000, &join));
     return carry_out(st);

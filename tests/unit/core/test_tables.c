@@ -33,7 +33,7 @@ static void set_up(bench *b)
     assert_int_equal(core_channel_add(b->e, 1000, &conf), POC_OK);
     core_credential credential = { "sip:a@x", "a@bsf", muk, 1000000 };
     assert_int_equal(core_authenticated(b->e, 1000, &credential), POC_OK);
-    core_join join = { "c", "sip:a@x", true, { NULL, 0 } };
+    core_join join = { .channel = "c", .user = "sip:a@x", .multicast_capable = true };
     assert_int_equal(core_member_joined(b->e, 1000, &join), POC_OK);
     b->ch = engine_channel(b->e, "c");
     b->m = poc_table_get(&b->ch->by_name, poc_span_str("sip:a@x"));
@@ -167,7 +167,7 @@ static void a_failed_write_does_not_swallow_the_next_one(void **state)
     core_effect effect;
     set_up(&b);
     core_channel_conf conf = { .id = "d", .group_uri = "sip:d@cf", .key_group = 2 };
-    core_join join = { "d", "sip:b@x", true, { NULL, 0 } };
+    core_join join = { .channel = "d", .user = "sip:b@x", .multicast_capable = true };
     assert_int_equal(core_channel_add(b.e, 1000, &conf), POC_OK);
     core_credential again = { "sip:a@x", "a2@bsf", b.m->user->muk.key, 2000000 };
     assert_int_equal(core_authenticated(b.e, 1000, &again), POC_OK); /* a write, and nothing behind it */
