@@ -26,11 +26,20 @@ bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *
 /** Prints one figure; `unit` is what one thing is ("messages/s/core"), `against` may be NULL. Returns false when either
  *  could not be measured. */
 bool bench_print(const bench *b, const bench_figure *figure, const char *unit, const bench_figure *against);
+/** A value that is no rate. */
+typedef struct bench_value {
+    const char *name, *unit;
+    double value;
+    size_t n; /* of what it was measured on */
+} bench_value;
+/** Prints it; `against` may be NULL. */
+void bench_say(const bench *b, const bench_value *v, const bench_value *against);
 /** Says that a yardstick is not installed, or that this machine cannot do what `name` is. */
 void bench_absent(const bench *b, const char *name, const char *why);
 
 /* One per row of the table in main.c: an exit status. */
 int bench_mikey(const bench *b);
 int bench_srtp(const bench *b);
+int bench_rekey(const bench *b);
 
 #endif

@@ -13,6 +13,7 @@ static const struct {
     int (*run)(const bench *b);
 } table[] = {
     { "mikey", "sealing, opening and confirming MSK messages", bench_mikey },
+    { "rekey", "bringing a new MSK to all members", bench_rekey },
     { "srtp", "protecting voice packets", bench_srtp },
 };
 

@@ -69,6 +69,22 @@ bool bench_print(const bench *b, const bench_figure *figure, const char *unit, c
     return true;
 }
 
+void bench_say(const bench *b, const bench_value *v, const bench_value *against)
+{
+    if (b->json) {
+        printf("{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.3f, \"n\": %zu", v->name, v->unit, v->value, v->n);
+        if (against != NULL)
+            printf(", \"against\": {\"name\": \"%s\", \"value\": %.3f, \"n\": %zu}, \"ratio\": %.3f", against->name,
+                   against->value, against->n, v->value / against->value);
+        puts("}");
+        return;
+    }
+    printf("%-36s %12.2f %-16s", v->name, v->value, v->unit);
+    if (against != NULL)
+        printf(" %6.2f x %s", v->value / against->value, against->name);
+    puts("");
+}
+
 void bench_absent(const bench *b, const char *name, const char *why)
 {
     if (b->json)
