@@ -1,6 +1,7 @@
 /* The MSK delivery message of TS 33.246 6.4.5.1: HDR, EXT(Key ID) [, EXT(SDP IDs)], T, RAND, IDi, IDr [, SP], KEMAC. */
 #include <string.h>
 
+#include "mikey/lanes.h"
 #include "mikey/payloads.h"
 #include "mikey/seal.h"
 
@@ -123,11 +124,10 @@ static const poc_lanes_kernel *no_kernel(void)
 static const struct {
     const char *name;
     const poc_lanes_kernel *(*kernel)(void);
-    size_t worth; /* members from which on it is the fastest that is here */
 } paths[MIKEY_SEAL_PATHS] = {
-    [MIKEY_SEAL_PORTABLE] = { "portable", no_kernel, 0 },
-    [MIKEY_SEAL_SHA_NI] = { "sha-ni", poc_lanes_sha_ni, 2 },
-    [MIKEY_SEAL_AVX512] = { "avx-512", poc_lanes_avx512, 5 },
+    [MIKEY_SEAL_PORTABLE] = { "portable", no_kernel },
+    [MIKEY_SEAL_SHA_NI] = { "sha-ni", poc_lanes_sha_ni },
+    [MIKEY_SEAL_AVX512] = { "avx-512", poc_lanes_avx512 },
 };
 
 const char *mikey_seal_path_name(mikey_seal_path path)
@@ -140,35 +140,43 @@ bool mikey_seal_path_is_here(mikey_seal_path path)
     return path == MIKEY_SEAL_PORTABLE || paths[path].kernel() != NULL;
 }
 
-poc_err mikey_msk_seal_by(mikey_seal_path path, const mikey_msk_params *params, const poc_secret *msk,
-                          mikey_msk_job *jobs, size_t n)
+static poc_err fail_all(mikey_msk_job *jobs, size_t n, poc_err err)
 {
-    const poc_lanes_kernel *kernel = paths[path].kernel();
-    mikey_msk_template m;
-    poc_err ready = mikey_seal_path_is_here(path) ? template_init(&m, params, msk) : POC_E_BUG;
-    for (size_t i = 0; ready != POC_OK && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         jobs[i].len = 0;
-        jobs[i].err = ready;
+        jobs[i].err = err;
     }
-    if (ready == POC_OK && kernel != NULL)
+    return err;
+}
+
+static poc_err seal_with(const poc_lanes_kernel *kernel, const mikey_msk_params *params, const poc_secret *msk,
+                         mikey_msk_job *jobs, size_t n)
+{
+    mikey_msk_template m;
+    poc_err first = template_init(&m, params, msk);
+    if (first != POC_OK)
+        (void)fail_all(jobs, n, first);
+    else if (kernel != NULL)
         mikey_msk_seal_lanes(&m, kernel, jobs, n);
-    else if (ready == POC_OK)
+    else
         seal_portable(&m, jobs, n);
     template_done(&m);
-    poc_err first = ready;
     for (size_t i = 0; first == POC_OK && i < n; i++)
         first = jobs[i].err;
     return first;
 }
 
+poc_err mikey_msk_seal_by(mikey_seal_path path, const mikey_msk_params *params, const poc_secret *msk,
+                          mikey_msk_job *jobs, size_t n)
+{
+    if (!mikey_seal_path_is_here(path))
+        return fail_all(jobs, n, POC_E_BUG);
+    return seal_with(paths[path].kernel(), params, msk, jobs, n);
+}
+
 poc_err mikey_msk_seal(const mikey_msk_params *params, const poc_secret *msk, mikey_msk_job *jobs, size_t n)
 {
-    mikey_seal_path best = MIKEY_SEAL_PORTABLE;
-    for (mikey_seal_path path = MIKEY_SEAL_PORTABLE; path < MIKEY_SEAL_PATHS; path++) {
-        if (n >= paths[path].worth && mikey_seal_path_is_here(path))
-            best = path;
-    }
-    return mikey_msk_seal_by(best, params, msk, jobs, n);
+    return seal_with(mikey_lanes_best(n), params, msk, jobs, n);
 }
 
 /* ---- opening ---- */
