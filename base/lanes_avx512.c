@@ -123,8 +123,11 @@ WIDE static inline __m128i column(const poc_tile *t, size_t lane)
 WIDE static void keystream(uint8_t out[POC_LANES][POC_LANES_KEYSTREAM], const poc_tile *key, const poc_tile *iv,
                            size_t lanes)
 {
-    for (size_t lane = 0; lane < lanes; lane++)
-        lanes_keystream(out[lane], column(key, lane), column(iv, lane));
+    for (size_t lane = 0; lane < lanes; lane += 2) {
+        const __m128i keys[2] = { column(key, lane), column(key, lane + 1) };
+        const __m128i ivs[2] = { column(iv, lane), column(iv, lane + 1) };
+        lanes_keystream(out + lane, keys, ivs);
+    }
 }
 
 const poc_lanes_kernel poc_lanes_kernel_avx512 = {

@@ -148,7 +148,7 @@ static void iv_make(mikey_lanes *l)
 void mikey_lanes_encrypt(mikey_lanes *l)
 {
     iv_make(l);
-    l->k->keystream(l->stream, &l->key[MIKEY_USE_ENCR], &l->key[MIKEY_USE_SALT], l->used);
+    l->k->keystream(l->stream, &l->key[MIKEY_USE_ENCR], &l->key[MIKEY_USE_SALT], l->lanes);
 }
 
 /* ---- MACs ---- */

@@ -46,6 +46,7 @@ static poc_err plain_make(mikey_msk_template *m, const mikey_msk_params *p, cons
     const uint8_t from[MIKEY_SEQ_LEN] = { (uint8_t)(p->seq_low >> 8), (uint8_t)p->seq_low };
     const uint8_t to[MIKEY_SEQ_LEN] = { (uint8_t)(p->seq_high >> 8), (uint8_t)p->seq_high };
     m->plain_len = 0;
+    memset(m->plain, 0, sizeof(m->plain));
     if (poc_msk_number(p->msk_id) == 0)
         return POC_OK; /* a solicited pull carries no key */
     if (msk == NULL || poc_secret_len(msk) != POC_MSK_LEN || (p->key_type != MIKEY_TGK && p->key_type != MIKEY_TEK))
@@ -80,20 +81,22 @@ static void template_done(mikey_msk_template *m)
 
 poc_err mikey_msk_lay_out(const mikey_msk_template *m, mikey_msk_job *job)
 {
-    poc_wr wr = poc_wr_into(job->out, job->cap < MIKEY_MESSAGE_MAX ? job->cap : MIKEY_MESSAGE_MAX);
+    const size_t cap = job->cap < MIKEY_MESSAGE_MAX ? job->cap : MIKEY_MESSAGE_MAX;
+    const size_t shared = m->head_len + m->tail_len + MIKEY_MAC_LEN;
     job->len = 0;
     if (job->muk == NULL || poc_secret_len(job->muk) != POC_MUK_LEN)
         return POC_E_BUG;
-    poc_wr_put(&wr, m->head, m->head_len);
-    poc_wr_span(&wr, job->idr);
-    poc_wr_put(&wr, m->tail, m->tail_len);
-    (void)poc_wr_room(&wr, MIKEY_MAC_LEN);
-    POC_TRY(poc_wr_done(&wr));
+    if (shared > cap || job->idr.n > cap - shared)
+        return POC_E_LIMIT;
+    memcpy(job->out, m->head, m->head_len);
+    if (job->idr.n > 0)
+        memcpy(job->out + m->head_len, job->idr.p, job->idr.n);
+    memcpy(job->out + m->head_len + job->idr.n, m->tail, m->tail_len);
     poc_wr counter = poc_wr_into(job->out + m->counter_at, sizeof(job->counter));
     poc_wr_u32(&counter, job->counter);
     poc_wr idr_len = poc_wr_into(job->out + m->idr_len_at, MIKEY_ID_LEN_LEN);
     poc_wr_u16(&idr_len, (uint16_t)job->idr.n);
-    job->len = wr.len;
+    job->len = shared + job->idr.n;
     return POC_OK;
 }
 

@@ -34,9 +34,10 @@ static void encrypt(wave *w)
         return;
     mikey_lanes_encrypt(&w->lanes);
     for (size_t lane = 0; lane < w->lanes.used; lane++) {
-        uint8_t *at = w->job[lane]->out + covered(w->job[lane]) - 1 - m->plain_len;
-        for (size_t i = 0; i < m->plain_len; i++)
-            at[i] = m->plain[i] ^ w->lanes.stream[lane][i];
+        uint8_t *stream = w->lanes.stream[lane];
+        for (size_t i = 0; i < MIKEY_PLAIN_MAX; i++) /* as wide as the processor can: not only as much as is used */
+            stream[i] ^= m->plain[i];
+        memcpy(w->job[lane]->out + covered(w->job[lane]) - 1 - m->plain_len, stream, m->plain_len);
     }
 }
 
