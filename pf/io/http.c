@@ -68,18 +68,46 @@ int http_listen(const struct sockaddr *addr, socklen_t addr_len)
     return -1;
 }
 
+enum { OPTIONS_MAX = 10 };
+
+typedef struct option_list {
+    struct MHD_OptionItem item[OPTIONS_MAX];
+    size_t n;
+} option_list;
+
+static void put(option_list *l, enum MHD_OPTION option, intptr_t value, void *pointer)
+{
+    l->item[l->n++] = (struct MHD_OptionItem){ option, value, pointer };
+}
+
+static void put_text(option_list *l, enum MHD_OPTION option, const char *text)
+{
+    put(l, option, 0, (void *)(uintptr_t)text);
+}
+
 static poc_err start(http *h, int fd, const http_settings *s)
 {
-    unsigned flags = MHD_USE_EPOLL | (s->may_suspend ? MHD_ALLOW_SUSPEND_RESUME : 0);
-    h->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, s->on_request, s->user, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-        s->on_completed, s->user, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->connections_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->connections_per_source, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        s->connection_octets, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->idle_s, MHD_OPTION_END);
+    bool is_tls = s->tls_certificate != NULL;
+    unsigned flags =
+        MHD_USE_EPOLL | (s->may_suspend ? MHD_ALLOW_SUSPEND_RESUME : 0) | (is_tls ? (unsigned)MHD_USE_TLS : 0);
+    option_list l = { .n = 0 };
+    put(&l, MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)s->on_completed, s->user);
+    if (s->on_target != NULL)
+        put(&l, MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)s->on_target, s->user);
+    if (is_tls) {
+        put_text(&l, MHD_OPTION_HTTPS_MEM_CERT, s->tls_certificate);
+        put_text(&l, MHD_OPTION_HTTPS_MEM_KEY, s->tls_key);
+    }
+    put(&l, MHD_OPTION_END, 0, NULL);
+    h->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, s->on_request, s->user, MHD_OPTION_LISTEN_SOCKET, fd,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                         (unsigned)s->connections_per_source, MHD_OPTION_CONNECTION_MEMORY_LIMIT, s->connection_octets,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->idle_s, MHD_OPTION_ARRAY, l.item, MHD_OPTION_END);
     if (h->daemon != NULL)
         return watch(h);
     (void)close(fd);
-    errno = ENOMEM;
+    errno = is_tls ? EPROTO : ENOMEM;
     return POC_E_IO;
 }
 
@@ -122,6 +150,20 @@ void http_free(http *h)
     if (h->daemon != NULL)
         MHD_stop_daemon(h->daemon);
     free(h);
+}
+
+/* ---- requests ---- */
+
+const struct sockaddr *http_client(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info == NULL ? NULL : info->client_addr;
+}
+
+poc_span http_header_of(struct MHD_Connection *c, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
+    return poc_span_str(value == NULL ? "" : value);
 }
 
 /* ---- answers ---- */

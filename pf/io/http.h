@@ -17,6 +17,10 @@ typedef struct http_settings {
     size_t connection_octets;                         /* request line, headers and answer of one connection */
     uint32_t idle_s;                                  /* a connection without progress is closed */
     bool may_suspend;                                 /* requests may wait: MHD_suspend_connection, http_resume */
+    const char *tls_certificate, *tls_key;            /* PEM texts, borrowed until http_free; NULL: no TLS */
+    /** The target as it stands on the request line, before anything is decoded; returns the state that on_request finds. May
+     *  be NULL. */
+    void *(*on_target)(void *user, const char *target, struct MHD_Connection *c);
     MHD_AccessHandlerCallback on_request;
     MHD_RequestCompletedCallback on_completed; /* may be NULL */
     void *user;                                /* of both */
@@ -25,7 +29,8 @@ typedef struct http_settings {
 /** Listens on a bound stream socket, nonblocking; returns it or -1 with errno. */
 int http_listen(const struct sockaddr *addr, socklen_t addr_len);
 
-/** Serves `listen_fd` from the loop and owns it, also after an error. POC_E_IO: errno tells. */
+/** Serves `listen_fd` from the loop and owns it, also after an error. POC_E_IO: errno tells; EPROTO: TLS cannot be had with
+ *  this certificate and key. */
 poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings *settings);
 /** Answers those that were just resumed and closes every connection; suspended ones have to be resumed before. NULL is fine. */
 void http_free(http *h);
@@ -36,6 +41,11 @@ void http_resume(http *h, struct MHD_Connection *c);
 typedef struct http_header {
     const char *name, *value; /* an empty value is not sent */
 } http_header;
+
+/** Where a client's request comes from; NULL when that is not known. */
+const struct sockaddr *http_client(struct MHD_Connection *c);
+/** The value of a header, or empty. */
+poc_span http_header_of(struct MHD_Connection *c, const char *name);
 
 /** Queues an answer; `body` is copied. */
 enum MHD_Result http_answer(struct MHD_Connection *c, unsigned status, poc_span body, const http_header *headers,

@@ -22,22 +22,21 @@ struct ub_http {
 
 static const char *peer_of(struct MHD_Connection *c, char text[64])
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *client = http_client(c);
     poc_wr wr = poc_wr_into(text, 64);
-    if (info != NULL && info->client_addr != NULL)
-        poc_addr_put(&wr, info->client_addr);
+    if (client != NULL)
+        poc_addr_put(&wr, client);
     return poc_wr_text(&wr) == POC_OK ? text : "";
 }
 
 static enum MHD_Result bootstrap(ub_http *u, struct MHD_Connection *c, const char *uri)
 {
-    const char *authorization = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
     gba_http_answer *out = (gba_http_answer *)calloc(1, sizeof(*out));
     char peer[64];
     if (out == NULL)
         return MHD_NO;
     poc_err err = gba_bsf_ub(u->bsf, io_now_ms() / 1000, poc_span_str("GET"), poc_span_str(uri),
-                             poc_span_str(authorization == NULL ? "" : authorization), out);
+                             http_header_of(c, MHD_HTTP_HEADER_AUTHORIZATION), out);
     if (err != POC_OK)
         log_refusal("ub_refused", poc_err_name(err), peer_of(c, peer), "bootstrapping request refused");
     const http_header headers[] = {
