@@ -11,7 +11,7 @@
 static struct {
     EVP_MD *md5, *sha256;
     EVP_MAC *hmac;
-    EVP_CIPHER *ecb, *ctr, *gcm, *wrap128, *wrap256;
+    EVP_CIPHER *ecb, *ctr, *gcm, *gcm128, *wrap128, *wrap256;
 } algorithms;
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 
@@ -23,6 +23,7 @@ static void fetch_all(void)
     algorithms.ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
     algorithms.ctr = EVP_CIPHER_fetch(NULL, "AES-128-CTR", NULL);
     algorithms.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    algorithms.gcm128 = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
     algorithms.wrap128 = EVP_CIPHER_fetch(NULL, "AES-128-WRAP", NULL);
     algorithms.wrap256 = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
 }
@@ -159,16 +160,30 @@ poc_err poc_aes128_ctr(uint8_t *out, const uint8_t key[16], const uint8_t iv[16]
     return in.n == 0 ? POC_OK : encrypt(out, t->ctr, key, iv, in);
 }
 
-poc_err poc_gcm_seal(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in)
+/* Sets the cipher, the length of `iv`, key and `iv`, in this order: each needs the one before. */
+static bool gcm_init(EVP_CIPHER_CTX *ctx, poc_span key, poc_span iv, bool encrypts)
+{
+    EVP_CIPHER *cipher = key.n == 16 ? algorithms.gcm128 : algorithms.gcm;
+    const int enc = encrypts ? 1 : 0;
+    return EVP_CipherInit_ex2(ctx, cipher, NULL, NULL, enc, NULL) == 1 &&
+           (iv.n == POC_GCM_NONCE_LEN || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN, (int)iv.n, NULL) == 1) &&
+           EVP_CipherInit_ex2(ctx, NULL, key.p, iv.p, enc, NULL) == 1;
+}
+
+static bool gcm_takes(poc_span key, poc_span iv, poc_span aad, poc_span in)
+{
+    return (key.n == 16 || key.n == 32) && iv.n > 0 && iv.n <= 64 && in.n <= INT32_MAX && aad.n <= INT32_MAX;
+}
+
+poc_err poc_gcm_seal_iv(uint8_t *out, poc_span key, poc_span iv, poc_span aad, poc_span in)
 {
     thread_ctx *t = thread_ctx_get();
     int len = 0;
     if (t == NULL)
         return POC_E_NOMEM;
-    if (key32.n != 32 || in.n > INT32_MAX || aad.n > INT32_MAX)
+    if (!gcm_takes(key, iv, aad, in))
         return POC_E_LIMIT;
-    if (EVP_EncryptInit_ex2(t->cipher, algorithms.gcm, key32.p, nonce, NULL) != 1 ||
-        EVP_EncryptUpdate(t->cipher, NULL, &len, aad.p, (int)aad.n) != 1 ||
+    if (!gcm_init(t->cipher, key, iv, true) || EVP_EncryptUpdate(t->cipher, NULL, &len, aad.p, (int)aad.n) != 1 ||
         EVP_EncryptUpdate(t->cipher, out, &len, in.p, (int)in.n) != 1 ||
         EVP_EncryptFinal_ex(t->cipher, out + len, &len) != 1 ||
         EVP_CIPHER_CTX_ctrl(t->cipher, EVP_CTRL_AEAD_GET_TAG, POC_GCM_TAG_LEN, out + in.n) != 1)
@@ -176,19 +191,18 @@ poc_err poc_gcm_seal(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_
     return POC_OK;
 }
 
-poc_err poc_gcm_open(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in)
+poc_err poc_gcm_open_iv(uint8_t *out, poc_span key, poc_span iv, poc_span aad, poc_span in)
 {
     thread_ctx *t = thread_ctx_get();
     int len = 0;
     if (t == NULL)
         return POC_E_NOMEM;
-    if (key32.n != 32 || in.n > INT32_MAX || aad.n > INT32_MAX)
+    if (!gcm_takes(key, iv, aad, in))
         return POC_E_LIMIT;
     if (in.n < POC_GCM_TAG_LEN)
         return POC_E_INPUT;
     size_t n = in.n - POC_GCM_TAG_LEN;
-    if (EVP_DecryptInit_ex2(t->cipher, algorithms.gcm, key32.p, nonce, NULL) != 1 ||
-        EVP_DecryptUpdate(t->cipher, NULL, &len, aad.p, (int)aad.n) != 1 ||
+    if (!gcm_init(t->cipher, key, iv, false) || EVP_DecryptUpdate(t->cipher, NULL, &len, aad.p, (int)aad.n) != 1 ||
         EVP_DecryptUpdate(t->cipher, out, &len, in.p, (int)n) != 1 ||
         EVP_CIPHER_CTX_ctrl(t->cipher, EVP_CTRL_AEAD_SET_TAG, POC_GCM_TAG_LEN, (void *)(uintptr_t)(in.p + n)) != 1)
         return POC_E_NOMEM;
@@ -197,6 +211,16 @@ poc_err poc_gcm_open(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_
         return POC_E_AUTH;
     }
     return POC_OK;
+}
+
+poc_err poc_gcm_seal(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in)
+{
+    return key32.n != 32 ? POC_E_LIMIT : poc_gcm_seal_iv(out, key32, poc_span_of(nonce, POC_GCM_NONCE_LEN), aad, in);
+}
+
+poc_err poc_gcm_open(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in)
+{
+    return key32.n != 32 ? POC_E_LIMIT : poc_gcm_open_iv(out, key32, poc_span_of(nonce, POC_GCM_NONCE_LEN), aad, in);
 }
 
 static EVP_CIPHER *wrap_cipher(size_t kek_len)

@@ -42,6 +42,10 @@ poc_err poc_aes128_ctr(uint8_t *out, const uint8_t key[16], const uint8_t iv[16]
 poc_err poc_gcm_seal(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in);
 /** The reverse: in.n >= 16; writes in.n - 16 octets. POC_E_AUTH when the tag does not hold, `out` is then wiped. */
 poc_err poc_gcm_open(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in);
+/** AES-GCM as the two above, with a key of 16 or 32 octets and an initialisation vector of 1..64 octets, of which any
+ *  length but 12 goes through GHASH (SP 800-38D 7.1). POC_E_LIMIT for other lengths. */
+poc_err poc_gcm_seal_iv(uint8_t *out, poc_span key, poc_span iv, poc_span aad, poc_span in);
+poc_err poc_gcm_open_iv(uint8_t *out, poc_span key, poc_span iv, poc_span aad, poc_span in);
 /** AES key wrap (RFC 3394) of n octets, a multiple of 8: writes n + 8. */
 poc_err poc_key_wrap(uint8_t *out, poc_span kek, poc_span key);
 poc_err poc_key_unwrap(uint8_t *out, poc_span kek, poc_span wrapped);
