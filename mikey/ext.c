@@ -1,7 +1,8 @@
 /* General Extension, RFC 3830 6.15: next(1) type(1) len(2) data. Of these, and of these only, an unknown type is skipped:
  * its length is known.
  *  Key ID information, RFC 4563: { id type(1) id len(1) id }*; 0 Key Domain ID, 1 MSK ID, 2 MTK ID.
- *  SDP IDs, RFC 4567 section 7: the list of key management protocols in the order of the SDP. */
+ *  SDP IDs, RFC 4567 section 7: the list of key management protocols in the order of the SDP.
+ *  SAKKE-to-self and key parameters, TS 33.180 E.5 and E.6: opaque here. */
 #include <string.h>
 
 #include "mikey/payloads.h"
@@ -57,6 +58,15 @@ static poc_err sdp_ids_decode(mikey_msg *msg, poc_rd *data)
     return poc_rd_span(data, &msg->sdp_ids, data->left);
 }
 
+static poc_err opaque_take(poc_span *to, poc_rd *data)
+{
+    if (to->n > 0)
+        return poc_rd_fail(data, "extension twice");
+    if (data->left == 0)
+        return poc_rd_fail(data, "extension without content");
+    return poc_rd_span(data, to, data->left);
+}
+
 poc_err mikey_ext_read(mikey_ext *out, poc_rd *rd)
 {
     uint16_t len;
@@ -74,6 +84,10 @@ poc_err mikey_ext_decode(mikey_msg *msg, poc_rd *rd)
         return key_id_decode(msg, &data);
     if (ext.type == MIKEY_EXT_SDP_IDS)
         return sdp_ids_decode(msg, &data);
+    if (msg->data_type == MIKEY_I_MESSAGE && ext.type == MIKEY_EXT_SAKKE_TO_SELF)
+        return opaque_take(&msg->sakke_to_self, &data);
+    if (msg->data_type == MIKEY_I_MESSAGE && ext.type == MIKEY_EXT_KEY_PARAMETERS)
+        return opaque_take(&msg->key_parameters, &data);
     return POC_OK;
 }
 
@@ -105,5 +119,12 @@ void mikey_ext_encode_sdp_ids(poc_wr *wr, uint8_t next)
 {
     size_t len = ext_open(wr, next, MIKEY_EXT_SDP_IDS);
     poc_wr_span(wr, poc_span_str(MIKEY_SDP_PROTOCOL));
+    poc_wr_len16_close(wr, len);
+}
+
+void mikey_ext_encode(poc_wr *wr, uint8_t next, uint8_t ext_type, poc_span data)
+{
+    size_t len = ext_open(wr, next, ext_type);
+    poc_wr_span(wr, data);
     poc_wr_len16_close(wr, len);
 }

@@ -26,13 +26,14 @@ static poc_err admit(walk *w, const mikey_payload_kind *kind, size_t index)
 static poc_err step(walk *w, uint8_t *type)
 {
     size_t index = 0;
-    uint8_t next;
+    uint8_t next = MIKEY_LAST;
     const mikey_payload_kind *kind = mikey_payload_kind_of(*type, &index);
     POC_TRY(admit(w, kind, index));
     mikey_payload *payload = &w->msg->payloads[w->msg->payload_count++];
     payload->type = *type;
     payload->offset = poc_rd_offset(&w->rd);
-    POC_TRY(poc_rd_u8(&w->rd, &next));
+    if (!kind->is_bare)
+        POC_TRY(poc_rd_u8(&w->rd, &next));
     const uint8_t *body = w->rd.p;
     POC_TRY(kind->decode(w->msg, &w->rd));
     payload->body = poc_span_of(body, (size_t)(w->rd.p - body));
@@ -42,11 +43,30 @@ static poc_err step(walk *w, uint8_t *type)
     return POC_OK;
 }
 
+/* What an I_MESSAGE must have (TS 33.180 E.1): everything but SP and the extensions. */
+static poc_err complete_signed(walk *w)
+{
+    const mikey_msg *msg = w->msg;
+    if (msg->rand.n == 0)
+        return poc_rd_fail(&w->rd, "no RAND payload");
+    if (!msg->idi.present || !msg->idr.present)
+        return poc_rd_fail(&w->rd, "no IDRi or no IDRr");
+    if (!msg->idkmsi.present || !msg->idkmsr.present)
+        return poc_rd_fail(&w->rd, "no IDRkmsi or no IDRkmsr");
+    if (msg->sed.n == 0)
+        return poc_rd_fail(&w->rd, "no SAKKE payload");
+    if (msg->signature.n == 0)
+        return poc_rd_fail(&w->rd, "no SIGN payload");
+    return POC_OK;
+}
+
 static poc_err complete(walk *w)
 {
     const mikey_msg *msg = w->msg;
     if (msg->ts.n == 0)
         return poc_rd_fail(&w->rd, "no T payload");
+    if (msg->data_type == MIKEY_I_MESSAGE)
+        POC_TRY(complete_signed(w));
     if (msg->data_type == MIKEY_PSK && !msg->has_kemac)
         return poc_rd_fail(&w->rd, "no KEMAC payload");
     if (msg->data_type == MIKEY_PSK_VERIFICATION && !msg->has_v)

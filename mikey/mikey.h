@@ -1,6 +1,8 @@
 /* MIKEY (RFC 3830, 4563, 6309) as MBMS uses it (TS 33.246 6.4): decode any message of data type 0, 1 or 6; seal and open
- * the five profiles of this house (MSK, MTK, verification, error, solicited pull). Pure: bytes and keys in, bytes and
- * keys out. Layouts: spec digest "GBA, MBMS keys and MIKEY", sections 4 and 5. */
+ * the five profiles of this house (MSK, MTK, verification, error, solicited pull). And the octets, without the
+ * cryptography, of MIKEY-SAKKE (RFC 6509, data type 26) as mission critical services use it (TS 33.180 Annex E). Pure:
+ * bytes and keys in, bytes and keys out. Layouts: spec digests "GBA, MBMS keys and MIKEY", sections 4 and 5, and "MCX
+ * signalling key management and MIKEY-SAKKE", section 3. */
 #ifndef MIKEY_MIKEY_H
 #define MIKEY_MIKEY_H
 
@@ -16,37 +18,61 @@
 #define MIKEY_PAYLOADS_MAX 16u
 #define MIKEY_RAND_LEN     16u /* what we send; a peer may send 16..255 */
 #define MIKEY_RAND_MAX     255u
-#define MIKEY_CS_MAX       16u /* crypto sessions of an SRTP-ID map */
+#define MIKEY_CS_MAX       16u /* crypto sessions of a map */
 #define MIKEY_KEYS_MAX     4u  /* key data sub-payloads of one KEMAC */
 #define MIKEY_UDP_PORT     2269u
+
+#define MIKEY_SED_LEN       273u /* encapsulated data of SAKKE for a key of 16 octets */
+#define MIKEY_SED_LEN_256   289u /* the same for one of 32 */
+#define MIKEY_SIGNATURE_LEN 129u /* ECCSI: r || s || PVT */
 
 typedef enum mikey_payload_type {
     MIKEY_LAST = 0,
     MIKEY_KEMAC = 1,
+    MIKEY_SIGN = 4,
     MIKEY_T = 5,
     MIKEY_ID = 6,
     MIKEY_V = 9,
     MIKEY_SP = 10,
     MIKEY_RAND = 11,
     MIKEY_ERR = 12,
+    MIKEY_IDR = 14,
     MIKEY_KEY_DATA = 20,
-    MIKEY_EXT = 21
+    MIKEY_EXT = 21,
+    MIKEY_SAKKE = 26
 } mikey_payload_type;
 
-typedef enum mikey_data_type { MIKEY_PSK = 0, MIKEY_PSK_VERIFICATION = 1, MIKEY_ERROR = 6 } mikey_data_type;
+typedef enum mikey_data_type {
+    MIKEY_PSK = 0,
+    MIKEY_PSK_VERIFICATION = 1,
+    MIKEY_ERROR = 6,
+    MIKEY_I_MESSAGE = 26
+} mikey_data_type;
 typedef enum mikey_id_type { MIKEY_ID_NAI = 0, MIKEY_ID_URI = 1, MIKEY_ID_BYTES = 2 } mikey_id_type;
-typedef enum mikey_map_type { MIKEY_MAP_SRTP_ID = 0, MIKEY_MAP_EMPTY = 1 } mikey_map_type;
+typedef enum mikey_map_type { MIKEY_MAP_SRTP_ID = 0, MIKEY_MAP_EMPTY = 1, MIKEY_MAP_GENERIC_ID = 2 } mikey_map_type;
 typedef enum mikey_key_type { MIKEY_TGK = 0, MIKEY_TGK_SALT = 1, MIKEY_TEK = 2, MIKEY_TEK_SALT = 3 } mikey_key_type;
 typedef enum mikey_kv_type { MIKEY_KV_NULL = 0, MIKEY_KV_SPI = 1, MIKEY_KV_INTERVAL = 2 } mikey_kv_type;
 typedef enum mikey_ext_type {
     MIKEY_EXT_VENDOR = 0,
     MIKEY_EXT_SDP_IDS = 1,
     MIKEY_EXT_KEY_ID = 3,
-    MIKEY_EXT_BCAST = 5
+    MIKEY_EXT_BCAST = 5,
+    MIKEY_EXT_SAKKE_TO_SELF = 6, /* TS 33.180 E.5 */
+    MIKEY_EXT_KEY_PARAMETERS = 7 /* TS 33.180 E.6 */
 } mikey_ext_type;
+typedef enum mikey_id_role {
+    MIKEY_ROLE_INITIATOR = 1,
+    MIKEY_ROLE_RESPONDER = 2,
+    MIKEY_ROLE_KMS = 3, /* twice in messages of old senders: KMS of the initiator, then of the responder */
+    MIKEY_ROLE_KMS_INITIATOR = 6,
+    MIKEY_ROLE_KMS_RESPONDER = 7,
+    MIKEY_ROLE_UID_INITIATOR = 8, /* a hashed identity stands for the URI (TS 33.180 E.7) */
+    MIKEY_ROLE_UID_RESPONDER = 9
+} mikey_id_role;
 
 typedef struct mikey_id {
     bool present;
+    uint8_t role; /* mikey_id_role; 0 in an ID payload, which has none */
     uint8_t type; /* mikey_id_type */
     poc_span data;
 } mikey_id;
@@ -57,7 +83,15 @@ typedef struct mikey_cs {
     uint32_t roc;
 } mikey_cs;
 
-/** One payload as it stood: `body` is everything behind its own next-payload octet. */
+/** An entry of a GENERIC-ID map (RFC 6309 6.2), protocol SRTP; spans as in the message. */
+typedef struct mikey_generic_cs {
+    uint8_t cs_id;
+    poc_span policies; /* one octet each: the policy numbers of SP payloads */
+    poc_span session_data;
+    poc_span spi; /* MKI */
+} mikey_generic_cs;
+
+/** One payload as it stood: `body` is everything behind its own next-payload octet (SIGN has none: all of it). */
 typedef struct mikey_payload {
     uint8_t type; /* mikey_payload_type */
     size_t offset;
@@ -73,7 +107,8 @@ typedef struct mikey_msg {
     uint32_t csb_id;
     uint8_t map_type; /* mikey_map_type */
     uint8_t cs_count;
-    mikey_cs cs[MIKEY_CS_MAX];
+    mikey_cs cs[MIKEY_CS_MAX];                  /* of an SRTP-ID map */
+    mikey_generic_cs generic[MIKEY_CS_MAX];     /* of a GENERIC-ID map */
     mikey_payload payloads[MIKEY_PAYLOADS_MAX]; /* without HDR */
     size_t payload_count;
     bool has_key_domain, has_msk_id, has_mtk_id;
@@ -92,10 +127,16 @@ typedef struct mikey_msg {
     uint8_t encr_alg, mac_alg;
     poc_span mac; /* of KEMAC or V: 20 octets, the last of `raw` */
     uint8_t error_no;
+    /* Data type 26 only, where all of these but the two extensions are there. */
+    mikey_id idkmsi, idkmsr;
+    poc_span sed;           /* MIKEY_SED_LEN or MIKEY_SED_LEN_256 octets */
+    poc_span sakke_to_self; /* of the extension; empty when absent */
+    poc_span key_parameters;
+    poc_span signature; /* MIKEY_SIGNATURE_LEN octets, the last of `raw` */
 } mikey_msg;
 
 /** Parses by the rules of digest 5.9. POC_E_INPUT with `fault` (may be NULL) giving offset and reason; `*out` is then
- *  undefined. Accepts MAC-protected messages only, except data type 6 without V. */
+ *  undefined. Accepts MAC-protected and signed messages only, except data type 6 without V. */
 poc_err mikey_decode(mikey_msg *out, poc_span datagram, poc_fault *fault);
 /** "KEMAC", "T", ...; "unknown" for others. */
 const char *mikey_payload_name(uint8_t type);
@@ -122,6 +163,37 @@ typedef struct mikey_sp_param {
 poc_err mikey_ext_read(mikey_ext *out, poc_rd *body);
 poc_err mikey_sp_read(mikey_sp *out, poc_rd *body);
 poc_err mikey_sp_param_next(mikey_sp_param *out, poc_rd *params);
+
+/** A security policy to be written; `params` is { type, length, value }*. */
+typedef struct mikey_policy {
+    uint8_t policy_no;
+    poc_span params;
+} mikey_policy;
+
+/** An I_MESSAGE to be written: HDR, T, RAND, IDRi, IDRr, IDRkmsi, IDRkmsr, {SP}, SAKKE, {General Ext}, SIGN. All spans
+ *  are borrowed for the call. */
+typedef struct mikey_i_message {
+    uint32_t csb_id;
+    const mikey_generic_cs *map; /* of cs_count entries; the empty map when that is 0 */
+    size_t cs_count;
+    uint64_t ntp; /* seconds since 1900 in the high half, fraction in the low one */
+    poc_span rand;
+    mikey_id idi, idr, idkmsi, idkmsr; /* `role` and `type` as they are to stand there */
+    const mikey_policy *policies;
+    size_t policy_count;
+    size_t sed_len;         /* MIKEY_SED_LEN or MIKEY_SED_LEN_256 */
+    poc_span sakke_to_self; /* content of the extension; empty: none */
+    poc_span key_parameters;
+} mikey_i_message;
+
+/** Writes all of it at the end of `out`, SIGN included, with two holes: `sed` gets the place of the encapsulated data,
+ *  `signature` that of the signature, which is the end of the message; both are for the caller to fill, in this order, the
+ *  signature covering everything in front of it. POC_E_LIMIT: does not fit; POC_E_BUG: no message can be like that. */
+poc_err mikey_i_message_write(poc_wr *out, const mikey_i_message *m, uint8_t **sed, uint8_t **signature);
+/** The SAKKE payload alone, with next payload 0, as the SAKKE-to-self extension carries it. */
+poc_err mikey_sakke_write(poc_wr *out, poc_span sed);
+/** Reads what mikey_sakke_write wrote. POC_E_INPUT. */
+poc_err mikey_sakke_read(poc_span *sed, poc_span octets, poc_fault *fault);
 
 /** The PRF of RFC 3830 4.1.2. POC_E_LIMIT: `inkey` is empty. */
 poc_err mikey_prf(uint8_t *out, size_t out_len, poc_span inkey, poc_span label);

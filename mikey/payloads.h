@@ -9,6 +9,8 @@
 
 #define MIKEY_VERSION      1u
 #define MIKEY_PRF_1        0u /* the PRF of RFC 3830 4.1.2, on HMAC-SHA-1 */
+#define MIKEY_PRF_SHA256   1u /* PRF-HMAC-SHA-256 (RFC 6043), that of every I_MESSAGE */
+#define MIKEY_TS_NTP_UTC   0u
 #define MIKEY_TS_COUNTER   2u
 #define MIKEY_ENCR_NULL    0u
 #define MIKEY_ENCR_AES_CM  1u
@@ -23,9 +25,10 @@
 typedef struct mikey_payload_kind {
     uint8_t type; /* mikey_payload_type */
     const char *name;
-    uint8_t in;   /* data types it may stand in, one bit each: MIKEY_IN(data type) */
+    uint32_t in;  /* data types it may stand in, one bit each: MIKEY_IN(data type) */
     uint8_t most; /* times in one message */
-    bool last;    /* carries the MAC: nothing may follow */
+    bool last;    /* carries the MAC or the signature: nothing may follow */
+    bool is_bare; /* has no next-payload octet */
     poc_err (*decode)(mikey_msg *msg, poc_rd *rd);
 } mikey_payload_kind;
 
@@ -33,7 +36,7 @@ typedef struct mikey_payload_kind {
 
 /** The row of `type`, or NULL. `index` (may be NULL) gets its place in the table, below MIKEY_KINDS_MAX. */
 const mikey_payload_kind *mikey_payload_kind_of(uint8_t type, size_t *index);
-#define MIKEY_KINDS_MAX 8u
+#define MIKEY_KINDS_MAX 11u
 
 /** Fills `fault` (may be NULL) and returns POC_E_INPUT. */
 poc_err mikey_refuse(poc_fault *fault, size_t offset, const char *reason);
@@ -55,6 +58,7 @@ poc_err mikey_id_decode(mikey_msg *msg, poc_rd *rd);
 void mikey_id_encode(poc_wr *wr, uint8_t next, uint8_t type, poc_span data);
 
 poc_err mikey_sp_decode(mikey_msg *msg, poc_rd *rd);
+void mikey_sp_encode(poc_wr *wr, uint8_t next, const mikey_policy *policy);
 /** Policy 0 for SRTP with the default of this house: AES-CM-128, HMAC-SHA-1-80, everything on. */
 void mikey_sp_encode_default(poc_wr *wr, uint8_t next);
 
@@ -67,6 +71,20 @@ void mikey_ext_encode_sdp_ids(poc_wr *wr, uint8_t next);
 
 poc_err mikey_err_decode(mikey_msg *msg, poc_rd *rd);
 void mikey_err_encode(poc_wr *wr, uint8_t next, uint8_t error_no);
+
+/** Any extension. */
+void mikey_ext_encode(poc_wr *wr, uint8_t next, uint8_t ext_type, poc_span data);
+
+poc_err mikey_idr_decode(mikey_msg *msg, poc_rd *rd);
+void mikey_idr_encode(poc_wr *wr, uint8_t next, const mikey_id *id);
+
+poc_err mikey_sakke_decode(mikey_msg *msg, poc_rd *rd);
+/** Returns the place for `sed_len` octets of encapsulated data; NULL on overflow. */
+uint8_t *mikey_sakke_encode(poc_wr *wr, uint8_t next, size_t sed_len);
+
+poc_err mikey_sign_decode(mikey_msg *msg, poc_rd *rd);
+/** Returns the place for the signature; NULL on overflow. */
+uint8_t *mikey_sign_encode(poc_wr *wr);
 
 struct mikey_transport;
 

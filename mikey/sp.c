@@ -18,6 +18,15 @@ poc_err mikey_sp_read(mikey_sp *out, poc_rd *rd)
     for (walk = params; walk.left > 0;) {
         mikey_sp_param param;
         POC_TRY(mikey_sp_param_next(&param, &walk));
+    }
+    return POC_OK;
+}
+
+static poc_err types_check(const mikey_sp *sp, poc_rd *rd)
+{
+    mikey_sp_param param;
+    for (poc_rd walk = { sp->params.p, sp->params.n, rd->origin, rd->fault }; walk.left > 0;) {
+        POC_TRY(mikey_sp_param_next(&param, &walk));
         if (param.type > SP_TYPE_MAX)
             return poc_rd_fail(&walk, "SP parameter not supported");
     }
@@ -35,11 +44,25 @@ poc_err mikey_sp_param_next(mikey_sp_param *out, poc_rd *params)
 poc_err mikey_sp_decode(mikey_msg *msg, poc_rd *rd)
 {
     mikey_sp sp;
+    msg->has_sp = true;
+    /* In mission critical services peers send a policy with the empty map as well, and parameters of their own. */
+    if (msg->data_type == MIKEY_I_MESSAGE)
+        return mikey_sp_read(&sp, rd);
     /* RFC 4563: with the empty map the policy is known otherwise, and none may be sent. */
     if (msg->map_type == MIKEY_MAP_EMPTY)
         return poc_rd_fail(rd, "security policy with an empty map");
-    msg->has_sp = true;
-    return mikey_sp_read(&sp, rd);
+    POC_TRY(mikey_sp_read(&sp, rd));
+    return types_check(&sp, rd);
+}
+
+void mikey_sp_encode(poc_wr *wr, uint8_t next, const mikey_policy *policy)
+{
+    poc_wr_u8(wr, next);
+    poc_wr_u8(wr, policy->policy_no);
+    poc_wr_u8(wr, PROTOCOL_SRTP);
+    size_t len = poc_wr_len16_open(wr);
+    poc_wr_span(wr, policy->params);
+    poc_wr_len16_close(wr, len);
 }
 
 void mikey_sp_encode_default(poc_wr *wr, uint8_t next)
@@ -57,9 +80,5 @@ void mikey_sp_encode_default(poc_wr *wr, uint8_t next)
         10, 1, 1,  /* SRTP authentication on     */
         11, 1, 10, /* tag length                 */
     };
-    poc_wr_u8(wr, next);
-    poc_wr_u8(wr, 0); /* policy no */
-    poc_wr_u8(wr, PROTOCOL_SRTP);
-    poc_wr_u16(wr, sizeof(params));
-    poc_wr_put(wr, params, sizeof(params));
+    mikey_sp_encode(wr, next, &(mikey_policy){ 0, poc_span_of(params, sizeof(params)) });
 }

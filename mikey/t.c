@@ -10,6 +10,8 @@ poc_err mikey_t_decode(mikey_msg *msg, poc_rd *rd)
     POC_TRY(poc_rd_u8(rd, &msg->ts_type));
     if (msg->ts_type >= POC_COUNT(ts_len))
         return poc_rd_fail(rd, "TS type not supported");
+    if (msg->data_type == MIKEY_I_MESSAGE && msg->ts_type != MIKEY_TS_NTP_UTC) /* TS 33.180 E.1.2 */
+        return poc_rd_fail(rd, "TS type of an I_MESSAGE is not NTP-UTC");
     POC_TRY(poc_rd_span(rd, &msg->ts, ts_len[msg->ts_type]));
     if (msg->ts_type != MIKEY_TS_COUNTER)
         return POC_OK;
