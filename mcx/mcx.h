@@ -1,0 +1,165 @@
+/* Keys of mission critical signalling (TS 33.180): hashed identities, SAKKE and ECCSI (RFC 6507, 6508), the MIKEY-SAKKE
+ * I_MESSAGE by which a client uploads its CSK and a server downloads CSKs and MuSiKs, and what is derived from such a key.
+ * Pure: octets, keys, time and chance in; octets and keys out. Layouts: spec digest "MCX signalling key management and
+ * MIKEY-SAKKE", whose sections are cited below. */
+#ifndef MCX_MCX_H
+#define MCX_MCX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "mikey/mikey.h"
+
+/* ---- 1. identities, periods and ids of keys (2, 3.1) ---- */
+
+#define MCX_UID_LEN        32u
+#define MCX_URI_MAX        512u /* octets of an identity or of the URI of a KMS */
+#define MCX_NTP_MINUS_UNIX UINT64_C(2208988800)
+
+/** A key period of a KMS: `number` counts periods of `period_s` seconds since 1900 plus `offset_s`. */
+typedef struct mcx_period {
+    uint64_t period_s, offset_s, number;
+} mcx_period;
+
+/** The number of the period that `ntp_s` (seconds since 1900) falls into; 0 before the first, and for a period of 0. */
+uint64_t mcx_period_number(uint64_t ntp_s, uint64_t period_s, uint64_t offset_s);
+/** Seconds since 1900 at which the period begins. */
+uint64_t mcx_period_start(const mcx_period *period);
+/** Seconds since 1900 from the 32 bits of them that a message carries: those nearest to `near_ntp_s` (the count wraps in
+ *  2036). */
+uint64_t mcx_ntp_expand(uint32_t seconds, uint64_t near_ntp_s);
+
+/** The MIKEY-SAKKE UID (TS 33.180 F.2.1) of `entity_uri` in a period of the KMS `kms_uri`. URIs are hashed octet by octet
+ *  as they stand. POC_E_LIMIT: longer than MCX_URI_MAX. POC_E_NOMEM. */
+poc_err mcx_uid(uint8_t out[MCX_UID_LEN], poc_span entity_uri, poc_span kms_uri, const mcx_period *period);
+
+/** What a key is for: the four most significant bits of its id (TS 33.180 Annex G). */
+typedef enum mcx_key_type {
+    MCX_GMK = 0,
+    MCX_PCK = 1,
+    MCX_CSK = 2,
+    MCX_SPK = 3,
+    MCX_MKFC = 4,
+    MCX_MSCCK = 5,
+    MCX_MUSIK = 6,
+    MCX_KEY_TYPES
+} mcx_key_type;
+
+#define MCX_TYPE_BIT(type) (1u << (type))
+
+typedef enum mcx_service { MCX_MCPTT = 0, MCX_MCVIDEO = 1, MCX_SERVICES } mcx_service;
+
+/** The type of the key with this id. POC_E_INPUT: the tag is unassigned. */
+poc_err mcx_key_type_of(mcx_key_type *out, uint32_t key_id);
+/** "CSK", "MuSiK", ...; "unknown" for others. */
+const char *mcx_key_type_name(unsigned type);
+/** A random id with the tag of `type`; whether it is in use already is for the caller to see, who then draws again. */
+poc_err mcx_key_id_random(uint32_t *out, mcx_key_type type, const poc_rng *rng);
+/** The CS-ID under which a key of `type` is announced and used (TS 33.180 E.1.3); for a PCK that of the initiator.
+ *  POC_E_INPUT: a key of this type has none. */
+poc_err mcx_cs_id_of(uint8_t *out, mcx_key_type type, mcx_service service);
+
+/* ---- 5. what comes with a key (3.8, 3.9) ---- */
+
+#define MCX_GROUPS_MAX     16u
+#define MCX_PARAMETERS_MAX 1024u /* octets of the content, in clear */
+#define MCX_SEALED_MAX     (MCX_PARAMETERS_MAX + 64u)
+
+/** The content of a key parameters payload (TS 33.180 E.6). Times are Unix seconds of at most 40 bits. */
+typedef struct mcx_key_parameters {
+    mcx_key_type type;
+    bool is_revoked;
+    bool is_shared;                  /* with a signalling proxy or security gateway */
+    uint64_t activation_s;           /* 0: from the time of the message on */
+    uint64_t expiry_s;               /* 0: never */
+    poc_span text;                   /* a name for people, UTF-8 */
+    poc_span groups[MCX_GROUPS_MAX]; /* URIs; for GMK, MKFC and MuSiK only */
+    size_t group_count;
+} mcx_key_parameters;
+
+/** Reads the content; spans point into `plain`. `type` is that of the CSB ID: what the content says must be the same, or,
+ *  with `counts_from_one` (old senders), one more. POC_E_INPUT. */
+poc_err mcx_key_parameters_read(mcx_key_parameters *out, poc_span plain, mcx_key_type type, bool counts_from_one,
+                                poc_fault *fault);
+/** POC_E_LIMIT: does not fit. POC_E_BUG: groups with a key that has none, or a time over 40 bits. */
+poc_err mcx_key_parameters_write(poc_wr *out, const mcx_key_parameters *p);
+/** Writes the content encrypted with `key`, the key it speaks of, of 16 or 32 octets: an MCData protected payload (TS 33.180
+ *  8.5.4), dated `unix_s`, with an IV from `rng`. Room for MCX_SEALED_MAX is always enough. */
+poc_err mcx_key_parameters_seal(poc_wr *out, const mcx_key_parameters *p, const poc_secret *key, uint32_t csb_id,
+                                uint64_t unix_s, const poc_rng *rng);
+/** The reverse, to `plain`, in which the spans of `out` then lie; takes the unencrypted forms of old senders as well.
+ *  POC_E_AUTH: not encrypted with `key`; POC_E_INPUT. */
+poc_err mcx_key_parameters_open(mcx_key_parameters *out, uint8_t plain[MCX_PARAMETERS_MAX], poc_span data,
+                                const poc_secret *key, uint32_t csb_id, poc_fault *fault);
+
+/** The id under which one user has a GMK (TS 33.180 5.2.3), and from that the id of the GMK again: the same computation.
+ *  `user_uri` is the user's mission critical service id. */
+poc_err mcx_guk_id(uint32_t *out, uint32_t id, const poc_secret *gmk, poc_span user_uri);
+
+/* ---- 6. what is derived from a key (6.1, 6.4) ---- */
+
+#define MCX_SRTP_SALT_LEN 12u
+
+/** The keys for XML content and for its signatures (FC 0x51, 0x52), each as long as `xpk` (16 or 32 octets), which is the CSK
+ *  with its id; `service_uri` is the client's service id in both directions. On error neither is set. */
+poc_err mcx_xml_keys(poc_secret **confidentiality, poc_secret **integrity, const poc_secret *xpk, uint32_t xpk_id,
+                     poc_span service_uri);
+
+/** What SRTP and SRTCP master keys are derived with besides the key itself. */
+typedef struct mcx_srtp_context {
+    uint32_t csb_id; /* of the message that brought the key */
+    uint8_t cs_id;
+    poc_span rand; /* 16..255 octets */
+} mcx_srtp_context;
+
+/** Master key (`key_len` octets, 16 or 32) || master salt (MCX_SRTP_SALT_LEN) from `key` (RFC 3830 4.1.4 with
+ *  HMAC-SHA-256). POC_E_LIMIT: lengths. */
+poc_err mcx_srtp_master(poc_secret **out, const poc_secret *key, const mcx_srtp_context *context, size_t key_len);
+
+/* ---- 7. which algorithm protects signalling (3.5, 3.6) ---- */
+
+#define MCX_OFFER_MAX 8u
+
+/** In the numbers of an SP payload. */
+typedef struct mcx_algorithm {
+    uint8_t encr; /* 6: AES-GCM, 1: AES-CM with HMAC-SHA-1 */
+    uint8_t key_len, salt_len, tag_len;
+} mcx_algorithm;
+
+extern const mcx_algorithm mcx_aes128_gcm; /* what both sides speak when nothing is said */
+extern const mcx_algorithm mcx_aes256_gcm, mcx_aes128_cm;
+
+bool mcx_algorithm_eq(const mcx_algorithm *a, const mcx_algorithm *b);
+/** The SP parameters that say `a`. */
+void mcx_algorithm_put(poc_wr *out, const mcx_algorithm *a);
+
+/** What the sender of a message supports, in its order of preference, without repetitions; the first is the one it has
+ *  selected. A message that says nothing: the default alone. */
+typedef struct mcx_offer {
+    mcx_algorithm algorithms[MCX_OFFER_MAX];
+    size_t count; /* never 0 */
+} mcx_offer;
+
+/** POC_E_INPUT: more than MCX_OFFER_MAX, or a parameter that makes no sense. */
+poc_err mcx_offer_read(mcx_offer *out, const mikey_msg *msg, poc_fault *fault);
+
+/** What a server lets its clients use. */
+typedef struct mcx_algorithm_policy {
+    const mcx_algorithm *allowed;
+    size_t allowed_count;
+    const mcx_algorithm *forced; /* every client shall use this one; NULL: whichever allowed one it likes best */
+} mcx_algorithm_policy;
+
+typedef struct mcx_choice {
+    mcx_algorithm algorithm;
+    bool
+        needs_download; /* not the one the client has selected: in force only with the key of a download that names it */
+} mcx_choice;
+
+/** POC_E_DENIED: the client supports nothing that the policy allows. */
+poc_err mcx_algorithm_choose(mcx_choice *out, const mcx_offer *offer, const mcx_algorithm_policy *policy);
+
+#endif
