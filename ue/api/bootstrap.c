@@ -25,6 +25,7 @@ static poc_err keys_take(pocue *ue, const gba_bootstrap *b)
         memcpy(ue->btid, b->btid, sizeof(ue->btid));
         ue->expires_ms = expires_ms;
         ue->nonce[0] = '\0';
+        ue_http_bootstrapped(ue);
     }
     gba_mbms_keys_done(&keys);
     return err;

@@ -19,10 +19,11 @@ static event_node *take_first(events *e)
     return node;
 }
 
-/* What its owner must act upon: to listen, to stop listening, to know what it holds. */
+/* What its owner must act upon: to listen, to stop listening, to know what it holds and where it is registered. */
 static bool is_promised(const pocue_event *event)
 {
-    return event->type == POCUE_JOIN_GROUP || event->type == POCUE_LEAVE_GROUP || event->type == POCUE_KEY;
+    return event->type == POCUE_JOIN_GROUP || event->type == POCUE_LEAVE_GROUP || event->type == POCUE_KEY ||
+           event->type >= POCUE_REGISTERED;
 }
 
 static event_node *spare_take(events *e)
@@ -35,9 +36,9 @@ static event_node *spare_take(events *e)
     return node;
 }
 
-poc_err ue_events_reserve(events *e)
+poc_err ue_events_reserve(events *e, size_t n)
 {
-    while (e->spare_count < EVENTS_SPARE) {
+    while (e->spare_count < n) {
         event_node *node = malloc(sizeof(*node));
         if (node == NULL)
             return POC_E_NOMEM;

@@ -28,6 +28,7 @@ static poc_err fill(pocue *ue, const pocue_settings *s, const poc_rng *rng)
     POC_TRY(rng->fill(rng->ctx, &sdp_id, sizeof(sdp_id)));
     ue->sdp_id = sdp_id;
     ue->sdp_version = sdp_id;
+    ue->http.bootstrap_told_ms = -1;
     return POC_OK;
 }
 
@@ -51,7 +52,8 @@ void pocue_free(pocue *ue)
     gba_usim_done(&ue->usim);
     poc_secret_free(ue->mrk);
     ue_muks_free(ue->muks);
-    ue_ring_free(ue->ring);
+    for (size_t i = 0; i < RECEPTIONS_MAX; i++)
+        ue_ring_free(ue->receptions[i].ring);
     free(ue->offer);
     free(ue->answer);
     ue_events_done(&ue->events);
@@ -60,7 +62,11 @@ void pocue_free(pocue *ue)
 
 size_t pocue_msks(const pocue *ue, poc_msk_id *out, size_t cap)
 {
-    return ue->ring == NULL ? 0 : ue_ring_ids(ue->ring, out, cap);
+    size_t n = 0;
+    for (size_t i = 0; i < RECEPTIONS_MAX; i++)
+        if (ue->receptions[i].ring != NULL)
+            n += ue_ring_ids(ue->receptions[i].ring, n < cap ? out + n : NULL, n < cap ? cap - n : 0);
+    return n;
 }
 
 struct sockaddr_storage pocue_peer_audio(const pocue *ue)
@@ -73,30 +79,6 @@ struct sockaddr_storage pocue_peer_floor(const pocue *ue)
     return ue->peer_floor;
 }
 
-void ue_channel_keys_drop(pocue *ue)
-{
-    ue_ring_free(ue->ring);
-    ue->ring = NULL;
-}
-
-void ue_channel_leave(pocue *ue, int64_t now_ms)
-{
-    if (!ue->joined)
-        return;
-    ue->joined = false;
-    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_LEAVE_GROUP, .at_ms = now_ms, .channel = ue->channel });
-}
-
-void ue_channel_join(pocue *ue, int64_t now_ms, const bcast_channel *channel)
-{
-    if (ue->joined && ue_channel_eq(&ue->channel, channel))
-        return;
-    ue_channel_leave(ue, now_ms);
-    ue->joined = true;
-    ue->channel = *channel;
-    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_JOIN_GROUP, .at_ms = now_ms, .channel = *channel });
-}
-
 void pocue_session_over(pocue *ue, int64_t now_ms, bool keep_keys)
 {
     free(ue->offer);
@@ -106,7 +88,6 @@ void pocue_session_over(pocue *ue, int64_t now_ms, bool keep_keys)
     ue->peer_audio = ue->peer_floor = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
     if (keep_keys)
         return;
-    ue_channel_leave(ue, now_ms);
-    ue_channel_keys_drop(ue);
+    ue_session_let_go(ue, now_ms);
     memset(&ue->heard, 0, sizeof(ue->heard));
 }

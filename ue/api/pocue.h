@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/ident.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "bcast/enabler.h"
 
 typedef struct pocue pocue;
@@ -88,13 +89,76 @@ void pocue_multicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagr
 /** A clear datagram from the PF on the unicast audio (BCAST_FLOW_RTP) or floor (BCAST_FLOW_FLOOR) port. */
 void pocue_unicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram);
 /** A MIKEY message on UDP 2269 (push); `*reply_len` > 0 when `reply` (room of MIKEY_MESSAGE_MAX) is to be sent back. A
- *  repeated message is answered again and installs nothing; key number 0 becomes POCUE_KEY_MISSED. POC_E_STATE: no MUK for
- *  it, or no channel; POC_E_AUTH, POC_E_DENIED (replay, other key domain), POC_E_INPUT. Nothing has changed then. */
+ *  repeated message is answered again and installs nothing; key number 0 (solicited pull) becomes POCUE_KEY_MISSED and a
+ *  request at once for every service it names; an MTK message is taken as if it came off the air, and never answered.
+ *  POC_E_STATE: no MUK for it, or no channel or service that has use for it; POC_E_AUTH, POC_E_DENIED (replay, other key
+ *  domain), POC_E_INPUT. Nothing has changed then. */
 poc_err pocue_push(pocue *ue, int64_t now_ms, poc_span datagram, uint8_t *reply, size_t *reply_len);
 
-/** The session is over for this client. An honest client forgets all channel keys; with `keep_keys` it goes on
- *  listening with what it has (the eavesdropper of POC-17). */
+/** The session is over for this client. An honest client forgets all channel keys, but those of a service that it is
+ *  registered for and that announced its channel; with `keep_keys` it goes on listening with what it has (the eavesdropper
+ *  of POC-17). */
 void pocue_session_over(pocue *ue, int64_t now_ms, bool keep_keys);
+
+/* ---- MBMS user services: registration, MSK request, push (TS 33.246 6.3; digest "GBA, MBMS keys and MIKEY" 4.7) ----
+ *
+ * The client decides what to ask for and when; its owner carries the texts. After any call that may have changed something,
+ * and at pocue_deadline_ms: pocue_tick, then pocue_http_next; what that gives is POSTed, and whatever came of it goes to
+ * pocue_http_answer, after which there may be more. One request is under way at a time. */
+
+#define POCUE_SERVICES_MAX  8u
+#define POCUE_PATH_MAX      128u
+#define POCUE_HTTP_BODY_MAX 16384u /* octets, of a request and of an answer */
+
+/** What the announcement of a service says (its security description). */
+typedef struct pocue_service {
+    const char *service_id;
+    poc_key_domain key_domain;
+    uint16_t key_group;
+    const char *path; /* of the key management service; NULL: "/keymanagement" */
+    /* Before a request that all its users may make at the same moment the client waits wait_time_s and up to max_back_off_s
+     * more. */
+    uint32_t wait_time_s, max_back_off_s;
+    const bcast_channel *channel; /* where it is sent; NULL: learnt from the SDP of the PoC session */
+} pocue_service;
+
+/** The client knows the service from now on (a copy is made). POC_E_STATE: it, or another one with its
+ *  key group, is known already; POC_E_LIMIT, POC_E_INPUT,
+ *  POC_E_NOMEM. */
+poc_err pocue_service_add(pocue *ue, const pocue_service *service);
+/** Has the client registered (again: to tell a new address) or deregistered. Whoever deregisters stops listening now. The end
+ *  is POCUE_REGISTERED, POCUE_DEREGISTERED or POCUE_DENIED. POC_E_STATE: unknown service. */
+poc_err pocue_register(pocue *ue, int64_t now_ms, const char *service_id, bool in);
+/** The client has a new address: it registers again wherever it is registered. */
+void pocue_moved(pocue *ue, int64_t now_ms);
+/** Has an MSK requested, without back-off; key number 0 (or `id` 0): the current one. The end is POCUE_GRANTED or
+ *  POCUE_DENIED. POC_E_STATE: unknown service; POC_E_INPUT: another key group. */
+poc_err pocue_request_msk(pocue *ue, int64_t now_ms, const char *service_id, poc_msk_id id);
+/** Whether the PF has this client as a user of the service, as far as the client knows. */
+bool pocue_is_registered(const pocue *ue, const char *service_id);
+
+/** A request to send: POST `target`, with these headers. */
+typedef struct pocue_http {
+    char target[POCUE_PATH_MAX + 32];
+    const char *content_type;
+    char authorization[2048];                /* empty: the header is left out */
+    char intended_identity[POC_URI_MAX + 3]; /* value of X-3GPP-Intended-Identity */
+    uint8_t body[POCUE_HTTP_BODY_MAX];
+    size_t body_len;
+} pocue_http;
+
+/** The next request, when one is due and none is under way. False also while bootstrapping is needed first
+ *  (POCUE_BOOTSTRAP_NEEDED tells). */
+bool pocue_http_next(pocue *ue, int64_t now_ms, pocue_http *out);
+/** What came of the request under way; `status` 0: no answer. Header values empty when absent. What the answer asks for is
+ *  done by itself: credentials, bootstrapping, another try later. POC_E_STATE: none is under way; POC_E_AUTH: rspauth does not
+ *  hold; POC_E_INPUT: not an answer to it; POC_E_NOMEM. These are treated like no answer. */
+poc_err pocue_http_answer(pocue *ue, int64_t now_ms, int status, poc_span www_authenticate,
+                          poc_span authentication_info, poc_span content_type, poc_span body);
+/** When the client wants to be called next; INT64_MAX: never. */
+int64_t pocue_deadline_ms(const pocue *ue);
+/** Time has passed: gives up waiting for what should have come. */
+void pocue_tick(pocue *ue, int64_t now_ms);
 
 /* ---- what came of it ---- */
 
@@ -106,16 +170,24 @@ typedef enum pocue_event_type {
     POCUE_KEY_MISSED, /* unknown MSK `msk_id` on air                   */
     POCUE_PLAY,       /* an RTP packet to play: each (ssrc, seq) once, whichever way it came */
     POCUE_FLOOR,      /* a floor message                               */
-    POCUE_UNREADABLE  /* a media packet on air that could not be opened */
+    POCUE_UNREADABLE, /* a media packet on air that could not be opened */
+    POCUE_REGISTERED, /* for `service_id`                              */
+    POCUE_DEREGISTERED,
+    POCUE_GRANTED,          /* MSK `msk_id` of `service_id` will be pushed   */
+    POCUE_DENIED,           /* it will not, or (msk_id 0) the registration failed: `status`, 0 for no answer */
+    POCUE_BOOTSTRAP_NEEDED, /* before the next request can be sent */
+    POCUE_SERVICE_LEFT      /* no MSK to be had, and no valid older one: the client has left `service_id` (MBMS-2) */
 } pocue_event_type;
 
 typedef struct pocue_event {
     pocue_event_type type;
     int64_t at_ms;
     bool by_multicast;        /* PLAY, FLOOR */
-    poc_msk_id msk_id;        /* KEY, KEY_MISSED */
+    poc_msk_id msk_id;        /* KEY, KEY_MISSED, GRANTED, DENIED */
     poc_mki mki;              /* MTK, and PLAY, FLOOR, UNREADABLE by multicast */
-    bcast_channel channel;    /* JOIN_GROUP */
+    bcast_channel channel;    /* JOIN_GROUP, LEAVE_GROUP */
+    const char *service_id;   /* REGISTERED and below; lives as long as the client */
+    int status;               /* DENIED */
     uint32_t ssrc, timestamp; /* PLAY; UNREADABLE as its clear header says */
     uint16_t seq;             /* the same */
     uint8_t payload_type;     /* PLAY */
@@ -126,7 +198,8 @@ typedef struct pocue_event {
  *  of memory media events may be lost, but none that says to listen, to stop listening, or which MSK is held. */
 bool pocue_poll(pocue *ue, pocue_event *out);
 uint64_t pocue_events_lost(const pocue *ue);
-/** How many MSKs are held now; at most `cap` of their ids are written, newest first. */
+/** How many MSKs are held now, for session and services together; at most `cap` of their ids are written, newest first for
+ *  each channel. */
 size_t pocue_msks(const pocue *ue, poc_msk_id *out, size_t cap);
 
 #endif

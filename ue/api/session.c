@@ -42,21 +42,20 @@ poc_err pocue_bearer_write(pocue *ue, const pocue_local *local, bool receives, p
 /* The PF agrees to what was offered; keys never come in an answer (RFC 4567), so they are kept as they are. */
 poc_err pocue_answer_read(pocue *ue, poc_span sdp)
 {
+    static const bcast_channel none;
     ue_offer answer;
-    POC_TRY(ue_events_reserve(&ue->events));
-    POC_TRY(ue_answer_parse(&answer, sdp, &ue->channel));
+    POC_TRY(ue_events_reserve(&ue->events, EVENTS_SPARE));
+    POC_TRY(ue_answer_parse(&answer, sdp, ue->session != NULL ? &ue->session->channel : &none));
     if (answer.sdp.media_count != ue->sdp_lines || answer.audio.ss_family == AF_UNSPEC)
         return POC_E_INPUT;
-    if (answer.multicast && ue->ring == NULL)
+    if (answer.multicast && ue->session == NULL)
         return POC_E_INPUT;
     ue->peer_audio = answer.audio;
     ue->peer_floor = answer.floor;
-    if (!answer.multicast) {
-        ue_channel_leave(ue, ue->now_ms);
-        return POC_OK;
-    }
-    bcast_channel channel = ue->channel;
-    ue_channel_join(ue, ue->now_ms, &channel);
+    if (answer.multicast)
+        ue_reception_join(ue, ue->now_ms, ue->session, &ue->session->channel);
+    else if (ue->session != NULL)
+        ue_reception_leave(ue, ue->now_ms, ue->session);
     return POC_OK;
 }
 
@@ -68,7 +67,8 @@ typedef struct exchange {
     ue_key_message message[UE_KEY_MESSAGES_MAX];
     ue_verification verification[UE_KEY_MESSAGES_MAX];
     size_t opened;
-    ue_ring *ring;        /* a fresh one, when the channel is not the one whose keys are held */
+    reception *into;      /* whose keys these are; NULL: a channel that is new to the client */
+    ue_ring *ring;        /* then a fresh one */
     char *text, *written; /* copies of offer and answer */
     size_t written_len;
 } exchange;
@@ -137,16 +137,35 @@ static poc_err message_open(pocue *ue, int64_t now_ms, exchange *x, size_t i, po
     return POC_OK;
 }
 
+/* A service may hold keys before the session tells where its channel is. */
+static reception *reception_without_channel(pocue *ue, const mikey_msk *msk)
+{
+    service *s = ue_service_of_key(ue, msk->key_domain, msk->msk_id);
+    reception *r = s == NULL ? NULL : s->reception;
+    return r != NULL && !r->has_channel ? r : NULL;
+}
+
+static poc_err reception_find(pocue *ue, exchange *x)
+{
+    const mikey_msk *msk = &x->message[0].msk;
+    x->into = ue_reception_of_channel(ue, &x->offer.channel);
+    if (x->opened == 0)
+        return POC_OK;
+    if (x->into != NULL && !ue_ring_serves(x->into->ring, msk->key_domain))
+        x->into = NULL;
+    if (x->into == NULL)
+        x->into = reception_without_channel(ue, msk);
+    return x->into != NULL ? POC_OK : ue_ring_new(&x->ring, msk->key_domain, ue->msks_per_group);
+}
+
 static poc_err messages_open(pocue *ue, int64_t now_ms, exchange *x, pocue_reply *reply)
 {
-    bool same = ue->ring != NULL && ue_channel_eq(&ue->channel, &x->offer.channel);
-    if (x->offer.key_mgmt_count == 0)
-        return same ? POC_OK : refuse(reply, "399 multicast channel without key-mgmt");
     for (size_t i = 0; i < x->offer.key_mgmt_count; i++)
         POC_TRY(message_open(ue, now_ms, x, i, reply));
-    x->offer.channel.key_domain = x->message[0].msk.key_domain;
-    if (!same || !ue_ring_serves(ue->ring, x->offer.channel.key_domain))
-        POC_TRY(ue_ring_new(&x->ring, x->offer.channel.key_domain, ue->msks_per_group));
+    POC_TRY(reception_find(ue, x));
+    if (x->opened == 0 && x->into == NULL)
+        return refuse(reply, "399 multicast channel without key-mgmt");
+    x->offer.channel.key_domain = x->opened > 0 ? x->message[0].msk.key_domain : x->into->channel.key_domain;
     return POC_OK;
 }
 
@@ -162,34 +181,43 @@ static poc_err texts_keep(exchange *x, poc_span offer, poc_span answer)
     return POC_OK;
 }
 
+/* The session's own place is used again: listening goes on without a break when only the key domain is another. */
+static reception *reception_place(pocue *ue, ue_ring *ring)
+{
+    if (!ue_reception_is_session_only(ue))
+        return ue_reception_new(ue, ring);
+    ue_ring_free(ue->session->ring);
+    ue->session->ring = ring;
+    return ue->session;
+}
+
 static poc_err keys_install(pocue *ue, exchange *x)
 {
-    ue_ring *ring = x->ring != NULL ? x->ring : ue->ring;
+    ue_ring *ring = x->ring != NULL ? x->ring : x->into->ring;
     for (size_t i = 0; i < x->opened; i++)
         if (!x->message[i].duplicate)
             POC_TRY(ue_ring_add(ring, &x->message[i]));
     ue_muks_accept(ue->muks, x->message, x->opened);
-    if (x->ring == NULL)
-        return POC_OK;
-    ue_channel_keys_drop(ue);
-    ue->ring = x->ring;
+    if (x->ring != NULL)
+        x->into = reception_place(ue, x->ring);
     x->ring = NULL;
     return POC_OK;
 }
 
 static void channel_follow(pocue *ue, int64_t now_ms, exchange *x)
 {
+    reception *former = ue->session;
     if (!x->takes_channel) {
-        ue_channel_leave(ue, now_ms);
-        ue_channel_keys_drop(ue);
+        ue_session_let_go(ue, now_ms);
         return;
     }
-    if (x->opened == 0)
-        x->offer.channel.key_domain = ue->channel.key_domain;
-    ue_channel_join(ue, now_ms, &x->offer.channel);
+    ue->session = x->into;
+    if (former != ue->session)
+        ue_reception_release(ue, now_ms, former);
+    ue_reception_join(ue, now_ms, ue->session, &x->offer.channel);
     for (size_t i = 0; i < x->opened; i++)
         if (i == 0 || memcmp(x->message[i].digest, x->message[i - 1].digest, POC_SHA256_LEN) != 0)
-            ue_key_message_tell(ue, now_ms, &x->message[i]);
+            ue_key_message_tell(ue, now_ms, ue->session, &x->message[i]);
 }
 
 /* From here on the offer is accepted. */
@@ -221,7 +249,7 @@ static poc_err exchange_run(pocue *ue, int64_t now_ms, exchange *x, const pocue_
         POC_TRY(messages_open(ue, now_ms, x, reply));
     POC_TRY(ue_lines_write(answer, &who, &x->offer, x->takes_channel, x->opened > 0 ? x->verification : NULL));
     POC_TRY(texts_keep(x, offer, poc_span_of(answer->buf + begin, answer->len - begin)));
-    POC_TRY(ue_events_reserve(&ue->events));
+    POC_TRY(ue_events_reserve(&ue->events, EVENTS_SPARE));
     if (x->takes_channel)
         POC_TRY(keys_install(ue, x));
     exchange_commit(ue, now_ms, x, offer.n);

@@ -44,6 +44,12 @@ void ue_muks_accept(ue_muks *k, const ue_key_message *messages, size_t n);
 
 /* ---- ring.c: the MSKs of one channel ---- */
 
+/** Key numbers grow and may wrap. */
+static inline bool ue_key_number_after(uint16_t a, uint16_t b)
+{
+    return a != b && (uint16_t)(a - b) < 0x8000u;
+}
+
 #define UE_RING_MAX 64u /* MSK ids remembered; an honest client holds two */
 
 typedef struct ue_ring ue_ring;
@@ -56,9 +62,43 @@ bool ue_ring_serves(const ue_ring *r, poc_key_domain domain);
 poc_err ue_ring_add(ue_ring *r, const ue_key_message *m);
 /** How many are held now; at most `cap` of their ids are written, newest first. */
 size_t ue_ring_ids(const ue_ring *r, poc_msk_id *out, size_t cap);
-/** True the first time an MSK is heard of that is not held and not older than what is. */
-bool ue_ring_missed(ue_ring *r, poc_msk_id id);
+/** From now on only MSKs of this key group are worth asking for, also before the first one is held. */
+void ue_ring_expect(ue_ring *r, uint16_t key_group);
+/** Keys of this group are, or may be, in the ring. */
+bool ue_ring_is_of(const ue_ring *r, uint16_t key_group);
+/** An MKI was heard that needs an MSK newer than those held, or MTK IDs beyond the SEQu of one that is. */
+bool ue_ring_wants(const ue_ring *r, poc_mki mki);
+/** The same; true only the first time that this MSK is wanted. An MSK whose interval was outrun is not valid any more until it
+ *  is delivered again. */
+bool ue_ring_missed(ue_ring *r, poc_mki mki);
+/** An MSK of the group is held whose interval has not been outrun. */
+bool ue_ring_has_valid(const ue_ring *r, uint16_t key_group);
 bcast_receiver *ue_ring_receiver(ue_ring *r);
+
+/* ---- keyman.c: bodies and names of the key management service (TS 33.246 6.3.2, digest "GBA, MBMS keys and MIKEY" 4.7) ---- */
+
+typedef enum ue_keyman_kind { UE_KEYMAN_DEREGISTER, UE_KEYMAN_REGISTER, UE_KEYMAN_MSK, UE_KEYMAN_KINDS } ue_keyman_kind;
+
+#define UE_KEYMAN_ITEMS_MAX 8u     /* services or MSKs in one request */
+#define UE_KEYMAN_BODY_MAX  16384u /* octets of an answer */
+
+/** One thing asked for, and what the answer says of it. */
+typedef struct ue_keyman_item {
+    const char *service_id;    /* registration and deregistration */
+    poc_key_domain key_domain; /* MSK request */
+    poc_msk_id msk_id;         /* the same; key number 0: the current one */
+    int status;                /* set by reading: 200, 403, ... */
+} ue_keyman_item;
+
+const char *ue_keyman_content_type(ue_keyman_kind kind);
+/** "PATH?requesttype=..." */
+void ue_keyman_target_put(poc_wr *wr, ue_keyman_kind kind, const char *path);
+void ue_keyman_request_put(poc_wr *wr, ue_keyman_kind kind, const ue_keyman_item *items, size_t n);
+/** Sets the status of every item. What the answer says beyond is passed over. POC_E_INPUT: another media type, not
+ *  well-formed, a DTD, another document, or nothing said of an item; POC_E_LIMIT: too large or too deep; POC_E_NOMEM. The items
+ *  are then undefined. */
+poc_err ue_keyman_answer_read(ue_keyman_item *items, size_t n, ue_keyman_kind kind, poc_span content_type,
+                              poc_span body);
 
 /* ---- offer.c: what an offer of the PF says (digest "PoC" 5) ---- */
 

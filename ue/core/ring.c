@@ -5,10 +5,18 @@
 
 enum { MISSED_MAX = 8 };
 
+typedef struct ring_row {
+    poc_msk_id id;
+    uint16_t seq_high;
+    bool outrun; /* MTK IDs beyond seq_high are on air */
+} ring_row;
+
 struct ue_ring {
     poc_key_domain domain;
+    bool has_group;
+    uint16_t group; /* the only one that is expected */
     bcast_receiver *receiver;
-    poc_msk_id ids[UE_RING_MAX]; /* newest first; deleted ones are asked away at the receiver */
+    ring_row rows[UE_RING_MAX]; /* newest first; deleted ones are asked away at the receiver */
     size_t count;
     poc_msk_id missed[MISSED_MAX]; /* reported already, a ring */
     size_t missed_count;
@@ -46,17 +54,30 @@ bcast_receiver *ue_ring_receiver(ue_ring *r)
     return r->receiver;
 }
 
-static void id_to_front(ue_ring *r, poc_msk_id id)
+void ue_ring_expect(ue_ring *r, uint16_t key_group)
+{
+    r->has_group = true;
+    r->group = key_group;
+}
+
+/* r->count: there is none. */
+static size_t row_find(const ue_ring *r, poc_msk_id id)
 {
     size_t at = 0;
-    while (at < r->count && r->ids[at] != id)
+    while (at < r->count && r->rows[at].id != id)
         at++;
+    return at;
+}
+
+static void row_to_front(ue_ring *r, ring_row row)
+{
+    size_t at = row_find(r, row.id);
     if (at == r->count && r->count < UE_RING_MAX)
         r->count++;
     if (at == UE_RING_MAX)
         at--;
-    memmove(r->ids + 1, r->ids, at * sizeof(r->ids[0]));
-    r->ids[0] = id;
+    memmove(r->rows + 1, r->rows, at * sizeof(r->rows[0]));
+    r->rows[0] = row;
 }
 
 poc_err ue_ring_add(ue_ring *r, const ue_key_message *m)
@@ -73,50 +94,82 @@ poc_err ue_ring_add(ue_ring *r, const ue_key_message *m)
     memcpy(msk.rand, m->msg.rand.p, m->msg.rand.n);
     POC_TRY(bcast_receiver_add_msk(r->receiver, &msk));
     if (bcast_receiver_has_msk(r->receiver, msk.id))
-        id_to_front(r, msk.id);
+        row_to_front(r, (ring_row){ .id = msk.id, .seq_high = msk.seq_high });
     return POC_OK;
+}
+
+static bool is_held(const ue_ring *r, const ring_row *row)
+{
+    return bcast_receiver_has_msk(r->receiver, row->id);
 }
 
 size_t ue_ring_ids(const ue_ring *r, poc_msk_id *out, size_t cap)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->count; i++) {
-        if (!bcast_receiver_has_msk(r->receiver, r->ids[i]))
+        if (!is_held(r, &r->rows[i]))
             continue;
         if (n < cap)
-            out[n] = r->ids[i];
+            out[n] = r->rows[i].id;
         n++;
     }
     return n;
 }
 
-static bool is_newer(uint16_t a, uint16_t b)
+bool ue_ring_has_valid(const ue_ring *r, uint16_t key_group)
 {
-    return a != b && (uint16_t)(a - b) < 0x8000u;
+    for (size_t i = 0; i < r->count; i++)
+        if (poc_msk_group(r->rows[i].id) == key_group && !r->rows[i].outrun && is_held(r, &r->rows[i]))
+            return true;
+    return false;
+}
+
+bool ue_ring_is_of(const ue_ring *r, uint16_t key_group)
+{
+    bool knows_any = r->has_group;
+    if (r->has_group && r->group == key_group)
+        return true;
+    for (size_t i = 0; i < r->count; i++) {
+        if (poc_msk_group(r->rows[i].id) == key_group)
+            return true;
+        knows_any = true;
+    }
+    return !knows_any;
 }
 
 /* MKIs on air are readable before they are authentic: foreign groups and past key numbers are nobody's reason to ask the
  * PF for keys. */
-static bool is_worth_asking(const ue_ring *r, poc_msk_id id)
+bool ue_ring_wants(const ue_ring *r, poc_mki mki)
 {
-    bool knows_group = false;
-    for (size_t i = 0; i < r->count; i++) {
-        if (poc_msk_group(r->ids[i]) != poc_msk_group(id))
-            continue;
-        knows_group = true;
-        if (!is_newer(poc_msk_number(id), poc_msk_number(r->ids[i])))
+    const size_t known = row_find(r, mki.msk_id);
+    if (known < r->count && is_held(r, &r->rows[known]))
+        return mki.mtk_id > r->rows[known].seq_high;
+    if (poc_msk_number(mki.msk_id) == 0 || !ue_ring_is_of(r, poc_msk_group(mki.msk_id)))
+        return false;
+    for (size_t i = 0; i < r->count; i++)
+        if (poc_msk_group(r->rows[i].id) == poc_msk_group(mki.msk_id) &&
+            !ue_key_number_after(poc_msk_number(mki.msk_id), poc_msk_number(r->rows[i].id)))
             return false;
-    }
-    return knows_group || r->count == 0;
+    return true;
 }
 
-bool ue_ring_missed(ue_ring *r, poc_msk_id id)
+static bool is_first_time(ue_ring *r, poc_msk_id id)
 {
-    if (bcast_receiver_has_msk(r->receiver, id) || !is_worth_asking(r, id))
-        return false;
     for (size_t i = 0; i < MISSED_MAX && i < r->missed_count; i++)
         if (r->missed[i] == id)
             return false;
     r->missed[r->missed_count++ % MISSED_MAX] = id;
     return true;
+}
+
+bool ue_ring_missed(ue_ring *r, poc_mki mki)
+{
+    const size_t known = row_find(r, mki.msk_id);
+    if (!ue_ring_wants(r, mki))
+        return false;
+    if (known == r->count)
+        return is_first_time(r, mki.msk_id);
+    bool first = !r->rows[known].outrun;
+    r->rows[known].outrun = true;
+    return first;
 }

@@ -20,7 +20,7 @@ static const char group[] = "sip:dispatch@home1.example";
 
 typedef struct seen {
     unsigned count[RADIO_UE + 1];
-    unsigned ue[POCUE_UNREADABLE + 1];
+    unsigned ue[POCUE_SERVICE_LEFT + 1];
     int status[RADIO_UE + 1];
 } seen;
 
