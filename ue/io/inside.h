@@ -25,7 +25,7 @@ struct radio;
 #define RADIO_SDP_MAX  POC_SDP_MAX
 #define RADIO_TEXT_MAX 512u
 
-enum { PORT_AUDIO, PORT_FLOOR, PORT_GROUP, PORT_COUNT = PORT_GROUP + BCAST_FLOW_COUNT };
+enum { PORT_AUDIO, PORT_FLOOR, PORT_PUSH, PORT_COUNT };
 
 /* A socket that the event loop watches. */
 typedef struct port {
@@ -33,21 +33,31 @@ typedef struct port {
     int fd;         /* -1: closed */
     int wait_index; /* 0: not registered */
     bcast_flow flow;
-    bool is_group;
+    void (*take)(struct port *p, poc_span datagram, const struct sockaddr *from);
 } port;
 
-/* A GET to the BSF, repeated as long as libpocue says so. */
-typedef struct ub {
+/* A group that is listened to. */
+typedef struct group {
+    bool is_open;
+    bcast_channel channel;
+    port port[BCAST_FLOW_COUNT];
+} group;
+
+#define GROUPS_MAX (POCUE_SERVICES_MAX + 1u)
+
+/* One HTTP request at a time, and what came of it. */
+typedef struct http {
+    radio *radio;
+    void (*done)(radio *r, int status, const char *error); /* status 0: no answer, for that reason */
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers;
-    su_timer_t *timer;
-    char url[RADIO_TEXT_MAX];
-    char www_authenticate[GBA_HEADER_MAX], authentication_info[GBA_HEADER_MAX];
-    uint8_t body[GBA_BODY_MAX];
+    su_timer_t *timer; /* polls while it runs */
+    char www_authenticate[GBA_HEADER_MAX], authentication_info[GBA_HEADER_MAX], content_type[GBA_HEADER_MAX];
+    uint8_t body[POCUE_HTTP_BODY_MAX];
     size_t body_len;
     bool is_running;
-} ub;
+} http;
 
 typedef enum dialog_state { DIALOG_NONE, DIALOG_CALLING, DIALOG_UP, DIALOG_LEAVING } dialog_state;
 
@@ -70,11 +80,21 @@ struct radio {
     struct sockaddr_storage address, interface; /* interface: family 0 when the routing table decides */
 
     port port[PORT_COUNT];
+    group groups[GROUPS_MAX];
+    bool is_deaf;
     pocue_local local;
     uint32_t ssrc, rtp_timestamp;
     uint16_t rtp_seq;
 
-    ub ub;
+    http ub;
+    char bsf_url[RADIO_TEXT_MAX];
+
+    http keyman;
+    char keyman_url[RADIO_TEXT_MAX]; /* empty: none */
+    char keyman_from[80];            /* own address, as libcurl wants it */
+    su_timer_t *keyman_timer;        /* runs out when libpocue wants to be called */
+    pocue_http request;
+    uint16_t push_port;
 
     nta_agent_t *agent;
     nta_leg_t *stray; /* requests outside of dialogs */
@@ -92,13 +112,41 @@ void radio_tell(radio *r, radio_event what, int status, const char *text);
 /* ports.c */
 poc_err radio_ports_open(radio *r);
 void radio_ports_close(radio *r);
+/** Listens for pushed keys at `address` instead of where it did. POC_E_IO: it goes on there. */
+poc_err radio_push_open(radio *r, const struct sockaddr_storage *address);
+
+/* groups.c */
 /** Listens to all flows of a group; a line on stderr when that cannot be. */
 void radio_group_open(radio *r, const bcast_channel *channel);
-void radio_group_close(radio *r);
+void radio_group_close(radio *r, const bcast_channel *channel);
+void radio_groups_close(radio *r);
+
+/* ports.c, for groups.c */
+int radio_socket_bound(const struct sockaddr *to, bool shared);
+poc_err radio_port_watch(port *p);
+void radio_port_close(port *p);
+
+/* http.c */
+poc_err radio_http_open(radio *r, http *h, void (*done)(radio *r, int status, const char *error));
+void radio_http_close(http *h);
+/** Forgets the request before. */
+void radio_http_begin(http *h);
+/** A header of the next request. POC_E_LIMIT, POC_E_NOMEM. */
+poc_err radio_http_header(http *h, const char *name, const char *value);
+/** GET, or with a body POST (copied). Its end is `done`. */
+poc_err radio_http_send(http *h, const char *url, poc_span body);
 
 /* ub.c */
 poc_err radio_ub_open(radio *r, const char *bsf_url);
 void radio_ub_close(radio *r);
+
+/* keyman.c */
+poc_err radio_keyman_open(radio *r, const radio_settings *settings);
+void radio_keyman_close(radio *r);
+/** Sends what is due; radio_pump does it after everything that happened. */
+void radio_keyman_run(radio *r);
+/** Sees to it that radio_pump runs at libpocue's deadline. */
+void radio_keyman_wait(radio *r);
 
 /* sip.c: the agent, and what every request has */
 poc_err radio_sip_open(radio *r);

@@ -37,21 +37,34 @@ void radio_tell(radio *r, radio_event what, int status, const char *text)
     r->report(r->user, r, &(radio_report){ .what = what, .at_ms = radio_now_ms(), .status = status, .text = text });
 }
 
-/* The owner may call the radio from inside a report; what that brings about is told by the loop already running. */
-void radio_pump(radio *r)
+static bool events_hand_out(radio *r)
 {
     pocue_event e;
-    if (r->is_pumping)
-        return;
-    r->is_pumping = true;
-    while (pocue_poll(r->ue, &e)) {
+    bool any = false;
+    for (; pocue_poll(r->ue, &e); any = true) {
         if (e.type == POCUE_JOIN_GROUP)
             radio_group_open(r, &e.channel);
         if (e.type == POCUE_LEAVE_GROUP)
-            radio_group_close(r);
+            radio_group_close(r, &e.channel);
+        if (e.type == POCUE_BOOTSTRAP_NEEDED)
+            (void)radio_bootstrap(r); /* when it runs already, its end does as well */
         r->report(r->user, r, &(radio_report){ .what = RADIO_UE, .at_ms = e.at_ms, .event = &e });
     }
+    return any;
+}
+
+/* The owner may call the radio from inside a report; what that brings about is told by the loop already running. */
+void radio_pump(radio *r)
+{
+    if (r->is_pumping)
+        return;
+    r->is_pumping = true;
+    do {
+        (void)events_hand_out(r);
+        radio_keyman_run(r);
+    } while (events_hand_out(r));
     r->is_pumping = false;
+    radio_keyman_wait(r);
 }
 
 /* ---- life ---- */
@@ -70,6 +83,7 @@ static poc_err settings_take(radio *r, const radio_settings *s)
     r->answer_offers = s->answer_offers;
     r->refuse_keys = s->refuse_keys;
     r->keep_keys = s->keep_keys;
+    r->push_port = s->push_port;
     r->tamper = s->tamper;
     r->tamper_ctx = s->tamper_ctx;
     POC_TRY(text_copy(r->name, sizeof(r->name), s->name != NULL ? s->name : "radio"));
@@ -115,6 +129,7 @@ poc_err radio_new(radio **out, su_root_t *root, const radio_settings *settings, 
     POC_TRY(stream_make(r));
     POC_TRY(radio_ports_open(r));
     POC_TRY(radio_ub_open(r, settings->bsf_url));
+    POC_TRY(radio_keyman_open(r, settings));
     POC_TRY(radio_sip_open(r));
     *out = POC_RELEASE(r);
     return POC_OK;
@@ -125,7 +140,9 @@ void radio_free(radio *r)
     if (r == NULL)
         return;
     radio_sip_close(r);
+    radio_keyman_close(r);
     radio_ub_close(r);
+    radio_groups_close(r);
     radio_ports_close(r);
     pocue_free(r->ue);
     free(r);

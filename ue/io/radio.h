@@ -1,4 +1,4 @@
-/* A radio: one libpocue with its own sockets, on a Sofia event loop. It speaks SIP (nua), HTTP to the BSF (libcurl), RTP
+/* A radio: one libpocue with its own sockets, on a Sofia event loop. It speaks SIP (nua), HTTP to the BSF and the key management service (libcurl), RTP
  * and floor control, and listens to the multicast group. Several radios live in one process without sharing anything. */
 #ifndef UE_IO_RADIO_H
 #define UE_IO_RADIO_H
@@ -14,15 +14,18 @@ typedef struct radio radio;
 
 typedef struct radio_settings {
     pocue_settings ue;
-    const char *name;      /* for logs */
-    const char *address;   /* own IPv4 or IPv6 address: SIP, RTP, floor */
-    const char *pf_uri;    /* outbound proxy: "sip:127.0.0.1:5060;transport=tcp" */
-    const char *bsf_url;   /* "http://127.0.0.1:8080/" */
-    const char *interface; /* address of the interface that joins the group; NULL: the routing table decides */
-    bool update_allowed;   /* say UPDATE in Allow; else the PF has to re-INVITE */
-    bool answer_offers;    /* false: a radio that never answers the PF's offers (for tests) */
-    bool refuse_keys;      /* answers every key offer with 488 */
-    bool keep_keys;        /* goes on listening after BYE with every key it ever had */
+    const char *name;       /* for logs */
+    const char *address;    /* own IPv4 or IPv6 address: SIP, RTP, floor */
+    const char *pf_uri;     /* outbound proxy: "sip:127.0.0.1:5060;transport=tcp" */
+    const char *bsf_url;    /* "http://127.0.0.1:8080/" */
+    const char *keyman_url; /* key management service of the PF, "http://127.0.0.1:8081" without a path; NULL: none */
+    const char *keyman_ca;  /* file of the certificates trusted for an https one; NULL: the system's */
+    uint16_t push_port;     /* where keys are pushed to at `address` (MIKEY_UDP_PORT, 2269); 0: nowhere */
+    const char *interface;  /* address of the interface that joins the group; NULL: the routing table decides */
+    bool update_allowed;    /* say UPDATE in Allow; else the PF has to re-INVITE */
+    bool answer_offers;     /* false: a radio that never answers the PF's offers (for tests) */
+    bool refuse_keys;       /* answers every key offer with 488 */
+    bool keep_keys;         /* goes on listening after BYE with every key it ever had */
     /** For tests, or NULL: edits a description in place and in its length, an offer of the PF before it is read or the
      *  answer before it is sent. */
     void (*tamper)(const void *ctx, bool is_answer, char *sdp);
@@ -68,6 +71,17 @@ poc_err radio_talk(radio *r, const uint8_t *pcmu, size_t n, bool first);
 poc_err radio_floor(radio *r, uint8_t mbcp_type);
 /** REFER to the session identity with method=BYE: this participant asks the CF to expel `user`. */
 poc_err radio_expel(radio *r, const char *user);
+/** Registers with a service that its pocue knows (pocue_service_add), again to refresh; or ends that. Needs a keyman_url; the
+ *  end is told by an event of libpocue. Bootstraps when that is needed. POC_E_STATE. */
+poc_err radio_register(radio *r, const char *service_id);
+poc_err radio_deregister(radio *r, const char *service_id);
+/** Requests the current MSK of a service, without back-off. POC_E_STATE. */
+poc_err radio_pull(radio *r, const char *service_id);
+/** From now on keys are pushed to, and requested from, this address; registers again wherever it is registered. SIP and
+ *  media of a session stay where they are. POC_E_IO: it cannot be had, nothing has changed. */
+poc_err radio_move(radio *r, const char *address);
+/** Out of coverage: hears neither the group nor pushes until it is back. */
+void radio_deaf(radio *r, bool deaf);
 uint32_t radio_ssrc(const radio *r);
 const char *radio_name(const radio *r);
 pocue *radio_ue(radio *r);
