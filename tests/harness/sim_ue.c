@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "tests/harness/sim.h"
 #include "tests/harness/spoil.h"
+#include "tests/harness/ue_seen.h"
 
 #define SDP_MAX 4096u
 
@@ -91,40 +92,15 @@ poc_err sim_ue_bootstrap(sim *s, int client)
 
 /* ---- what libpocue has to say ---- */
 
-static void see_event(sim *s, int client, const pocue_event *e, world_what what)
-{
-    world_seen seen = { .what = what, .client = client, .mki = e->mki, .by_multicast = e->by_multicast };
-    if (what == WORLD_KEY || what == WORLD_KEY_MISSED)
-        seen.mki = (poc_mki){ e->msk_id, 0 };
-    seen.ssrc = e->ssrc;
-    seen.seq = e->seq;
-    seen.timestamp = e->timestamp;
-    if (what == WORLD_PLAYED) {
-        seen.payload_len = (uint16_t)(e->payload.n < WORLD_PAYLOAD_MAX ? e->payload.n : WORLD_PAYLOAD_MAX);
-        memcpy(seen.payload, e->payload.p, seen.payload_len);
-    }
-    bcast_mbcp floor;
-    if (what == WORLD_FLOOR && bcast_mbcp_parse(&floor, e->payload) == POC_OK)
-        seen.status = floor.type;
-    sim_see(s, &seen);
-}
-
 static void poll(sim *s, int client)
 {
-    static const world_what what_of[] = { [POCUE_JOIN_GROUP] = WORLD_ON_GROUP,
-                                          [POCUE_LEAVE_GROUP] = WORLD_OFF_GROUP,
-                                          [POCUE_KEY] = WORLD_KEY,
-                                          [POCUE_MTK] = WORLD_MTK,
-                                          [POCUE_KEY_MISSED] = WORLD_KEY_MISSED,
-                                          [POCUE_PLAY] = WORLD_PLAYED,
-                                          [POCUE_FLOOR] = WORLD_FLOOR,
-                                          [POCUE_UNREADABLE] = WORLD_UNREADABLE };
     sim_client *c = &s->clients[client];
     pocue_event e;
     while (pocue_poll(c->ue, &e)) {
         if (e.type == POCUE_JOIN_GROUP || e.type == POCUE_LEAVE_GROUP)
             c->listening = e.type == POCUE_JOIN_GROUP;
-        see_event(s, client, &e, what_of[e.type]);
+        world_seen seen = ue_seen(client, &e);
+        sim_see(s, &seen);
     }
 }
 

@@ -1,0 +1,89 @@
+/* The real world, inside: radios, a stand-in CF and a listener on the group, all on sockets of this machine, around a PF
+ * that is our daemon or anybody's. Private to real*.c. */
+#ifndef TESTS_HARNESS_REAL_H
+#define TESTS_HARNESS_REAL_H
+
+#include <sofia-sip/su.h>
+
+#include "tests/harness/cf.h"
+#include "tests/harness/child.h"
+#include "tests/harness/deployment.h"
+#include "tests/harness/forge.h"
+#include "tests/harness/udp.h"
+#include "tests/harness/world.h"
+#include "ue/io/radio.h"
+
+#define REAL_SENT_KEPT 64u
+
+typedef struct real real;
+
+typedef struct real_client {
+    real *owner;
+    int index;
+    world_client settings;
+    char impu[128];
+    radio *radio;
+    bool is_bootstrapping, is_in;
+    const char *joins_next; /* group to join when bootstrapping is over; NULL: none */
+} real_client;
+
+/* The impartial listener: it has no key and sees only what anybody in the cell sees. */
+typedef struct real_listener {
+    real *owner;
+    udp *flows[BCAST_FLOW_COUNT];
+    forge_ear ears[BCAST_FLOW_COUNT]; /* of the attacker */
+} real_listener;
+
+struct real {
+    world base;
+    world_settings settings;
+    char report_dir[DEPLOYMENT_PATH_MAX], program_dir[DEPLOYMENT_PATH_MAX], pf_uri[128], pf_config[DEPLOYMENT_PATH_MAX];
+    su_root_t *root;
+    int64_t start_us;
+    bool is_up;
+    world_channel channels[DEPLOYMENT_CHANNELS_MAX];
+    size_t channel_count;
+    deployment deployment;
+    child *daemon;
+    cf *cf;
+    real_listener listeners[DEPLOYMENT_CHANNELS_MAX];
+    udp *attacker, *stranger; /* in the cell, with the PF's own address; elsewhere */
+    test_rng chance;
+    real_client clients[WORLD_CLIENTS_MAX];
+    size_t client_count;
+    uint8_t sent[REAL_SENT_KEPT]
+                [WORLD_PAYLOAD_MAX]; /* the last payloads of talkers: none may be seen in clear on air */
+    size_t sent_count;
+};
+
+/* ---- putting it up: real.c ---- */
+
+void real_free(world *w);
+poc_err real_run(world *w, int64_t until_us, bool (*stop)(void *user), void *user);
+int64_t real_now_us(const world *w);
+void real_saw(real *r, world_seen seen);
+/** Writes or reads the configuration and starts who is part of it, once. */
+poc_err real_come_up(real *r);
+poc_err real_daemon_up(real *r);
+/** The radio of a client, made when it is first used: by then the deployment is known. */
+poc_err real_radio_of(real *r, int client, radio **out);
+/** The channel with this id in the deployment, NULL: none. */
+const deployment_channel *real_channel_of(const real *r, const char *channel_id);
+
+/* ---- what the others say: real_says.c ---- */
+
+/** A cf_event_fn; `user` is the world. */
+void real_on_cf(void *user, cf_what what, const char *impu);
+/** A radio_report_fn; `user` is the client. */
+void real_on_radio(void *user, radio *from, const radio_report *report);
+/** A udp_datagram_fn; `user` is the listener. */
+void real_on_group(void *user, udp *from, const struct sockaddr *peer, poc_span datagram);
+
+/* ---- operations ---- */
+
+/** What a script can have done: real_ops.c. */
+extern const world_ops real_ops;
+/** world_ops.strike: real_strike.c. */
+poc_err real_strike(world *w, const char *channel_id);
+
+#endif

@@ -1,0 +1,36 @@
+#include "tests/harness/ue_seen.h"
+
+#include <string.h>
+
+#include "bcast/bcast.h"
+
+world_seen ue_seen(int client, const pocue_event *e)
+{
+    static const world_what whats[] = {
+        [POCUE_JOIN_GROUP] = WORLD_ON_GROUP,
+        [POCUE_LEAVE_GROUP] = WORLD_OFF_GROUP,
+        [POCUE_KEY] = WORLD_KEY,
+        [POCUE_MTK] = WORLD_MTK,
+        [POCUE_KEY_MISSED] = WORLD_KEY_MISSED,
+        [POCUE_PLAY] = WORLD_PLAYED,
+        [POCUE_FLOOR] = WORLD_FLOOR,
+        [POCUE_UNREADABLE] = WORLD_UNREADABLE,
+    };
+    world_seen seen = { .what = (size_t)e->type < POC_COUNT(whats) ? whats[e->type] : WORLD_NOTE,
+                        .client = client,
+                        .by_multicast = e->by_multicast,
+                        .mki = e->mki,
+                        .ssrc = e->ssrc,
+                        .timestamp = e->timestamp,
+                        .seq = e->seq };
+    bcast_mbcp floor;
+    if (e->msk_id != 0)
+        seen.mki = (poc_mki){ e->msk_id, 0 };
+    if (e->type == POCUE_PLAY) {
+        seen.payload_len = (uint16_t)(e->payload.n < WORLD_PAYLOAD_MAX ? e->payload.n : WORLD_PAYLOAD_MAX);
+        memcpy(seen.payload, e->payload.p, seen.payload_len);
+    }
+    if (e->type == POCUE_FLOOR && bcast_mbcp_parse(&floor, e->payload) == POC_OK)
+        seen.status = floor.type;
+    return seen;
+}
