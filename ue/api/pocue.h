@@ -176,7 +176,9 @@ typedef enum pocue_event_type {
     POCUE_GRANTED,          /* MSK `msk_id` of `service_id` will be pushed   */
     POCUE_DENIED,           /* it will not, or (msk_id 0) the registration failed: `status`, 0 for no answer */
     POCUE_BOOTSTRAP_NEEDED, /* before the next request can be sent */
-    POCUE_SERVICE_LEFT      /* no MSK to be had, and no valid older one: the client has left `service_id` (MBMS-2) */
+    /* No MSK to be had, and no valid older one: the client does not hear `service_id` any more (MBMS-2). When that was the
+     * channel of its session (of_session), its owner takes the multicast lines back (pocue_bearer_write) or leaves. */
+    POCUE_SERVICE_LEFT
 } pocue_event_type;
 
 typedef struct pocue_event {
@@ -188,6 +190,7 @@ typedef struct pocue_event {
     bcast_channel channel;    /* JOIN_GROUP, LEAVE_GROUP */
     const char *service_id;   /* REGISTERED and below; lives as long as the client */
     int status;               /* DENIED */
+    bool of_session;          /* SERVICE_LEFT */
     uint32_t ssrc, timestamp; /* PLAY; UNREADABLE as its clear header says */
     uint16_t seq;             /* the same */
     uint8_t payload_type;     /* PLAY */

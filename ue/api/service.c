@@ -247,12 +247,18 @@ static void tell(pocue *ue, int64_t now_ms, pocue_event_type type, const service
  *  or available at this time, then, unless the UE has a still-valid, older MSK, the UE shall leave the MBMS user service." */
 static void leave_without_msk(pocue *ue, int64_t now_ms, service *s)
 {
-    bool is_used = s->state == SERVICE_IN || is_of_session(ue, s);
-    if (!is_used || has_valid_msk(ue, s))
+    reception *r = ue_service_reception(ue, s);
+    bool is_of_session_too = r != NULL && r == ue->session;
+    if ((s->state != SERVICE_IN && !is_of_session_too) || has_valid_msk(ue, s))
         return;
     s->state = SERVICE_OUT;
     s->entry.wanted = false;
-    tell(ue, now_ms, POCUE_SERVICE_LEFT, s, 0, 0);
+    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_SERVICE_LEFT,
+                                                .at_ms = now_ms,
+                                                .service_id = s->id,
+                                                .of_session = is_of_session_too });
+    if (is_of_session_too)
+        ue_reception_leave(ue, now_ms, r);
     service_forget(ue, now_ms, s);
 }
 
@@ -375,6 +381,10 @@ void ue_service_answered(pocue *ue, int64_t now_ms, service *s, ue_keyman_kind k
     static void (*const done[UE_KEYMAN_KINDS])(pocue *, int64_t, service *, const ue_keyman_item *) = {
         [UE_KEYMAN_REGISTER] = registered, [UE_KEYMAN_DEREGISTER] = deregistered, [UE_KEYMAN_MSK] = granted
     };
+    if (item->status >= 500) {
+        ue_service_failed(ue, now_ms, s, kind, item);
+        return;
+    }
     ue_service_errand(s, kind)->is_sent = false;
     if (item->status == 200)
         done[kind](ue, now_ms, s, item);

@@ -49,6 +49,8 @@ static bool events_hand_out(radio *r)
         if (e.type == POCUE_BOOTSTRAP_NEEDED)
             (void)radio_bootstrap(r); /* when it runs already, its end does as well */
         r->report(r->user, r, &(radio_report){ .what = RADIO_UE, .at_ms = e.at_ms, .event = &e });
+        if (e.type == POCUE_SERVICE_LEFT && e.of_session)
+            (void)radio_leave(r);
     }
     return any;
 }
