@@ -62,6 +62,117 @@ poc_err mcx_key_id_random(uint32_t *out, mcx_key_type type, const poc_rng *rng);
  *  POC_E_INPUT: a key of this type has none. */
 poc_err mcx_cs_id_of(uint8_t *out, mcx_key_type type, mcx_service service);
 
+/* ---- 2. SAKKE: a key for whoever has an identity (RFC 6508 with parameter set 1, 8.2) ---- */
+
+#define MCX_SAKKE_POINT_LEN 257u /* 04 || x || y */
+#define MCX_SAKKE_Z_LEN     128u
+#define MCX_SED_LEN(ssv)    (MCX_SAKKE_POINT_LEN + (ssv))
+#define MCX_SED_MAX         MCX_SED_LEN(32u)
+#define MCX_ID_MAX          128u /* octets of an identifier; a UID has 32 */
+
+/** The public key Z of a KMS with its tables for fast multiplication: 2.2 to 2.7 MB for each KMS, and 2.9 to 3.4 MB that all
+ *  share. Never changes once made, so that any number of threads may use it. */
+typedef struct mcx_sakke mcx_sakke;
+
+/** Takes 20 to 50 ms: meant for a thread in the background, before a key period begins. POC_E_INPUT: `z` is not a point of the
+ *  curve, or not one of order q. POC_E_NOMEM. */
+poc_err mcx_sakke_new(mcx_sakke **out, const uint8_t z[MCX_SAKKE_POINT_LEN]);
+/** One more owner. Thread-safe. */
+mcx_sakke *mcx_sakke_ref(mcx_sakke *kms);
+/** One owner less; NULL is fine. Thread-safe. */
+void mcx_sakke_free(mcx_sakke *kms);
+POC_DEFINE_OWNED(mcx_sakke, mcx_sakke_free)
+
+typedef struct mcx_sakke_job {
+    poc_span id;  /* of the recipient, 1..MCX_ID_MAX octets */
+    uint8_t *sed; /* takes 04 || Rx || Ry || H: MCX_SED_LEN(octets of the key) */
+    size_t cap, len;
+    poc_err err; /* POC_E_LIMIT: `id` or `cap` */
+} mcx_sakke_job;
+
+/** Encapsulates one key of 16 or 32 octets for many recipients. Pure over the array: jobs may be split among threads, and the
+ *  octets do not depend on how. Eight at a time where the processor has AVX-512 IFMA. Constant time in the key: every look-up
+ *  reads its whole row of 32 entries, which costs a tenth of the time. POC_E_LIMIT: another length of the key. POC_E_NOMEM:
+ *  nothing done. Else POC_OK, and each job says how it went. */
+poc_err mcx_sakke_encapsulate(const mcx_sakke *kms, const poc_secret *ssv, mcx_sakke_job *jobs, size_t n);
+
+/** Whoever holds the secret key (RSK) of an identity, with 0.3 MB of lines made from it in locked memory and a table of 2.2 to
+ *  2.7 MB. Never changes once made. */
+typedef struct mcx_receiver mcx_receiver;
+
+/** Takes 30 to 80 ms. `rsk` has MCX_SAKKE_POINT_LEN octets and is not kept. POC_E_INPUT: not a point of order q.
+ *  POC_E_AUTH: not the key of `id` under this KMS. POC_E_LIMIT: the length of `id`. POC_E_NOMEM. */
+poc_err mcx_receiver_new(mcx_receiver **out, poc_span id, mcx_sakke *kms, const poc_secret *rsk);
+void mcx_receiver_free(mcx_receiver *r);
+POC_DEFINE_OWNED(mcx_receiver, mcx_receiver_free)
+
+typedef struct mcx_open_job {
+    poc_span sed;
+    poc_secret *ssv; /* set on POC_OK, for the caller to free; else NULL */
+    poc_err err; /* POC_E_INPUT: length, form, or a point off the curve; POC_E_AUTH: the test of 6.2.2 step 4 fails */
+} mcx_open_job;
+
+/** Decapsulates. Pure over the array like the sealing. Constant time in the RSK and in what comes out. POC_E_NOMEM: nothing
+ *  done. Else POC_OK, and each job says how it went. */
+poc_err mcx_receiver_open(const mcx_receiver *r, mcx_open_job *jobs, size_t n);
+
+/* ---- 3. ECCSI: a signature by whoever has an identity (RFC 6507 on P-256, 8.1) ---- */
+
+#define MCX_POINT_LEN     65u  /* 04 || x || y: KPAK and PVT */
+#define MCX_SCALAR_LEN    32u  /* SSK and KSAK */
+#define MCX_SIGNATURE_LEN 129u /* r || s || PVT */
+
+typedef struct mcx_signer mcx_signer;
+
+/** Keeps `ssk`. POC_E_INPUT: a point off the curve, or a scalar out of range. POC_E_AUTH: not the keys of `id` under this
+ *  KPAK. POC_E_NOMEM. */
+poc_err mcx_signer_new(mcx_signer **out, const uint8_t kpak[MCX_POINT_LEN], poc_span id, poc_secret *ssk,
+                       const uint8_t pvt[MCX_POINT_LEN]);
+void mcx_signer_free(mcx_signer *s);
+POC_DEFINE_OWNED(mcx_signer, mcx_signer_free)
+
+/** The nonce is derived from the key, the message and `rng`: chance that repeats does not repeat a nonce for another message.
+ *  POC_E_IO: `rng`. POC_E_NOMEM. */
+poc_err mcx_sign(uint8_t signature[MCX_SIGNATURE_LEN], const mcx_signer *s, poc_span message, const poc_rng *rng);
+
+/** Remembers for the last senders what a verification can reuse (16 in a set, at most `cached` in all); for one thread. */
+typedef struct mcx_verifier mcx_verifier;
+
+/** POC_E_NOMEM. `cached` may be 0. */
+poc_err mcx_verifier_new(mcx_verifier **out, size_t cached);
+void mcx_verifier_free(mcx_verifier *v);
+POC_DEFINE_OWNED(mcx_verifier, mcx_verifier_free)
+
+/** POC_E_INPUT: `signature` has another length, its PVT (or `kpak`) is no point of the curve, r or s is out of range.
+ *  POC_E_AUTH: not made over `message` by `id`. POC_E_NOMEM. */
+poc_err mcx_verify(mcx_verifier *v, const uint8_t kpak[MCX_POINT_LEN], poc_span id, poc_span message,
+                   poc_span signature);
+
+/* ---- 3b. the other side: a KMS of one's own (8.1, 8.2) ---- */
+
+/** Master secrets z and KSAK with their public points. */
+typedef struct mcx_kms mcx_kms;
+
+/** Keeps both: `z` of MCX_SAKKE_Z_LEN octets in 2..q-1, `ksak` of MCX_SCALAR_LEN. POC_E_INPUT: out of range. POC_E_NOMEM. */
+poc_err mcx_kms_new(mcx_kms **out, poc_secret *z, poc_secret *ksak);
+void mcx_kms_free(mcx_kms *kms);
+POC_DEFINE_OWNED(mcx_kms, mcx_kms_free)
+/** Fresh master secrets. POC_E_IO: `rng`. POC_E_NOMEM. */
+poc_err mcx_kms_secrets(poc_secret **z, poc_secret **ksak, const poc_rng *rng);
+/** Z and KPAK, MCX_SAKKE_POINT_LEN and MCX_POINT_LEN octets that live as long as the KMS. */
+poc_span mcx_kms_z(const mcx_kms *kms);
+poc_span mcx_kms_kpak(const mcx_kms *kms);
+
+typedef struct mcx_user_keys {
+    poc_secret *rsk; /* MCX_SAKKE_POINT_LEN octets */
+    poc_secret *ssk; /* MCX_SCALAR_LEN octets */
+    uint8_t pvt[MCX_POINT_LEN];
+} mcx_user_keys;
+
+/** Makes the keys of `id`. POC_E_LIMIT: its length. POC_E_IO: `rng`. POC_E_NOMEM. On error `out` is empty. */
+poc_err mcx_kms_issue(mcx_user_keys *out, const mcx_kms *kms, poc_span id, const poc_rng *rng);
+void mcx_user_keys_done(mcx_user_keys *keys);
+
 /* ---- 5. what comes with a key (3.8, 3.9) ---- */
 
 #define MCX_GROUPS_MAX     16u
