@@ -24,13 +24,6 @@ static void tell(core_engine *e, core_channel *ch, channel_event what)
     engine_tell_channel(e, ch, &(core_event){ .type = (uint8_t)what });
 }
 
-static void tell_all(core_engine *e, core_channel *ch, member_event what)
-{
-    for (uint32_t i = 0; i < ch->count; i++)
-        if (member_cell(ch->members[i]->state, what))
-            engine_tell_member(e, ch->members[i], what);
-}
-
 /* A fresh key in `slot`; without one the channel cannot go on. */
 static bool fresh_key(core_engine *e, core_channel *ch, core_msk **slot)
 {
@@ -50,7 +43,7 @@ static bool fresh_key(core_engine *e, core_channel *ch, core_msk **slot)
 
 static void hold(core_engine *e, core_channel *ch)
 {
-    if (!policy_holds(ch) || ch->held)
+    if (ch->held)
         return;
     ch->held = true;
     fx_gate(e, ch, true);
@@ -69,7 +62,8 @@ static void forget_keys(core_channel *ch)
     keyset_wipe(&ch->keys);
     ch->air_on = false;
     ch->again = CORE_REASON_NONE;
-    ch->leave_ms = ch->switch_ms = ch->wake_ms = CORE_NEVER;
+    ch->leave_ms = ch->switch_ms = ch->wake_ms = ch->wake_next_ms = CORE_NEVER;
+    ch->wake_from = 0;
     rekey_round(ch);
 }
 
@@ -102,7 +96,7 @@ static void fail_closed(core_engine *e, core_channel *ch, core_audit what, const
     fx_audit_channel(e, ch, what, (fx_figures){ .msk_id = id_of(ch->keys.current), .detail = why });
     forget_keys(ch);
     ch->retry_ms = retry_ms;
-    tell_all(e, ch, ME_CLOSE);
+    engine_tell_all(e, ch, ME_CLOSE);
 }
 
 /* ---- who went ---- */
@@ -118,7 +112,7 @@ static void note(core_engine *e, core_channel *ch, const core_event *ev)
     fx_persist(e);
     if (ev->member == NULL)
         return;
-    if (ev->release)
+    if (ev->release && ev->member->by_sip)
         fx_release(e, ev->member, ev->reason == CORE_REASON_EXPEL ? CORE_REASON_EXPEL : CORE_REASON_NONE);
     core_audit what = ev->type == CE_EXPELLED ? CORE_AUDIT_MEMBER_EXPELLED : CORE_AUDIT_MEMBER_LEFT;
     if (ev->type != CE_WENT || ev->reason == CORE_REASON_LEAVE)
@@ -174,10 +168,8 @@ static void on_air(core_engine *e, core_channel *ch, const core_event *ev)
     fx_audit_channel(e, ch, CORE_AUDIT_CHANNEL_STARTED, (fx_figures){ .msk_id = id_of(ch->keys.current) });
     for (uint32_t i = 0; i < ch->count; i++) {
         core_member *m = ch->members[i];
-        if (m->holds_current && !m->served) {
-            m->served = true;
-            fx_serve(e, m, true);
-        }
+        if (m->holds_current)
+            member_serve(e, m, true);
     }
 }
 
@@ -215,7 +207,8 @@ static void begin(core_engine *e, core_channel *ch, core_reason reason)
 /* POC-10: whatever the policy for leavers says. */
 static void expelled(core_engine *e, core_channel *ch, const core_event *ev)
 {
-    hold(e, ch);
+    if (policy_holds(ch))
+        hold(e, ch);
     note(e, ch, ev);
     begin(e, ch, CORE_REASON_EXPEL);
 }
@@ -225,12 +218,15 @@ static void rekey(core_engine *e, core_channel *ch, const core_event *ev)
     begin(e, ch, (core_reason)ev->reason);
 }
 
-/* POC-20: if he may hold the next key it must never go on air; if not, it is enough that he gets none. */
+/* POC-20: if he may hold the next key it must never go on air; if not, it is enough that he gets none.
+ *= digest "GBA" 4.2: a client keeps two MSKs of a group: who is given n+2 loses n. So while n+2 is handed out nothing
+ *  goes out under n, whatever the policy says. */
 static void expelled_again(core_engine *e, core_channel *ch, const core_event *ev)
 {
-    hold(e, ch);
-    note(e, ch, ev);
     bool may_hold_next = ch->keys.next != NULL && ev->given_id == ch->keys.next->id;
+    if (may_hold_next || policy_holds(ch))
+        hold(e, ch);
+    note(e, ch, ev);
     if (may_hold_next)
         cancel(e, ch, "somebody who may hold the next key was expelled");
     ch->reason = CORE_REASON_EXPEL;
@@ -280,13 +276,9 @@ static void switch_key(core_engine *e, core_channel *ch, const core_event *ev)
     fx_enabler(e, ch, CORE_DO_ENABLER_UPDATE);
     let_go(e, ch);
     uint32_t confirmed = 0;
-    for (uint32_t i = 0; i < ch->count; i++) {
-        core_member *m = ch->members[i];
-        bool holds = m->state == M_KEYED && m->confirmed_id == ch->keys.current->id;
-        confirmed += holds;
-        if (holds || member_cell(m->state, ME_MISSED))
-            engine_tell_member(e, m, holds ? ME_SWITCHED : ME_MISSED);
-    }
+    for (uint32_t i = 0; i < ch->count; i++)
+        confirmed += ch->members[i]->state == M_KEYED && ch->members[i]->confirmed_id == ch->keys.current->id;
+    engine_tell_all(e, ch, ME_SWITCHED);
     fx_audit_channel(e, ch, CORE_AUDIT_REKEY_SWITCHED,
                      (fx_figures){ ch->reason, ch->keys.current->id, confirmed, ch->reachable, NULL });
     if (ch->again != CORE_REASON_NONE)
@@ -319,11 +311,23 @@ static void nobody_left(core_engine *e, core_channel *ch, const core_event *ev)
     release(e, ch, "nobody left to hear it");
 }
 
+/* Those who are registered for the service stay when the session ends. */
+static bool has_reachable_others(const core_channel *ch)
+{
+    for (uint32_t i = 0; i < ch->count && ch->reachable > 0; i++)
+        if (!ch->members[i]->by_sip && ch->members[i]->state != M_WAIT_KEY && ch->members[i]->state != M_UNICAST)
+            return true;
+    return false;
+}
+
 static void end_members(core_engine *e, core_channel *ch, const core_event *ev)
 {
     (void)ev;
     session_close(e, ch);
-    tell_all(e, ch, ME_SESSION_OVER);
+    bool others_stay = has_reachable_others(ch);
+    engine_tell_all(e, ch, ME_SESSION_OVER);
+    if (others_stay)
+        tell(e, ch, CE_READY);
     fx_persist(e);
 }
 
@@ -344,7 +348,7 @@ static void close_off_air(core_engine *e, core_channel *ch, const core_event *ev
 {
     abandon(e, ch, ev);
     session_close(e, ch);
-    tell_all(e, ch, ME_WITHDRAW);
+    engine_tell_all(e, ch, ME_WITHDRAW);
 }
 
 static void close_on_air(core_engine *e, core_channel *ch, const core_event *ev)
@@ -538,14 +542,15 @@ static int64_t sooner(int64_t a, int64_t b)
 int64_t channel_deadline(const core_channel *ch)
 {
     core_reason why;
-    int64_t due_ms = ch->session.sub == SUB_WAIT ? ch->session.retry_ms : CORE_NEVER;
+    int64_t due_ms =
+        sooner(ch->session.sub == SUB_WAIT ? ch->session.retry_ms : CORE_NEVER, sooner(ch->solicit_ms, ch->muk_ms));
     switch ((channel_state)ch->state) {
     case C_STARTING:
         return sooner(due_ms, ch->wake_ms);
     case C_ACTIVE:
         return sooner(sooner(due_ms, ch->wake_ms), sooner(ch->leave_ms, policy_age_due_ms(ch, &why)));
     case C_PREPARE:
-        return sooner(due_ms, ch->switch_ms);
+        return sooner(sooner(due_ms, ch->wake_ms), ch->switch_ms);
     case C_FAILED:
     case C_RELEASING:
         return sooner(due_ms, ch->retry_ms);
@@ -573,10 +578,14 @@ void channel_tick(core_engine *e, core_channel *ch)
         tell(e, ch, CE_RETRY);
     if (ch->state == C_PREPARE && ch->switch_ms <= e->now_ms)
         tell(e, ch, CE_BARRIER);
-    if ((ch->state == C_STARTING || ch->state == C_ACTIVE) && ch->wake_ms <= e->now_ms)
+    bool gives = ch->state == C_STARTING || ch->state == C_ACTIVE || ch->state == C_PREPARE;
+    if (gives && ch->wake_ms <= e->now_ms)
         rekey_wake(e, ch);
     if (ch->state == C_ACTIVE)
         tick_active(e, ch);
+    if (ch->muk_ms <= e->now_ms)
+        solicit_look(e, ch);
+    solicit_tick(e, ch);
     session_tick(e, ch);
 }
 

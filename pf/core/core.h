@@ -3,9 +3,10 @@
  * errors are those of the public door (pf/include/pocpf/pocpf.h), which pf/api puts in front of this one; only what
  * differs is said here. One engine belongs to one thread.
  *
- * Cost of a member: CORE_MEMBER_SIZE and CORE_USER_SIZE octets of structs with his URI twice and his dialog once, two
- * keys in poc_secret, two slots of poc_table each, and CORE_MEMBER_QUEUE_SIZE octets of queue room kept ready so that no
- * event can fail half-way: about 1.3 KB in all. */
+ * Cost of a member who is only pushed to: CORE_MEMBER_SIZE and CORE_USER_SIZE octets of structs, his URI and his B-TID once,
+ * two slots of poc_table, and CORE_MEMBER_QUEUE_SIZE octets of queue room kept ready so that no event can fail half-way:
+ * about 560 octets in all, and the key in its poc_secret. A session adds CORE_DIALOG_QUEUE_SIZE octets of queue room and
+ * the dialog. A rekey of a hundred thousand by push allocates nothing. */
 #ifndef PF_CORE_CORE_H
 #define PF_CORE_CORE_H
 
@@ -17,9 +18,10 @@
 #include "base/ident.h"
 #include "base/secret.h"
 
-#define CORE_MEMBER_SIZE       256u
-#define CORE_USER_SIZE         448u
-#define CORE_MEMBER_QUEUE_SIZE 320u
+#define CORE_MEMBER_SIZE       144u
+#define CORE_USER_SIZE         88u
+#define CORE_MEMBER_QUEUE_SIZE 32u
+#define CORE_DIALOG_QUEUE_SIZE 272u
 
 typedef struct core_engine core_engine;
 

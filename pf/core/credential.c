@@ -13,8 +13,73 @@ static poc_span name_of(const core_user *u)
 void credential_free(core_user *u)
 {
     poc_secret_free(u->muk.key);
-    poc_secret_free(u->before.key);
+    if (u->before != NULL)
+        poc_secret_free(u->before->key);
+    free(u->before);
+    free(u->btid);
     free(u);
+}
+
+/* ---- by B-TID ---- */
+
+static poc_span btid_of(const core_user *u)
+{
+    return poc_span_of(u->btid, u->btid_len);
+}
+
+/* Several users may have one B-TID, namely the public identities of one subscriber: they hang behind one entry. */
+static poc_err list(core_engine *e, core_user *u, poc_span btid)
+{
+    core_user *first = poc_table_get(&e->btids, btid);
+    u->same_btid = NULL;
+    if (first == NULL)
+        return poc_table_put(&e->btids, btid, u);
+    u->same_btid = first->same_btid;
+    first->same_btid = u;
+    return POC_OK;
+}
+
+/* The next one becomes the first. Without memory for that his verifications are not found, until he authenticates again. */
+static void strike(core_engine *e, core_user *u)
+{
+    core_user *first = u->btid == NULL ? NULL : poc_table_get(&e->btids, btid_of(u));
+    if (first == u) {
+        (void)poc_table_remove(&e->btids, btid_of(u));
+        if (u->same_btid != NULL)
+            (void)poc_table_put(&e->btids, btid_of(u->same_btid), u->same_btid);
+    }
+    for (; first != NULL && first != u; first = first->same_btid)
+        if (first->same_btid == u) {
+            first->same_btid = u->same_btid;
+            break;
+        }
+    u->same_btid = NULL;
+}
+
+poc_err credential_label(core_engine *e, core_user *u, poc_span btid)
+{
+    if (poc_span_eq(btid_of(u), btid))
+        return POC_OK;
+    char *copy = malloc(btid.n + 1);
+    if (copy == NULL)
+        return POC_E_NOMEM;
+    memcpy(copy, btid.p, btid.n);
+    copy[btid.n] = '\0';
+    core_user old = *u;
+    strike(e, u);
+    u->btid = copy;
+    u->btid_len = (uint8_t)btid.n;
+    poc_err err = list(e, u, btid_of(u));
+    if (err == POC_OK) {
+        free(old.btid);
+        return POC_OK;
+    }
+    free(copy);
+    u->btid = old.btid;
+    u->btid_len = old.btid_len;
+    if (u->btid != NULL)
+        (void)list(e, u, btid_of(u)); /* the place that it just left */
+    return err;
 }
 
 /* Users without membership whose MUK is expired, or never came, make room for others. */
@@ -22,9 +87,10 @@ static void sweep(core_engine *e)
 {
     size_t at = 0;
     for (core_user *u; (u = poc_table_next(&e->users, &at)) != NULL;) {
-        if (u->memberships != NULL || credential_works(u, e->now_ms))
+        if (u->refs > 0 || credential_works(u, e->now_ms))
             continue;
         (void)poc_table_remove(&e->users, name_of(u));
+        strike(e, u);
         journal_delete(e, &u->durable);
     }
 }
@@ -57,57 +123,73 @@ poc_err credential_user(core_engine *e, core_user **out, poc_span name)
 
 /* ---- at rest ---- */
 
-poc_err credential_seal(core_engine *e, core_muk *muk, const core_user *u)
+poc_err credential_seal(core_engine *e, uint8_t out[CORE_SEALED_MUK], const core_muk *muk, const core_user *u)
 {
-    uint8_t sealed[CORE_SEALED_MUK];
-    POC_TRY(e->set.rng.fill(e->set.rng.ctx, sealed, POC_GCM_NONCE_LEN));
-    POC_TRY(poc_gcm_seal(sealed + POC_GCM_NONCE_LEN, poc_secret_span(e->set.store_key), sealed, name_of(u),
-                         poc_secret_span(muk->key)));
-    memcpy(muk->sealed, sealed, sizeof(sealed));
-    return POC_OK;
+    POC_TRY(e->set.rng.fill(e->set.rng.ctx, out, POC_GCM_NONCE_LEN));
+    return poc_gcm_seal(out + POC_GCM_NONCE_LEN, poc_secret_span(e->set.store_key), out, name_of(u),
+                        poc_secret_span(muk->key));
 }
 
-poc_err credential_open(core_engine *e, core_muk *muk, const core_user *u)
+poc_err credential_open(core_engine *e, core_muk *muk, const uint8_t in[CORE_SEALED_MUK], const core_user *u)
 {
     POC_OWNED(poc_secret, key, poc_secret_free);
     POC_TRY(poc_secret_new(&key, POC_MUK_LEN));
-    poc_span sealed = poc_span_of(muk->sealed + POC_GCM_NONCE_LEN, CORE_SEALED_MUK - POC_GCM_NONCE_LEN);
-    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), muk->sealed, name_of(u), sealed));
+    poc_span sealed = poc_span_of(in + POC_GCM_NONCE_LEN, CORE_SEALED_MUK - POC_GCM_NONCE_LEN);
+    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), in, name_of(u), sealed));
     muk->key = POC_RELEASE(key);
     return POC_OK;
 }
 
 /* ---- which MUK ---- */
 
-static void label(core_engine *e, core_user *u, const core_credential *c)
+/* What was made or counted for the old one belongs to it. */
+static void exchange(core_engine *e, core_user *u, core_muk muk)
 {
-    u->btid_len = (uint8_t)strlen(c->btid);
-    memcpy(u->btid, c->btid, u->btid_len + 1u);
-    u->expires_ms = c->expires_ms;
-    u->unsaved = true;
-    if (u->memberships != NULL)
-        journal_mark(e, &u->durable);
+    u->muk = muk;
+    u->muk_no++;
+    seal_forget(e);
+}
+
+static void replace(core_engine *e, core_user *u, poc_secret *key)
+{
+    if (u->before != NULL) {
+        poc_secret_free(u->before->key);
+        *u->before = u->muk;
+    }
+    exchange(e, u, (core_muk){ .key = poc_secret_ref(key) });
+}
+
+static void go_back(core_engine *e, core_user *u)
+{
+    core_muk back = *u->before;
+    *u->before = u->muk;
+    exchange(e, u, back);
+}
+
+static poc_err make_before(core_user *u)
+{
+    if (u->muk.key == NULL || u->before != NULL)
+        return POC_OK;
+    u->before = calloc(1, sizeof(*u->before));
+    return u->before == NULL ? POC_E_NOMEM : POC_OK;
 }
 
 /* The same MUK at every INVITE is one MUK: its counter goes on. So it does when a client returns to the one before. */
 poc_err credential_set(core_engine *e, core_user *u, const core_credential *c)
 {
     bool is_same = u->muk.key != NULL && poc_secret_eq(u->muk.key, c->muk);
-    bool is_before = u->before.key != NULL && poc_secret_eq(u->before.key, c->muk);
-    if (is_same || is_before) {
-        core_muk keep = u->muk;
-        u->muk = is_same ? u->muk : u->before;
-        u->before = is_same ? u->before : keep;
-        label(e, u, c);
-        return POC_OK;
-    }
-    core_muk fresh = { .key = c->muk };
-    POC_TRY(credential_seal(e, &fresh, u));
-    fresh.key = poc_secret_ref(c->muk);
-    poc_secret_free(u->before.key);
-    u->before = u->muk;
-    u->muk = fresh;
-    label(e, u, c);
+    bool is_before = u->before != NULL && u->before->key != NULL && poc_secret_eq(u->before->key, c->muk);
+    if (!is_same && !is_before)
+        POC_TRY(make_before(u));
+    POC_TRY(credential_label(e, u, poc_span_str(c->btid)));
+    if (!is_same && is_before)
+        go_back(e, u);
+    else if (!is_same)
+        replace(e, u, c->muk);
+    u->expires_ms = c->expires_ms;
+    u->unsaved = true;
+    if (u->memberships != NULL)
+        journal_mark(e, &u->durable);
     return POC_OK;
 }
 
@@ -121,13 +203,18 @@ void credential_link(core_user *u, core_member *m)
 void credential_unlink(core_engine *e, core_member *m)
 {
     (void)e;
-    if (m->user == NULL)
-        return;
     core_member **at = &m->user->memberships;
     while (*at != m)
         at = &(*at)->next_of_user;
     *at = m->next_of_user;
-    m->user = NULL;
+}
+
+void credential_contact(core_user *u)
+{
+    for (core_member *m = u->memberships; m != NULL; m = m->next_of_user) {
+        m->channel->solicits_due -= m->solicits > 0;
+        m->solicits = 0;
+    }
 }
 
 bool credential_works(const core_user *u, int64_t now_ms)

@@ -3,9 +3,9 @@
  * batches when their turn comes, so that none is made for an offer that has become void. */
 #include "pf/core/model.h"
 
-static core_todo *push(core_engine *e, core_ring *ring, core_effect_type type, core_channel *ch, core_member *m)
+core_todo *fx_put(core_engine *e, core_effect_type type, core_channel *ch, core_member *m)
 {
-    core_todo *t = ring_push(ring);
+    core_todo *t = ring_push(&e->todo);
     if (t == NULL) {
         e->overrun = true; /* the channels fail closed at the next call */
         return NULL;
@@ -18,33 +18,48 @@ static core_todo *push(core_engine *e, core_ring *ring, core_effect_type type, c
 
 static core_todo *push_flag(core_engine *e, core_effect_type type, core_channel *ch, core_member *m, bool on)
 {
-    core_todo *t = push(e, &e->todo, type, ch, m);
+    core_todo *t = fx_put(e, type, ch, m);
     if (t != NULL)
         t->u.on = on;
     return t;
 }
 
+core_todo *fx_last(const core_engine *e)
+{
+    return e->todo.count == 0 ? NULL : ring_at(&e->todo, e->todo.count - 1);
+}
+
 void fx_persist(core_engine *e)
 {
     /* The mark whose write is under way is taken away should the write fail: what comes now needs its own. */
-    size_t n = e->todo.count, busy = e->waiting ? 1 : 0;
-    if (n > busy && ((core_todo *)ring_at(&e->todo, n - 1))->type == CORE_DO_PERSIST)
+    bool is_busy = e->waiting && e->todo.count == 1;
+    if (!is_busy && fx_last(e) != NULL && fx_last(e)->type == CORE_DO_PERSIST)
         return;
-    (void)push(e, &e->todo, CORE_DO_PERSIST, NULL, NULL);
+    (void)fx_put(e, CORE_DO_PERSIST, NULL, NULL);
 }
 
 void fx_offer(core_engine *e, core_member *m)
 {
-    core_todo *t = push(e, &e->todo, CORE_DO_OFFER, m->channel, m);
+    core_todo *t = fx_put(e, CORE_DO_OFFER, m->channel, m);
     if (t == NULL)
         return;
     t->kind = m->offer_kind;
     t->u.offer = m->offer;
 }
 
+void fx_solicit(core_engine *e, core_member *m)
+{
+    uint32_t counter = credential_count(e, m->user);
+    core_todo *t = fx_put(e, CORE_DO_PUSH, m->channel, m);
+    if (t == NULL)
+        return;
+    t->muk_no = m->user->muk_no;
+    t->u.counter = counter;
+}
+
 void fx_release(core_engine *e, core_member *m, core_reason reason)
 {
-    core_todo *t = push(e, &e->todo, CORE_DO_RELEASE, m->channel, m);
+    core_todo *t = fx_put(e, CORE_DO_RELEASE, m->channel, m);
     if (t != NULL)
         t->reason = (uint8_t)reason;
 }
@@ -56,7 +71,7 @@ void fx_serve(core_engine *e, core_member *m, bool multicast)
 
 void fx_gate(core_engine *e, core_channel *ch, bool hold)
 {
-    core_todo *t = push(e, &e->todo, CORE_DO_GATE, ch, NULL);
+    core_todo *t = fx_put(e, CORE_DO_GATE, ch, NULL);
     if (t == NULL)
         return;
     t->u.gate.hold = hold;
@@ -66,7 +81,7 @@ void fx_gate(core_engine *e, core_channel *ch, bool hold)
 
 void fx_enabler(core_engine *e, core_channel *ch, core_effect_type type)
 {
-    core_todo *t = push(e, &e->todo, type, ch, NULL);
+    core_todo *t = fx_put(e, type, ch, NULL);
     if (t != NULL && type != CORE_DO_ENABLER_STOP)
         t->u.msk = keyset_ref(ch->keys.current);
 }
@@ -78,38 +93,15 @@ void fx_subscribe(core_engine *e, core_channel *ch, core_member *as, bool refres
 
 void fx_unsubscribe(core_engine *e, core_channel *ch)
 {
-    (void)push(e, &e->todo, CORE_DO_UNSUBSCRIBE, ch, NULL);
+    (void)fx_put(e, CORE_DO_UNSUBSCRIBE, ch, NULL);
 }
 
 void fx_restored(core_engine *e, core_member *m)
 {
-    (void)push(e, &e->todo, CORE_DO_RESTORED, m->channel, m);
+    (void)fx_put(e, CORE_DO_RESTORED, m->channel, m);
 }
 
-static void audit(core_engine *e, core_channel *ch, core_member *m, core_audit what, fx_figures f)
-{
-    core_todo *t = push(e, &e->tell, CORE_DO_AUDIT, ch, m);
-    if (t == NULL)
-        return;
-    t->kind = (uint8_t)what;
-    t->reason = (uint8_t)f.reason;
-    t->u.audit.msk_id = f.msk_id;
-    t->u.audit.count = f.count;
-    t->u.audit.total = f.total;
-    t->u.audit.detail = f.detail;
-}
-
-void fx_audit_channel(core_engine *e, core_channel *ch, core_audit what, fx_figures figures)
-{
-    audit(e, ch, NULL, what, figures);
-}
-
-void fx_audit_member(core_engine *e, core_member *m, core_audit what, core_reason reason, const char *detail)
-{
-    bool has_key = what == CORE_AUDIT_MEMBER_IN || what == CORE_AUDIT_MEMBER_CONFIRMED;
-    audit(e, m->channel, m, what,
-          (fx_figures){ .reason = reason, .msk_id = has_key ? m->offered_id : 0, .detail = detail });
-}
+/* ---- taken back ---- */
 
 void fx_forget(core_engine *e, core_todo *t)
 {
@@ -133,76 +125,43 @@ void fx_drop_keys(core_engine *e, core_channel *ch)
 
 /* ---- sealing ---- */
 
-static const core_msk *key_of(const core_channel *ch, poc_msk_id id)
-{
-    if (ch->keys.next != NULL && ch->keys.next->id == id)
-        return ch->keys.next;
-    return ch->keys.current != NULL && ch->keys.current->id == id ? ch->keys.current : NULL;
-}
-
 static bool is_void(const core_todo *t)
 {
     const core_member *m = t->member;
     if (m->state == M_OUT || m->offer != t->u.offer)
         return true;
-    return t->kind != CORE_OFFER_WITHDRAW && key_of(m->channel, m->offered_id) == NULL;
-}
-
-static mikey_msk_params params_of(const core_engine *e, const core_channel *ch, const core_msk *key)
-{
-    mikey_msk_params p = { .msk_id = key->id,
-                           .csb_id = key->csb_id,
-                           .seq_low = 0,
-                           .seq_high = UINT16_MAX,
-                           .wants_verification = e->set.require_verification,
-                           .sdp_ids = e->set.sdp_ids,
-                           .key_type = MIKEY_TGK,
-                           .idi_type = e->set.idi_fqdn ? MIKEY_ID_NAI : MIKEY_ID_URI,
-                           .idi = e->set.naf_id,
-                           .idr_type = MIKEY_ID_NAI };
-    for (size_t i = 0; i < POC_KEY_DOMAIN_LEN; i++)
-        p.key_domain.b[i] = ch->group->name[i];
-    for (size_t i = 0; i < CORE_RAND_LEN; i++)
-        p.rand[i] = key->rand[i];
-    return p;
+    return t->kind != CORE_OFFER_WITHDRAW && !seal_can(m);
 }
 
 /* The offers that stand in the queue from its head on, as many as belong to the same key. */
-static size_t gather(core_engine *e, const core_msk *key)
+static const mikey_msk_job *sealed_offer(core_engine *e, const core_member *m)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < e->todo.count && n < CORE_SEAL_BATCH; i++) {
-        core_todo *t = ring_at(&e->todo, i);
-        if (t->type != CORE_DO_OFFER || t->kind == CORE_OFFER_WITHDRAW || is_void(t))
-            continue;
-        core_member *m = t->member;
-        if (key_of(m->channel, m->offered_id) != key)
+    const mikey_msk_job *job = seal_find(e, m);
+    if (job != NULL)
+        return job;
+    seal_begin(e, m);
+    for (size_t i = 1; i < e->todo.count && i < 4 * CORE_SEAL_BATCH; i++) {
+        const core_todo *t = ring_at(&e->todo, i);
+        if (t->type == CORE_DO_OFFER && t->kind != CORE_OFFER_WITHDRAW && !is_void(t) && !seal_add(e, t->member))
             break;
-        e->jobs[n] = (mikey_msk_job){ .muk = m->user->muk.key,
-                                      .idr = poc_span_of(m->user->btid, m->user->btid_len),
-                                      .counter = m->offer_counter,
-                                      .out = e->sealed[n],
-                                      .cap = CORE_SEAL_ROOM };
-        t->slot = (uint8_t)++n;
     }
-    return n;
-}
-
-static poc_err sealed(core_engine *e, core_todo *t)
-{
-    if (t->slot == 0) {
-        const core_channel *ch = t->channel;
-        const core_msk *key = key_of(ch, t->member->offered_id);
-        mikey_msk_params params = params_of(e, ch, key);
-        size_t n = gather(e, key);
-        (void)mikey_msk_seal(&params, key->key, e->jobs, n); /* each job says for itself */
-    }
-    return e->jobs[t->slot - 1].err;
+    seal_run(e);
+    return seal_find(e, m);
 }
 
 /* ---- the way out ---- */
 
 typedef bool show_fn(core_engine *e, core_todo *t, core_effect *out); /* false: nothing to do after all */
+
+static uint32_t time_left(const core_engine *e, const core_member *m)
+{
+    const core_channel *ch = m->channel;
+    int64_t until_ms = m->wake_ms;
+    if (m->state == M_PUSHED) /* then that is the time to push again */
+        until_ms = ch->state == C_PREPARE ? ch->switch_ms : e->now_ms + policy_deadline_ms(ch);
+    int64_t left_ms = until_ms - e->now_ms;
+    return left_ms < 1 ? 1 : left_ms > CORE_DEADLINE_MAX_MS ? CORE_DEADLINE_MAX_MS : (uint32_t)left_ms;
+}
 
 static bool show_offer(core_engine *e, core_todo *t, core_effect *out)
 {
@@ -212,22 +171,20 @@ static bool show_offer(core_engine *e, core_todo *t, core_effect *out)
     out->u.offer.number = t->u.offer;
     out->u.offer.kind = (core_offer_kind)t->kind;
     out->u.offer.timeout_ms = policy_deadline_ms(t->channel);
-    out->u.offer.mikey = poc_span_of(e->sealed, 0);
+    out->u.offer.mikey = poc_span_of(e->batch.room, 0);
     m->emitted = true;
     if (t->kind == CORE_OFFER_WITHDRAW)
         return true;
-    if (sealed(e, t) != POC_OK) {
+    const mikey_msk_job *job = sealed_offer(e, m);
+    if (job->err != POC_OK) {
         m->emitted = false;
         engine_tell_member(e, m, ME_TIMEOUT);
         return false;
     }
-    const mikey_msk_job *job = &e->jobs[t->slot - 1];
+    m->opened = true;
     out->u.offer.msk_id = m->given_id = m->offered_id;
     out->u.offer.mikey = poc_span_of(job->out, job->len);
-    int64_t left_ms = m->wake_ms - e->now_ms;
-    out->u.offer.timeout_ms = left_ms < 1                      ? 1
-                              : left_ms > CORE_DEADLINE_MAX_MS ? CORE_DEADLINE_MAX_MS
-                                                               : (uint32_t)left_ms;
+    out->u.offer.timeout_ms = time_left(e, m);
     return true;
 }
 
@@ -281,7 +238,7 @@ static bool show_subscribe(core_engine *e, core_todo *t, core_effect *out)
     (void)e;
     out->user = NULL;
     out->u.subscribe.group_uri = t->channel->group_uri;
-    out->u.subscribe.as_user = t->member == NULL ? NULL : t->member->name;
+    out->u.subscribe.as_user = t->member == NULL ? NULL : member_name(t->member);
     out->u.subscribe.refresh = t->u.on;
     return true;
 }
@@ -293,29 +250,48 @@ static bool show_restored(core_engine *e, core_todo *t, core_effect *out)
     return true;
 }
 
-static bool show_audit(core_engine *e, core_todo *t, core_effect *out)
+static bool show_solicit(core_engine *e, core_todo *t, core_effect *out)
 {
-    (void)e;
-    out->u.audit.what = (core_audit)t->kind;
-    out->u.audit.reason = (core_reason)t->reason;
-    out->u.audit.msk_id = t->u.audit.msk_id;
-    out->u.audit.count = t->u.audit.count;
-    out->u.audit.total = t->u.audit.total;
-    out->u.audit.detail = t->u.audit.detail;
-    return true;
+    core_member *m = t->member;
+    core_user *u = m->user;
+    bool is_kept = !u->durable.dirty && !u->durable.in_flight; /* else the record of its counter may not be */
+    if (m->state == M_OUT || m->address_len == 0 || t->muk_no != u->muk_no || !is_kept)
+        return false;
+    const mikey_msk_job *job = seal_solicit(e, m, t->u.counter);
+    out->u.push.msk_id = poc_msk_id_of((uint16_t)(t->channel->group->name[3] << 8 | t->channel->group->name[4]), 0);
+    out->u.push.mikey = poc_span_of(job->out, job->len);
+    out->u.push.address = member_address(m);
+    out->u.push.again = m->solicits < CORE_SOLICITS - 1;
+    return job->err == POC_OK;
 }
 
 static show_fn *const show[] = {
     [CORE_DO_OFFER] = show_offer,        [CORE_DO_RELEASE] = show_release,     [CORE_DO_SERVE] = show_serve,
     [CORE_DO_GATE] = show_gate,          [CORE_DO_ENABLER_START] = show_key,   [CORE_DO_ENABLER_UPDATE] = show_key,
     [CORE_DO_ENABLER_STOP] = show_plain, [CORE_DO_SUBSCRIBE] = show_subscribe, [CORE_DO_UNSUBSCRIBE] = show_plain,
-    [CORE_DO_RESTORED] = show_restored,  [CORE_DO_AUDIT] = show_audit,
+    [CORE_DO_RESTORED] = show_restored,  [CORE_DO_PUSH] = show_solicit,
 };
+
+/* ---- the head of the queue ---- */
+
+void fx_store_failed(core_engine *e)
+{
+    if (e->todo.count > 0 && ((core_todo *)ring_at(&e->todo, 0))->type == CORE_DO_PERSIST)
+        ring_pop(&e->todo); /* the mark of the write that failed */
+    e->store_retry_ms = e->now_ms + CORE_STORE_RETRY_MS;
+    if (e->store_retry_ms < e->deadline_ms)
+        e->deadline_ms = e->store_retry_ms;
+}
 
 /* A mark stays at the head until all that was not durable has been written, in several writes if it is much. */
 static bool poll_persist(core_engine *e, core_effect *out)
 {
-    size_t n = journal_collect(e);
+    size_t n;
+    if (journal_collect(e, &n) != POC_OK) {
+        journal_stuck(e);
+        fx_store_failed(e);
+        return false;
+    }
     if (n == 0) {
         ring_pop(&e->todo);
         return false;
@@ -334,7 +310,7 @@ static bool poll_next(core_engine *e, core_effect *out)
     core_todo t = *(core_todo *)ring_at(&e->todo, 0);
     *out = (core_effect){ .type = (core_effect_type)t.type,
                           .channel = t.channel == NULL ? NULL : t.channel->id,
-                          .user = t.member == NULL ? NULL : t.member->name };
+                          .user = t.member == NULL ? NULL : member_name(t.member) };
     bool is_due = t.type != 0 && show[t.type](e, ring_at(&e->todo, 0), out);
     ring_pop(&e->todo);
     if (is_due)
@@ -361,15 +337,27 @@ static bool poll_hold(core_engine *e, core_effect *out)
     return false;
 }
 
+static bool poll_head(core_engine *e, core_effect *out)
+{
+    const core_todo *head = ring_at(&e->todo, 0);
+    if (head->type == CORE_DO_PERSIST)
+        return poll_persist(e, out);
+    if (head->type == CORE_DO_PUSH && head->member == NULL)
+        return fx_poll_push(e, out);
+    if (head->type == CORE_DO_AUDIT)
+        return fx_poll_line(e, out);
+    return poll_next(e, out);
+}
+
 bool core_poll(core_engine *e, core_effect *out)
 {
     fx_forget(e, &e->handed);
+    fx_forget_line(e, &e->handed_line);
     if (e->waiting)
         return poll_hold(e, out);
     while (e->todo.count > 0) {
-        const core_todo *head = ring_at(&e->todo, 0);
-        bool got = head->type == CORE_DO_PERSIST ? poll_persist(e, out) : poll_next(e, out);
-        if (e->inbox.count > 0)
+        bool got = poll_head(e, out);
+        if (e->inbox.count > 0 || e->touched != NULL)
             engine_end(e);
         if (got)
             return true;

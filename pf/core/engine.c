@@ -5,15 +5,18 @@
 
 #include "pf/core/model.h"
 
-/* Queue room for the longest fan-out that one call can cause. */
-enum { TODO_BASE = 64, TODO_PER_CHANNEL = 8, TODO_PER_MEMBER = 3, TELL_PER_MEMBER = 2, INBOX_PER_MEMBER = 2 };
+/* Queue room for the longest fan-out that one call can cause. Who has no dialog costs a line in the log at most; the rest
+ * of what is done for him goes through lists. */
+enum { TODO_BASE = 64, TODO_PER_CHANNEL = 8, TODO_PER_DIALOG = 3, TELL_PER_DIALOG = 1, INBOX_PER_DIALOG = 2 };
+enum { PUSH_ROOM = 2 * CORE_PUSH_AHEAD }; /* each with a write of its own before it, and what it tells */
 
 static poc_err make_room(core_engine *e)
 {
-    size_t base = TODO_BASE + (size_t)TODO_PER_CHANNEL * e->channel_count, n = e->member_count;
-    POC_TRY(ring_reserve(&e->todo, base + (TODO_PER_MEMBER + TELL_PER_MEMBER) * n));
-    POC_TRY(ring_reserve(&e->tell, base + TELL_PER_MEMBER * n));
-    POC_TRY(ring_reserve(&e->inbox, base + INBOX_PER_MEMBER * n));
+    size_t base = TODO_BASE + (size_t)TODO_PER_CHANNEL * e->channel_count;
+    size_t pushes = e->member_count > e->dialog_count ? PUSH_ROOM : 0;
+    POC_TRY(ring_reserve(&e->todo, base + pushes + TODO_PER_DIALOG * (size_t)e->dialog_count));
+    POC_TRY(ring_reserve(&e->tell, base + (size_t)e->member_count + TELL_PER_DIALOG * (size_t)e->dialog_count));
+    POC_TRY(ring_reserve(&e->inbox, base + pushes + INBOX_PER_DIALOG * (size_t)e->dialog_count));
     return e->spare != NULL ? POC_OK : keyset_make(e, &e->spare);
 }
 
@@ -43,7 +46,9 @@ static void drain(core_engine *e)
         core_event ev = *(core_event *)ring_at(&e->inbox, 0);
         ring_pop(&e->inbox);
         engine_touch(e, ev.channel);
-        if (!ev.for_member)
+        if (ev.for_all)
+            member_walk(e, ev.channel, (member_event)ev.type);
+        else if (!ev.for_member)
             (void)channel_step(e, ev.channel, &ev);
         else if (ev.member->inside)
             (void)member_step(e, ev.member, &ev);
@@ -84,7 +89,7 @@ static void rearm(core_engine *e)
         core_channel *ch = e->touched;
         e->touched = ch->next_touched;
         ch->touched = false;
-        if (ch->count == 0 && ch->session.sub != SUB_OFF)
+        if (ch->dialogs == 0 && ch->session.sub != SUB_OFF)
             session_close(e, ch);
         was_first |= ch->deadline_ms == e->deadline_ms;
         ch->deadline_ms = channel_deadline(ch);
@@ -95,26 +100,26 @@ static void rearm(core_engine *e)
         find_deadline(e);
 }
 
-static void append_audits(core_engine *e)
-{
-    while (e->tell.count > 0) {
-        core_todo *t = ring_push(&e->todo);
-        if (t == NULL) {
-            e->overrun = true;
-            return;
-        }
-        *t = *(core_todo *)ring_at(&e->tell, 0);
-        ring_pop(&e->tell);
-    }
-}
-
 void engine_end(core_engine *e)
 {
     do
         drain(e);
     while (pump(e));
     rearm(e);
-    append_audits(e);
+    fx_append_audits(e);
+}
+
+void engine_settle(core_engine *e)
+{
+    drain(e);
+}
+
+void engine_wake(core_engine *e, core_channel *ch, int64_t when_ms)
+{
+    if (when_ms < ch->deadline_ms)
+        ch->deadline_ms = when_ms;
+    if (when_ms < e->deadline_ms)
+        e->deadline_ms = when_ms;
 }
 
 core_channel *engine_channel(const core_engine *e, const char *id)
@@ -144,6 +149,11 @@ void engine_tell_channel(core_engine *e, core_channel *ch, const core_event *eve
     core_event copy = *event;
     copy.channel = ch;
     tell(e, &copy);
+}
+
+void engine_tell_all(core_engine *e, core_channel *ch, member_event what)
+{
+    tell(e, &(core_event){ .type = (uint8_t)what, .for_all = true, .channel = ch });
 }
 
 poc_err engine_refuse(core_engine *e, core_channel *ch, core_member *m, const char *what)
@@ -184,17 +194,19 @@ void core_tick(core_engine *e, int64_t now_ms)
     engine_end(e);
     find_deadline(e);
     fx_forget(e, &e->handed);
+    fx_forget_line(e, &e->handed_line);
 }
 
 /* ---- life ---- */
 
 static poc_err seed_tables(core_engine *e)
 {
-    uint64_t seeds[3];
+    uint64_t seeds[4];
     POC_TRY(e->set.rng.fill(e->set.rng.ctx, seeds, sizeof(seeds)));
     poc_table_init(&e->channels, seeds[0]);
     poc_table_init(&e->users, seeds[1]);
     poc_table_init(&e->keygroups, seeds[2]);
+    poc_table_init(&e->btids, seeds[3]);
     return POC_OK;
 }
 
@@ -208,7 +220,7 @@ poc_err core_new(core_engine **out, const core_settings *settings)
     if (e == NULL)
         return POC_E_NOMEM;
     ring_init(&e->todo, sizeof(core_todo));
-    ring_init(&e->tell, sizeof(core_todo));
+    ring_init(&e->tell, sizeof(core_line));
     ring_init(&e->inbox, sizeof(core_event));
     journal_init(&e->journal);
     e->deadline_ms = e->store_retry_ms = CORE_NEVER;
@@ -222,49 +234,69 @@ poc_err core_new(core_engine **out, const core_settings *settings)
     return POC_OK;
 }
 
+static void free_member(core_member *m)
+{
+    free(m->dialog);
+    free(m);
+}
+
 static void free_channel(core_engine *e, core_channel *ch)
 {
-    for (uint32_t i = 0; i < ch->count; i++) {
-        ch->members[i]->refs = 0;
-        free(ch->members[i]);
-    }
+    for (uint32_t i = 0; i < ch->count; i++)
+        free_member(ch->members[i]);
     keyset_wipe(&ch->keys);
     session_done(&ch->session);
-    poc_table_done(&ch->by_name);
+    bars_free(e, ch);
     free(ch->members);
     free(ch);
-    (void)e;
 }
 
-static void free_ring(core_engine *e, core_ring *r)
+/* What names members or bars lets go of them. */
+static void free_queues(core_engine *e)
 {
-    for (; r->count > 0; ring_pop(r))
-        fx_forget(e, ring_at(r, 0));
-    ring_done(r);
+    fx_forget(e, &e->handed);
+    fx_forget_line(e, &e->handed_line);
+    for (; e->todo.count > 0; ring_pop(&e->todo))
+        fx_forget(e, ring_at(&e->todo, 0));
+    for (; e->tell.count > 0; ring_pop(&e->tell))
+        fx_forget_line(e, ring_at(&e->tell, 0));
+    for (uint32_t i = 0; i < e->channel_count; i++)
+        fx_empty_pushes(e, e->channel_list[i]);
+    ring_done(&e->todo);
+    ring_done(&e->tell);
+    ring_done(&e->inbox); /* empty between calls */
 }
 
-/* Those whose deletion was still to be written are in no other list. */
+static void free_durable(core_durable *d)
+{
+    if (!d->deleted || d->in_flight)
+        return;
+    if (d->kind == RECORD_USER)
+        credential_free((core_user *)(void *)d);
+    else if (d->kind == RECORD_MEMBER)
+        free_member((core_member *)(void *)d);
+    else
+        free(d);
+}
+
+/* Those whose deletion was still to be written are in no other list; some are in both of these. */
 static void free_departed(core_engine *e)
 {
-    core_durable *lists[2] = { e->journal.dirty, e->journal.in_flight };
-    for (size_t i = 0; i < 2; i++)
-        for (core_durable *d = lists[i], *next; d != NULL; d = next) {
-            next = i == 0 ? d->next_dirty : d->next_in_flight;
-            bool again = i == 0 && d->in_flight; /* met once more in the second list */
-            d->dirty = false;
-            if (d->deleted && !again)
-                d->kind == RECORD_MEMBER ? free((core_member *)(void *)d) : credential_free((core_user *)(void *)d);
-        }
+    for (core_durable *d = e->journal.dirty, *next; d != NULL; d = next) {
+        next = d->next_dirty;
+        free_durable(d);
+    }
+    for (size_t i = 0; i < e->journal.in_flight_count; i++) {
+        e->journal.in_flight[i]->in_flight = false;
+        free_durable(e->journal.in_flight[i]);
+    }
 }
 
 void core_free(core_engine *e)
 {
     if (e == NULL)
         return;
-    fx_forget(e, &e->handed);
-    free_ring(e, &e->todo);
-    free_ring(e, &e->tell);
-    ring_done(&e->inbox); /* empty between calls */
+    free_queues(e);
     free_departed(e);
     for (uint32_t i = 0; i < e->channel_count; i++)
         free_channel(e, e->channel_list[i]);
@@ -278,6 +310,7 @@ void core_free(core_engine *e)
     poc_table_done(&e->channels);
     poc_table_done(&e->users);
     poc_table_done(&e->keygroups);
+    poc_table_done(&e->btids);
     poc_secret_free(e->set.store_key);
     free(e->channel_list);
     free(e);

@@ -12,9 +12,14 @@ static poc_err ended(core_engine *e, poc_err err)
     return err;
 }
 
-static core_member *find(const core_channel *ch, const char *user)
+static core_member *find(const core_engine *e, const core_channel *ch, const char *user)
 {
-    return ch == NULL || user == NULL ? NULL : poc_table_get(&ch->by_name, poc_span_str(user));
+    return ch == NULL || user == NULL ? NULL : member_find(e, ch, poc_span_str(user));
+}
+
+static bool has_session(const core_channel *ch)
+{
+    return ch->group_uri[0] != '\0';
 }
 
 /* ---- channels ---- */
@@ -48,8 +53,13 @@ static poc_err keygroup_of(core_engine *e, const core_channel_conf *c, core_keyg
 static poc_err check_conf(core_channel_conf *c)
 {
     POC_TRY(limits_text(c->id, CORE_ID_MAX));
-    POC_TRY(limits_text(c->group_uri, CORE_NAME_MAX));
-    return limits_policy(&c->rekey);
+    if (c->group_uri == NULL)
+        c->group_uri = "";
+    if (strnlen(c->group_uri, CORE_NAME_MAX + 1) > CORE_NAME_MAX)
+        return POC_E_INPUT;
+    POC_TRY(limits_policy(&c->rekey));
+    bool can_reach = c->group_uri[0] != '\0' || (c->rekey.delivery & CORE_BY_PUSH) != 0;
+    return can_reach ? POC_OK : POC_E_INPUT;
 }
 
 static void describe(core_channel *ch, const core_channel_conf *c)
@@ -87,11 +97,12 @@ static poc_err new_channel(core_engine *e, const core_channel_conf *c, core_keyg
     ch->group = g;
     ch->round = 1; /* members begin with 0: not counted */
     ch->leave_ms = ch->switch_ms = ch->wake_ms = ch->retry_ms = ch->deadline_ms = CORE_NEVER;
-    poc_table_init(&ch->by_name, seeds[0]);
+    ch->wake_next_ms = ch->solicit_ms = ch->muk_ms = CORE_NEVER;
+    poc_table_init(&ch->bars, seeds[0]);
     session_init(&ch->session, seeds[1]);
     poc_err err = list_channel(e, ch);
     if (err == POC_OK)
-        g->taken = true;
+        g->channel = ch;
     else
         free(ch);
     return err;
@@ -100,14 +111,14 @@ static poc_err new_channel(core_engine *e, const core_channel_conf *c, core_keyg
 /* A channel that was stopped comes back under its id; who is still in its session may have its key again. */
 static poc_err revive(core_engine *e, core_channel *ch, const core_channel_conf *c, core_keygroup *g)
 {
-    ch->group->taken = false;
+    ch->group->channel = NULL;
     ch->group = g;
-    g->taken = true;
+    g->channel = ch;
     describe(ch, c);
     engine_touch(e, ch);
     ch->state = C_IDLE;
     ch->reason = CORE_REASON_NONE;
-    if (ch->count > 0)
+    if (ch->dialogs > 0)
         session_open(e, ch);
     for (uint32_t i = 0; i < ch->count; i++) {
         core_member *m = ch->members[i];
@@ -125,7 +136,9 @@ poc_err core_channel_add(core_engine *e, int64_t now_ms, const core_channel_conf
     POC_TRY(engine_begin(e, now_ms));
     POC_TRY(keygroup_of(e, &c, &g));
     core_channel *old = engine_channel(e, c.id);
-    bool is_free = old == NULL ? !g->taken : old->state == C_CLOSED && (!g->taken || g == old->group);
+    bool is_free = old == NULL ? g->channel == NULL
+                               : old->state == C_CLOSED && (g->channel == NULL || g == old->group) &&
+                                     (old->dialogs == 0 || c.group_uri[0] != '\0');
     if (!is_free)
         return POC_E_STATE;
     return ended(e, old == NULL ? new_channel(e, &c, g) : revive(e, old, &c, g));
@@ -138,7 +151,8 @@ poc_err core_channel_change(core_engine *e, int64_t now_ms, const core_channel_c
     POC_TRY(check_conf(&c));
     core_channel *ch = engine_channel(e, c.id);
     group_name(name, &c);
-    if (ch == NULL || ch->state == C_CLOSED || memcmp(name, ch->group->name, sizeof(name)) != 0)
+    if (ch == NULL || ch->state == C_CLOSED || memcmp(name, ch->group->name, sizeof(name)) != 0 ||
+        has_session(ch) != (c.group_uri[0] != '\0'))
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
     describe(ch, &c);
@@ -167,9 +181,13 @@ poc_err core_authenticated(core_engine *e, int64_t now_ms, const core_credential
     POC_TRY(engine_begin(e, now_ms));
     POC_TRY(credential_user(e, &u, poc_span_str(c->user)));
     POC_TRY(credential_set(e, u, c));
-    for (core_member *m = u->memberships; m != NULL; m = m->next_of_user)
+    credential_contact(u);
+    for (core_member *m = u->memberships; m != NULL; m = m->next_of_user) {
+        m->renewal_asked = false;
+        solicit_watch(e, m);
         if (credential_works(u, e->now_ms))
             engine_tell_member(e, m, ME_MUK);
+    }
     if (u->memberships != NULL)
         fx_persist(e);
     return ended(e, POC_OK);
@@ -184,7 +202,8 @@ static void settle_in(core_engine *e, core_member *m)
     fx_persist(e);
     if (m->channel->state != C_CLOSED)
         session_open(e, m->channel);
-    m->seen = roster_has(&m->channel->session.roster, m->name);
+    m->seen = roster_has(&m->channel->session.roster, member_name(m));
+    solicit_watch(e, m);
     if (m->state == M_UNICAST)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, "the client cannot receive multicast");
     else if (credential_works(m->user, e->now_ms))
@@ -193,30 +212,58 @@ static void settle_in(core_engine *e, core_member *m)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, "no MUK: bootstrap first");
 }
 
-poc_err core_member_joined(core_engine *e, int64_t now_ms, const core_join *join)
+/* The CF has let him in: so do we. */
+static void lift_bar(core_engine *e, core_channel *ch, const char *user)
+{
+    core_bar *bar = bars_get(ch, poc_span_str(user));
+    if (bar != NULL)
+        bars_lift(e, bar);
+}
+
+/* One who was registered only has come by SIP as well; his lines are still to be opened. */
+static poc_err add_dialog(core_engine *e, core_member *m, const core_join *join)
+{
+    POC_TRY(member_set_dialog(e, m, join->dialog));
+    m->capable = join->multicast_capable;
+    if (!m->registered)
+        member_set_address(m, join->address);
+    journal_mark(e, &m->durable);
+    fx_persist(e);
+    if (m->channel->state != C_CLOSED)
+        session_open(e, m->channel);
+    return m->capable ? member_do(e, m, ME_DIALOG) : POC_OK;
+}
+
+static poc_err join_anew(core_engine *e, core_channel *ch, const core_join *join)
 {
     core_member *m;
+    POC_TRY(member_new(e, ch, &m, poc_span_str(join->user), &join->dialog));
+    lift_bar(e, ch, join->user);
+    member_set_address(m, join->address);
+    m->capable = join->multicast_capable;
+    m->state = m->capable && ch->state != C_CLOSED ? M_WAIT_KEY : M_UNICAST;
+    settle_in(e, m);
+    return POC_OK;
+}
+
+poc_err core_member_joined(core_engine *e, int64_t now_ms, const core_join *join)
+{
     POC_TRY(limits_text(join->user, CORE_NAME_MAX));
-    if (join->dialog.n > CORE_DIALOG_MAX)
+    if (join->dialog.n > CORE_DIALOG_MAX || join->address.n > CORE_ADDRESS_MAX)
         return POC_E_INPUT;
     core_channel *ch = engine_channel(e, join->channel);
-    if (ch == NULL || find(ch, join->user) != NULL)
+    core_member *m = find(e, ch, join->user);
+    if (ch == NULL || !has_session(ch) || (m != NULL && m->by_sip))
         return POC_E_STATE;
-    if (e->member_count >= e->set.members_max)
+    if (m == NULL && e->member_count >= e->set.members_max)
         return POC_E_LIMIT;
     POC_TRY(engine_begin(e, now_ms));
-    POC_TRY(member_new(e, ch, &m, poc_span_str(join->user), join->dialog));
-    m->capable = join->multicast_capable;
-    m->state = m->capable ? M_WAIT_KEY : M_UNICAST;
-    if (ch->state == C_CLOSED)
-        m->state = M_UNICAST;
-    settle_in(e, m);
-    return ended(e, POC_OK);
+    return ended(e, m != NULL ? add_dialog(e, m, join) : join_anew(e, ch, join));
 }
 
 poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel, const char *user, core_departure how)
 {
-    core_member *m = find(engine_channel(e, channel), user);
+    core_member *m = find(e, engine_channel(e, channel), user);
     if ((unsigned)how >= CORE_DEPARTURE_COUNT)
         return POC_E_INPUT;
     if (m == NULL)
@@ -231,8 +278,8 @@ poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel
 
 poc_err core_member_bearer(core_engine *e, int64_t now_ms, const char *channel, const char *user, bool receives)
 {
-    core_member *m = find(engine_channel(e, channel), user);
-    if (m == NULL || !m->capable || m->channel->state == C_CLOSED)
+    core_member *m = find(e, engine_channel(e, channel), user);
+    if (m == NULL || !m->by_sip || !m->capable || m->channel->state == C_CLOSED)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
     return ended(e, member_do(e, m, receives ? ME_BEARER_ON : ME_BEARER_OFF));
@@ -249,29 +296,21 @@ poc_err core_rekey(core_engine *e, int64_t now_ms, const char *channel)
 
 /* ---- answers ---- */
 
-static const core_msk *offered_key(const core_member *m)
-{
-    const core_keyset *ks = &m->channel->keys;
-    if (ks->next != NULL && ks->next->id == m->offered_id)
-        return ks->next;
-    return ks->current != NULL && ks->current->id == m->offered_id ? ks->current : NULL;
-}
-
-/* The MUK may have been renewed while the offer was out. */
+/* The MUK may have been renewed while the offer was out; and there may have been more than one message. */
 static bool verified(const core_engine *e, const core_member *m, const core_msk *key, poc_span message)
 {
     mikey_msg msg;
     if (message.n == 0)
         return !e->set.require_verification;
-    if (mikey_decode(&msg, message, NULL) != POC_OK)
+    if (mikey_decode(&msg, message, NULL) != POC_OK || msg.counter - m->first_counter > m->counter - m->first_counter)
         return false;
     mikey_expected expected = { .csb_id = key->csb_id,
-                                .counter = m->offer_counter,
+                                .counter = msg.counter,
                                 .rand = poc_span_of(key->rand, sizeof(key->rand)),
                                 .idi = e->set.naf_id,
                                 .idr = poc_span_of(m->user->btid, m->user->btid_len),
                                 .accept_ts64 = e->set.accept_ts64 };
-    const poc_secret *muks[2] = { m->user->muk.key, m->user->before.key };
+    const poc_secret *muks[2] = { m->user->muk.key, m->user->before == NULL ? NULL : m->user->before->key };
     for (size_t i = 0; i < 2; i++)
         if (muks[i] != NULL && mikey_verification_check(&msg, &expected, muks[i]) == POC_OK)
             return true;
@@ -292,7 +331,7 @@ static const struct {
 
 static poc_err answer(core_engine *e, core_member *m, core_answer a, poc_span verification)
 {
-    const core_msk *key = offered_key(m);
+    const core_msk *key = seal_key(m->channel, m->offered_id);
     core_event event = { .type = (uint8_t)answer_rows[a].event, .for_member = true, .detail = answer_rows[a].detail };
     if (key == NULL && a != CORE_ANSWER_GONE)
         return POC_E_STATE; /* that key will never be used */
@@ -310,7 +349,7 @@ static poc_err answer(core_engine *e, core_member *m, core_answer a, poc_span ve
 poc_err core_offer_answered(core_engine *e, int64_t now_ms, const char *channel, const char *user, uint64_t offer,
                             core_answer a, poc_span verification)
 {
-    core_member *m = find(engine_channel(e, channel), user);
+    core_member *m = find(e, engine_channel(e, channel), user);
     if ((unsigned)a >= CORE_ANSWER_COUNT)
         return POC_E_INPUT;
     if (m == NULL || offer == 0 || m->offer != offer || !m->emitted)
@@ -380,11 +419,27 @@ poc_err core_persisted(core_engine *e, int64_t now_ms, bool ok)
         journal_kept(e);
         return ended(e, POC_OK);
     }
-    if (e->todo.count > 0 && ((core_todo *)ring_at(&e->todo, 0))->type == CORE_DO_PERSIST)
-        ring_pop(&e->todo); /* the mark of the write that failed */
     journal_lost(e);
-    e->store_retry_ms = e->now_ms + CORE_STORE_RETRY_MS;
+    fx_store_failed(e);
     return ended(e, POC_OK);
+}
+
+static void resume(core_engine *e, core_channel *ch)
+{
+    engine_touch(e, ch);
+    ch->reason = ch->count > 0 ? CORE_REASON_RESTART : CORE_REASON_NONE;
+    for (uint32_t i = 0; i < ch->count; i++)
+        if (ch->members[i]->by_sip)
+            fx_restored(e, ch->members[i]);
+    for (uint32_t i = 0; i < ch->count; i++) {
+        core_member *m = ch->members[i];
+        solicit_watch(e, m);
+        if (m->state == M_WAIT_KEY && credential_works(m->user, e->now_ms))
+            (void)member_do(e, m, ME_MUK);
+        engine_settle(e);
+    }
+    if (ch->dialogs > 0)
+        session_open(e, ch);
 }
 
 poc_err core_restored(core_engine *e, int64_t now_ms)
@@ -393,19 +448,8 @@ poc_err core_restored(core_engine *e, int64_t now_ms)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
     e->restoring = false;
-    for (uint32_t i = 0; i < e->channel_count; i++) {
-        core_channel *ch = e->channel_list[i];
-        engine_touch(e, ch);
-        ch->reason = ch->count > 0 ? CORE_REASON_RESTART : CORE_REASON_NONE;
-        for (uint32_t j = 0; j < ch->count; j++) {
-            core_member *m = ch->members[j];
-            fx_restored(e, m);
-            if (m->state == M_WAIT_KEY && credential_works(m->user, e->now_ms))
-                engine_tell_member(e, m, ME_MUK);
-        }
-        if (ch->count > 0)
-            session_open(e, ch);
-    }
+    for (uint32_t i = 0; i < e->channel_count; i++)
+        resume(e, e->channel_list[i]);
     return ended(e, POC_OK);
 }
 
@@ -424,16 +468,18 @@ poc_err core_channel_look(const core_engine *e, const char *channel, core_channe
                                   .held = ch->held };
     for (uint32_t i = 0; i < ch->count; i++) {
         out->confirmed += ch->members[i]->holds_current;
-        out->unicast += !ch->members[i]->served;
+        out->unicast += ch->members[i]->by_sip && !ch->members[i]->served;
     }
     return POC_OK;
 }
 
 static core_member_status describe_member(const core_member *m)
 {
-    return (core_member_status){
-        .user = m->name, .state = member_state_name(m), .msk_id = m->confirmed_id, .by_sip = true
-    };
+    return (core_member_status){ .user = member_name(m),
+                                 .state = member_state_name(m),
+                                 .msk_id = m->confirmed_id,
+                                 .by_sip = m->by_sip,
+                                 .address = member_address(m) };
 }
 
 bool core_member_next(const core_engine *e, const char *channel, size_t *at, core_member_status *out)
@@ -447,7 +493,7 @@ bool core_member_next(const core_engine *e, const char *channel, size_t *at, cor
 
 poc_err core_member_look(const core_engine *e, const char *channel, const char *user, core_member_status *out)
 {
-    const core_member *m = find(engine_channel(e, channel), user);
+    const core_member *m = find(e, engine_channel(e, channel), user);
     if (m == NULL)
         return POC_E_STATE;
     *out = describe_member(m);

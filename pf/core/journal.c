@@ -3,7 +3,8 @@
  *
  *   'g' domain(3) group(2)     -> 1, key number(2)
  *   'u' user                   -> 1, expires_ms(8), 2 x [ has(1), ceiling(4), sealed MUK(60) ], B-TID
- *   'm' channel 00 user        -> 1, flags(1), dialog
+ *   'm' channel 00 user        -> 2, flags(1), length(1), push address, dialog; or 1, flags(1), dialog
+ *   'b' channel 00 user        -> 1; he was expelled
  *
  * A sealed MUK is nonce(12), ciphertext(32) and tag(16) of AES-256-GCM under the store key, with the user as associated
  * data. */
@@ -12,7 +13,8 @@
 
 #include "pf/core/model.h"
 
-enum { LAYOUT = 1, FLAG_CAPABLE = 1, FLAG_RECEIVES = 2 };
+enum { LAYOUT = 1, LAYOUT_MEMBER = 2 };
+enum { FLAG_CAPABLE = 1, FLAG_RECEIVES = 2, FLAG_BY_SIP = 4, FLAG_REGISTERED = 8 };
 
 void journal_init(core_journal *j)
 {
@@ -49,12 +51,23 @@ void journal_release(core_engine *e, core_durable *d)
         credential_free((core_user *)(void *)d);
         return;
     }
+    if (d->kind == RECORD_BARRED) {
+        if (((core_bar *)(void *)d)->refs == 0)
+            free(d);
+        return;
+    }
     core_member *m = (core_member *)(void *)d;
     if (m->refs == 0)
         member_free(e, m);
 }
 
 /* ---- writing ---- */
+
+static void put_name(poc_wr *wr, const core_channel *ch, const char *user, size_t len)
+{
+    poc_wr_put(wr, ch->id, strlen(ch->id) + 1);
+    poc_wr_put(wr, user, len);
+}
 
 static void put_key(poc_wr *wr, const core_durable *d)
 {
@@ -65,85 +78,110 @@ static void put_key(poc_wr *wr, const core_durable *d)
     } else if (d->kind == RECORD_USER) {
         const core_user *u = (const core_user *)(const void *)d;
         poc_wr_put(wr, u->name, u->name_len);
+    } else if (d->kind == RECORD_BARRED) {
+        const core_bar *b = (const core_bar *)(const void *)d;
+        put_name(wr, b->channel, b->name, b->name_len);
     } else {
         const core_member *m = (const core_member *)(const void *)d;
-        poc_wr_put(wr, m->channel->id, strlen(m->channel->id) + 1);
-        poc_wr_put(wr, m->name, m->name_len);
+        put_name(wr, m->channel, member_name(m), m->user->name_len);
     }
 }
 
-static void put_muk(poc_wr *wr, const core_muk *muk)
+/* Sealed afresh each time: nobody has to keep it until then. */
+static poc_err put_muk(core_engine *e, poc_wr *wr, const core_user *u, const core_muk *muk)
 {
-    poc_wr_u8(wr, muk->key != NULL);
-    poc_wr_u32(wr, muk->ceiling);
-    poc_wr_put(wr, muk->sealed, sizeof(muk->sealed));
+    uint8_t sealed[CORE_SEALED_MUK] = { 0 };
+    bool has = muk != NULL && muk->key != NULL;
+    if (has)
+        POC_TRY(credential_seal(e, sealed, muk, u));
+    poc_wr_u8(wr, has);
+    poc_wr_u32(wr, has ? muk->ceiling : 0);
+    poc_wr_put(wr, sealed, sizeof(sealed));
+    return POC_OK;
 }
 
-static void put_value(poc_wr *wr, const core_durable *d)
+static poc_err put_user(core_engine *e, poc_wr *wr, const core_user *u)
 {
     poc_wr_u8(wr, LAYOUT);
-    if (d->kind == RECORD_KEYGROUP) {
-        poc_wr_u16(wr, ((const core_keygroup *)(const void *)d)->number);
-    } else if (d->kind == RECORD_USER) {
-        const core_user *u = (const core_user *)(const void *)d;
-        poc_wr_u64(wr, (uint64_t)u->expires_ms);
-        put_muk(wr, &u->muk);
-        put_muk(wr, &u->before);
-        poc_wr_put(wr, u->btid, u->btid_len);
-    } else {
-        const core_member *m = (const core_member *)(const void *)d;
-        poc_wr_u8(wr, (uint8_t)((m->capable ? FLAG_CAPABLE : 0) | (m->receives ? FLAG_RECEIVES : 0)));
-        poc_wr_span(wr, member_dialog(m));
-    }
+    poc_wr_u64(wr, (uint64_t)u->expires_ms);
+    POC_TRY(put_muk(e, wr, u, &u->muk));
+    POC_TRY(put_muk(e, wr, u, u->before));
+    poc_wr_put(wr, u->btid, u->btid_len);
+    return POC_OK;
 }
 
-static bool put_record(core_journal *j, poc_wr *wr, const core_durable *d, core_record *r)
+static void put_member(poc_wr *wr, const core_member *m)
 {
+    poc_wr_u8(wr, LAYOUT_MEMBER);
+    poc_wr_u8(wr, (uint8_t)((m->capable ? FLAG_CAPABLE : 0) | (m->receives ? FLAG_RECEIVES : 0) |
+                            (m->by_sip ? FLAG_BY_SIP : 0) | (m->registered ? FLAG_REGISTERED : 0)));
+    poc_wr_u8(wr, m->address_len);
+    poc_wr_put(wr, m->address, m->address_len);
+    poc_wr_span(wr, member_dialog(m));
+}
+
+static poc_err put_value(core_engine *e, poc_wr *wr, const core_durable *d)
+{
+    if (d->kind == RECORD_USER)
+        return put_user(e, wr, (const core_user *)(const void *)d);
+    if (d->kind == RECORD_MEMBER) {
+        put_member(wr, (const core_member *)(const void *)d);
+        return POC_OK;
+    }
+    poc_wr_u8(wr, LAYOUT);
+    if (d->kind == RECORD_KEYGROUP)
+        poc_wr_u16(wr, ((const core_keygroup *)(const void *)d)->number);
+    return POC_OK;
+}
+
+/* POC_E_LIMIT: it does not fit into this write. */
+static poc_err put_record(core_engine *e, poc_wr *wr, const core_durable *d, core_record *r)
+{
+    const core_journal *j = &e->journal;
     size_t at = wr->len, split;
     put_key(wr, d);
     split = wr->len;
     if (!d->deleted)
-        put_value(wr, d);
-    if (poc_wr_done(wr) != POC_OK)
-        return false;
+        POC_TRY(put_value(e, wr, d));
+    POC_TRY(poc_wr_done(wr));
     r->key = poc_span_of(j->room + at, split - at);
     r->value = d->deleted ? (poc_span){ NULL, 0 } : poc_span_of(j->room + split, wr->len - split);
-    return true;
+    return POC_OK;
 }
 
-size_t journal_collect(core_engine *e)
+poc_err journal_collect(core_engine *e, size_t *count)
 {
     core_journal *j = &e->journal;
     poc_wr wr = poc_wr_into(j->room, sizeof(j->room));
+    poc_err err = POC_OK;
     size_t n = 0;
-    while (j->dirty != NULL && n < CORE_RECORDS_MAX && put_record(j, &wr, j->dirty, &j->records[n])) {
+    while (j->dirty != NULL && n < CORE_RECORDS_MAX) {
         core_durable *d = j->dirty;
+        err = put_record(e, &wr, d, &j->records[n]);
+        if (err != POC_OK)
+            break;
         j->dirty = d->next_dirty;
         d->dirty = false;
         d->in_flight = true;
-        d->next_in_flight = j->in_flight;
-        j->in_flight = d;
+        j->in_flight[n++] = d;
         if (d->kind == RECORD_USER)
             ((core_user *)(void *)d)->unsaved = false;
-        n++;
     }
     if (j->dirty == NULL)
         j->dirty_end = &j->dirty;
-    return n;
-}
-
-static core_durable *land(core_journal *j)
-{
-    core_durable *d = j->in_flight;
-    j->in_flight = d->next_in_flight;
-    d->in_flight = false;
-    return d;
+    j->in_flight_count = *count = n;
+    return n > 0 ? POC_OK : err; /* what stopped it comes again when it is the first */
 }
 
 void journal_kept(core_engine *e)
 {
-    while (e->journal.in_flight != NULL)
-        journal_release(e, land(&e->journal));
+    core_journal *j = &e->journal;
+    size_t n = j->in_flight_count;
+    j->in_flight_count = 0;
+    for (size_t i = 0; i < n; i++) {
+        j->in_flight[i]->in_flight = false;
+        journal_release(e, j->in_flight[i]);
+    }
 }
 
 /* ---- when it could not be written ---- */
@@ -168,6 +206,8 @@ static void concern_all_of(core_engine *e, const core_durable *d)
         concern_group(e, (const core_keygroup *)(const void *)d);
     } else if (d->kind == RECORD_MEMBER) {
         concern(e, ((const core_member *)(const void *)d)->channel);
+    } else if (d->kind == RECORD_BARRED) {
+        concern(e, ((const core_bar *)(const void *)d)->channel);
     } else {
         for (core_member *m = ((const core_user *)(const void *)d)->memberships; m != NULL; m = m->next_of_user)
             concern(e, m->channel);
@@ -188,11 +228,21 @@ static void put_back(core_journal *j, core_durable *d)
 
 void journal_lost(core_engine *e)
 {
-    while (e->journal.in_flight != NULL) {
-        core_durable *d = land(&e->journal);
+    core_journal *j = &e->journal;
+    for (size_t i = j->in_flight_count; i > 0; i--) {
+        core_durable *d = j->in_flight[i - 1];
+        d->in_flight = false;
         concern_all_of(e, d);
-        put_back(&e->journal, d);
+        put_back(j, d);
     }
+    j->in_flight_count = 0;
+    for (uint32_t i = 0; i < e->channel_count; i++)
+        e->channel_list[i]->told = false;
+}
+
+void journal_stuck(core_engine *e)
+{
+    concern_all_of(e, e->journal.dirty);
     for (uint32_t i = 0; i < e->channel_count; i++)
         e->channel_list[i]->told = false;
 }
@@ -227,25 +277,41 @@ static poc_err read_keygroup(core_engine *e, poc_rd *key, poc_rd *value)
 /* Counting goes on behind the block that the record allowed: nobody knows how much of it was used. */
 static poc_err read_muk(core_engine *e, core_muk *muk, const core_user *u, poc_rd *rd)
 {
-    uint8_t has;
+    uint8_t sealed[CORE_SEALED_MUK], has;
     POC_TRY(poc_rd_u8(rd, &has));
     POC_TRY(poc_rd_u32(rd, &muk->ceiling));
-    POC_TRY(poc_rd_copy(rd, muk->sealed, sizeof(muk->sealed)));
+    POC_TRY(poc_rd_copy(rd, sealed, sizeof(sealed)));
     muk->counter = muk->ceiling;
-    return has ? credential_open(e, muk, u) : POC_OK;
+    return has ? credential_open(e, muk, sealed, u) : POC_OK;
+}
+
+static poc_err keep_before(core_user *u, const core_muk *before)
+{
+    if (before->key == NULL)
+        return POC_OK;
+    u->before = calloc(1, sizeof(*u->before));
+    if (u->before == NULL)
+        return POC_E_NOMEM;
+    *u->before = *before;
+    return POC_OK;
 }
 
 static poc_err fill_user(core_engine *e, core_user *u, poc_rd *rd)
 {
     uint64_t expires;
+    core_muk before = { 0 };
     POC_TRY(poc_rd_u64(rd, &expires));
     POC_TRY(read_muk(e, &u->muk, u, rd));
-    POC_TRY(read_muk(e, &u->before, u, rd));
+    POC_TRY(read_muk(e, &before, u, rd));
+    poc_err err = keep_before(u, &before);
+    if (err != POC_OK) {
+        poc_secret_free(before.key);
+        return err;
+    }
     if (rd->left > POC_BTID_MAX)
         return POC_E_INPUT;
     u->expires_ms = (int64_t)expires;
-    u->btid_len = (uint8_t)rd->left;
-    return poc_rd_copy(rd, u->btid, rd->left);
+    return credential_label(e, u, poc_span_of(rd->p, rd->left));
 }
 
 static poc_err read_user(core_engine *e, poc_rd *key, poc_rd *value)
@@ -262,32 +328,79 @@ static poc_err read_user(core_engine *e, poc_rd *key, poc_rd *value)
     if (err == POC_OK)
         return POC_OK;
     poc_secret_free(u->muk.key);
-    poc_secret_free(u->before.key);
-    u->muk = u->before = (core_muk){ 0 };
+    if (u->before != NULL)
+        poc_secret_free(u->before->key);
+    free(u->before);
+    u->before = NULL;
+    u->muk = (core_muk){ 0 };
     return err;
 }
 
-static poc_err read_member(core_engine *e, poc_rd *key, poc_rd *value)
+/* The key of a record that belongs to a user in a channel. POC_E_STATE: there is no such channel any more. */
+static poc_err read_name(core_engine *e, poc_rd *key, core_channel **ch, poc_span *name)
 {
     const uint8_t *end = memchr(key->p, 0, key->left);
-    uint8_t flags;
     poc_span id;
     if (end == NULL)
         return POC_E_INPUT;
     POC_TRY(poc_rd_span(key, &id, (size_t)(end - key->p) + 1));
-    POC_TRY(poc_rd_u8(value, &flags));
-    if (key->left == 0 || key->left > CORE_NAME_MAX || value->left > CORE_DIALOG_MAX)
+    if (key->left == 0 || key->left > CORE_NAME_MAX)
         return POC_E_INPUT;
-    core_channel *ch = engine_channel(e, (const char *)id.p);
-    poc_span name = poc_span_of(key->p, key->left);
-    if (ch == NULL || poc_table_get(&ch->by_name, name) != NULL)
+    *ch = engine_channel(e, (const char *)id.p);
+    *name = poc_span_of(key->p, key->left);
+    return *ch == NULL ? POC_E_STATE : POC_OK;
+}
+
+static poc_err read_barred(core_engine *e, poc_rd *key, poc_rd *value)
+{
+    core_channel *ch;
+    poc_span name;
+    POC_TRY(poc_rd_end(value));
+    POC_TRY(read_name(e, key, &ch, &name));
+    return bars_restore(e, ch, name);
+}
+
+typedef struct member_record {
+    uint8_t flags, address_len;
+    poc_span address, dialog;
+} member_record;
+
+static poc_err read_ways(member_record *r, poc_rd *value, uint8_t layout)
+{
+    POC_TRY(poc_rd_u8(value, &r->flags));
+    if (layout == LAYOUT) {
+        r->flags = (r->flags & (FLAG_CAPABLE | FLAG_RECEIVES)) | FLAG_BY_SIP;
+    } else {
+        POC_TRY(poc_rd_u8(value, &r->address_len));
+        if (r->address_len > CORE_ADDRESS_MAX)
+            return POC_E_INPUT;
+        POC_TRY(poc_rd_span(value, &r->address, r->address_len));
+    }
+    bool by_sip = (r->flags & FLAG_BY_SIP) != 0;
+    r->dialog = poc_span_of(value->p, value->left);
+    if (value->left > CORE_DIALOG_MAX || (!by_sip && (value->left > 0 || r->address_len == 0)))
+        return POC_E_INPUT;
+    return POC_OK;
+}
+
+static poc_err read_member(core_engine *e, poc_rd *key, poc_rd *value, uint8_t layout)
+{
+    member_record r = { 0 };
+    core_channel *ch;
+    poc_span name;
+    POC_TRY(read_ways(&r, value, layout));
+    POC_TRY(read_name(e, key, &ch, &name));
+    bool by_sip = (r.flags & FLAG_BY_SIP) != 0;
+    if (member_find(e, ch, name) != NULL || (by_sip && ch->group_uri[0] == '\0'))
         return POC_E_STATE;
     if (e->member_count >= e->set.members_max)
         return POC_E_LIMIT;
     core_member *m;
-    POC_TRY(member_new(e, ch, &m, name, poc_span_of(value->p, value->left)));
-    m->capable = (flags & FLAG_CAPABLE) != 0;
-    m->receives = (flags & FLAG_RECEIVES) != 0;
+    POC_TRY(member_new(e, ch, &m, name, by_sip ? &r.dialog : NULL));
+    member_set_address(m, r.address);
+    m->capable = (r.flags & FLAG_CAPABLE) != 0;
+    m->receives = (r.flags & FLAG_RECEIVES) != 0;
+    m->registered = (r.flags & FLAG_REGISTERED) != 0;
     m->state = m->capable && m->receives ? M_WAIT_KEY : M_UNICAST;
     return POC_OK;
 }
@@ -300,7 +413,8 @@ poc_err core_restore(core_engine *e, poc_span key_span, poc_span value_span)
     uint8_t kind, layout;
     POC_TRY(poc_rd_u8(&key, &kind));
     POC_TRY(poc_rd_u8(&value, &layout));
-    if (layout != LAYOUT)
+    bool is_known = layout == LAYOUT || (layout == LAYOUT_MEMBER && kind == RECORD_MEMBER);
+    if (!is_known)
         return POC_E_INPUT;
     switch (kind) {
     case RECORD_KEYGROUP:
@@ -308,7 +422,9 @@ poc_err core_restore(core_engine *e, poc_span key_span, poc_span value_span)
     case RECORD_USER:
         return read_user(e, &key, &value);
     case RECORD_MEMBER:
-        return read_member(e, &key, &value);
+        return read_member(e, &key, &value, layout);
+    case RECORD_BARRED:
+        return read_barred(e, &key, &value);
     default:
         return POC_E_INPUT;
     }

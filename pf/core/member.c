@@ -1,8 +1,5 @@
 /* One member of one channel: a table of states and events. An empty cell refuses. Actions append effects and tell
  * consequences; they never step a machine. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "pf/core/model.h"
 
 typedef void member_act(core_engine *e, core_member *m, const core_event *ev);
@@ -21,26 +18,12 @@ static void forget_offer(core_member *m)
     m->wake_ms = CORE_NEVER;
 }
 
-static void serve(core_engine *e, core_member *m, bool multicast)
-{
-    if (m->served == multicast)
-        return;
-    m->served = multicast;
-    fx_serve(e, m, multicast);
-}
-
-static void wake_at(core_member *m, int64_t when_ms)
-{
-    m->wake_ms = when_ms;
-    if (when_ms < m->channel->wake_ms)
-        m->channel->wake_ms = when_ms;
-}
-
-/* Members before the cursor have had their turn: this one wants another. */
+/* Members before a cursor have had their turn: this one wants another. */
 static void queue_up(core_member *m)
 {
-    if (m->channel->cursor > m->index)
-        m->channel->cursor = m->index;
+    core_channel *ch = m->channel;
+    ch->cursor = ch->cursor > m->index ? m->index : ch->cursor;
+    ch->push_cursor = ch->push_cursor > m->index ? m->index : ch->push_cursor;
 }
 
 static void number_offer(core_engine *e, core_member *m, core_offer_kind kind)
@@ -49,6 +32,24 @@ static void number_offer(core_engine *e, core_member *m, core_offer_kind kind)
     m->offer_kind = (uint8_t)kind;
     m->emitted = false;
     fx_offer(e, m);
+}
+
+/* A number of its own for one more message of this delivery. */
+static void number_message(core_engine *e, core_member *m)
+{
+    bool is_first = m->muk_no != m->user->muk_no || m->sent == 0;
+    m->counter = credential_count(e, m->user);
+    m->first_counter = is_first ? m->counter : m->first_counter;
+    m->muk_no = m->user->muk_no;
+}
+
+static void begin_delivery(core_engine *e, core_member *m)
+{
+    m->offered_id = rekey_target(m->channel)->id;
+    m->sent = 0;
+    number_message(e, m);
+    if (m->given_id == 0 && m->tries == 0)
+        fx_audit_member(e, m, CORE_AUDIT_MEMBER_IN, CORE_REASON_NONE, NULL);
 }
 
 /* ---- actions ---- */
@@ -68,7 +69,7 @@ static void look_for_roster(core_engine *e, core_member *m, const core_event *ev
 static void get_ready(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
-    m->seen = roster_has(&m->channel->session.roster, m->name);
+    m->seen = roster_has(&m->channel->session.roster, member_name(m));
     m->tries = 0;
     m->wake_ms = 0;
     queue_up(m);
@@ -91,8 +92,22 @@ static void offer_again(core_engine *e, core_member *m, const core_event *ev)
     (void)ev;
     if (m->emitted)
         return;
-    m->offer_counter = credential_count(e, m->user);
+    number_message(e, m);
     number_offer(e, m, (core_offer_kind)m->offer_kind);
+}
+
+/* The same with a push, also with one that was sent: under the new MUK it is another message. */
+static void push_anew(core_engine *e, core_member *m, const core_event *ev)
+{
+    (void)ev;
+    if (m->muk_no == m->user->muk_no)
+        return;
+    bool offers_too = m->offer != 0 && !m->emitted;
+    forget_offer(m);
+    number_message(e, m);
+    if (offers_too)
+        number_offer(e, m, (core_offer_kind)m->offer_kind);
+    fx_push(e, m);
 }
 
 static void come_back(core_engine *e, core_member *m, const core_event *ev)
@@ -118,21 +133,104 @@ static void lose_key(core_engine *e, core_member *m, const core_event *ev)
     forget_offer(m);
     fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, "MUK expired: bootstrap again");
     if (m->channel->state != C_PREPARE) /* else it still hears what is on air, until the switch */
-        serve(e, m, false);
+        member_serve(e, m, false);
 }
 
 static void offer(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
     core_channel *ch = m->channel;
-    const core_msk *key = rekey_target(ch);
-    bool first = m->given_id == 0;
-    m->offered_id = key->id;
-    m->offer_counter = credential_count(e, m->user);
-    number_offer(e, m, first ? CORE_OFFER_OPEN : CORE_OFFER_REKEY);
-    wake_at(m, ch->state == C_PREPARE ? ch->switch_ms : e->now_ms + policy_deadline_ms(ch));
-    if (first && m->tries == 0)
-        fx_audit_member(e, m, CORE_AUDIT_MEMBER_IN, CORE_REASON_NONE, NULL);
+    begin_delivery(e, m);
+    number_offer(e, m, m->opened ? CORE_OFFER_REKEY : CORE_OFFER_OPEN);
+    member_wake_at(e, m, ch->state == C_PREPARE ? ch->switch_ms : e->now_ms + policy_deadline_ms(ch));
+}
+
+/* By both ways the same octets go, and the first confirmation wins. */
+static void push(core_engine *e, core_member *m, const core_event *ev)
+{
+    (void)ev;
+    forget_offer(m);
+    begin_delivery(e, m);
+    if ((m->ways & CORE_BY_SIP) != 0)
+        number_offer(e, m, CORE_OFFER_REKEY);
+    fx_push(e, m);
+}
+
+/* Digest "GBA" 4.4: first the same datagram, since the client may have lost nothing but our hearing of it; then one that
+ * it cannot take for a replay. */
+static void push_again(core_engine *e, core_member *m, const core_event *ev)
+{
+    (void)ev;
+    m->wake_ms = CORE_NEVER;
+    bool is_same = m->muk_no == m->user->muk_no && m->sent < (e->set.push_tries + 1) / 2;
+    if (!is_same)
+        number_message(e, m);
+    fx_push(e, m);
+}
+
+/* The client says that it does not hold the key. */
+static void doubt(core_engine *e, core_member *m)
+{
+    const core_msk *current = m->channel->keys.current;
+    if (current == NULL || m->offered_id != current->id)
+        return;
+    m->holds_current = false;
+    member_serve(e, m, false);
+}
+
+static void pull(core_engine *e, core_member *m, const core_event *ev)
+{
+    m->ways = CORE_BY_PUSH;
+    m->tries = 0;
+    m->refused = false;
+    push(e, m, ev);
+    m->confirmed_id = 0;
+    doubt(e, m);
+}
+
+/* What is on its way by SIP goes by push as well: it is one message. */
+static void pull_beside(core_engine *e, core_member *m, const core_event *ev)
+{
+    if (m->muk_no != m->user->muk_no) { /* that one cannot be made any more */
+        pull(e, m, ev);
+        return;
+    }
+    m->ways = CORE_BY_SIP | CORE_BY_PUSH;
+    m->sent = 0;
+    m->wake_ms = CORE_NEVER;
+    fx_push(e, m);
+}
+
+/* What has not even been sent yet needs no second message. */
+static void pull_again(core_engine *e, core_member *m, const core_event *ev)
+{
+    if (m->listed && m->sent == 0)
+        return;
+    pull(e, m, ev);
+}
+
+static void go_stale(core_engine *e, core_member *m, const core_event *ev)
+{
+    (void)ev;
+    forget_offer(m);
+    fx_audit_member(e, m, CORE_AUDIT_MEMBER_STALE, CORE_REASON_NONE, "no verification of any push");
+    doubt(e, m);
+}
+
+/* The shell, or the barrier, gave up the offer beside the push. */
+static void offer_over(core_engine *e, core_member *m, const core_event *ev)
+{
+    (void)e, (void)ev;
+    m->offer = 0;
+    m->emitted = false;
+    rekey_count(m, true, false);
+}
+
+/* The ways to him are others now: a key that he may have got is offered once more. */
+static void change_ways(core_engine *e, core_member *m, const core_event *ev)
+{
+    forget_offer(m);
+    try_again(e, m, ev);
 }
 
 static void confirm(core_engine *e, core_member *m, const core_event *ev)
@@ -145,7 +243,7 @@ static void confirm(core_engine *e, core_member *m, const core_event *ev)
     if (ch->keys.current != NULL && m->confirmed_id == ch->keys.current->id)
         m->holds_current = true;
     fx_audit_member(e, m, CORE_AUDIT_MEMBER_CONFIRMED, CORE_REASON_NONE, NULL);
-    serve(e, m, m->holds_current && ch->air_on);
+    member_serve(e, m, m->holds_current && ch->air_on);
     if (m->confirmed_id != rekey_target(ch)->id) /* it answered an offer of the key that is being replaced */
         queue_up(m);
     engine_tell_channel(e, ch, &(core_event){ .type = CE_CONFIRMED, .member = m });
@@ -159,7 +257,7 @@ static void to_unicast(core_engine *e, core_member *m)
     m->confirmed_id = 0;
     m->offered_id = 0;
     m->tries = 0;
-    serve(e, m, false);
+    member_serve(e, m, false);
 }
 
 static void fall_back(core_engine *e, core_member *m, const char *why)
@@ -186,9 +284,8 @@ static void refuse(core_engine *e, core_member *m, const core_event *ev)
 static void withdraw(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
-    bool lines_open = m->given_id != 0;
     fall_back(e, m, "the channel is stopped");
-    if (lines_open)
+    if (m->by_sip && m->opened)
         number_offer(e, m, CORE_OFFER_WITHDRAW);
 }
 
@@ -204,7 +301,7 @@ static void back_off(core_engine *e, core_member *m, const core_event *ev)
     (void)ev;
     if (m->tries == 0)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, "no answer to the offer");
-    wake_at(m, e->now_ms + rekey_backoff_ms(m->tries));
+    member_wake_at(e, m, e->now_ms + rekey_backoff_ms(m->tries));
     if (m->tries < UINT8_MAX)
         m->tries++;
 }
@@ -226,14 +323,20 @@ static void switched(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
     m->holds_current = true;
-    serve(e, m, m->channel->air_on);
+    member_serve(e, m, m->channel->air_on);
 }
 
 static void missed(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
     m->holds_current = false;
-    serve(e, m, false);
+    member_serve(e, m, false);
+}
+
+static void miss_push(core_engine *e, core_member *m, const core_event *ev)
+{
+    missed(e, m, ev);
+    offer_over(e, m, ev);
 }
 
 static void miss_answer(core_engine *e, core_member *m, const core_event *ev)
@@ -272,6 +375,7 @@ static void leave(core_engine *e, core_member *m, const core_event *ev)
 static void expel(core_engine *e, core_member *m, const core_event *ev)
 {
     session_account(m->channel, m, CLASS_EXPELLED);
+    bars_put(e, m->channel, poc_span_of(member_name(m), m->user->name_len));
     bool stranger = !ev->release && m->given_id == 0 && !m->seen;
     if (stranger)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_EXPELLED, CORE_REASON_NONE, "never connected");
@@ -290,6 +394,7 @@ static void end_with_session(core_engine *e, core_member *m, const core_event *e
 static const member_row member_table[M_COUNT][ME_COUNT] = {
     [M_WAIT_KEY] = { [ME_MUK] = { look_for_roster, M_WAIT_ROSTER },
                      [ME_SEEN] = { keep, M_WAIT_KEY },
+                     [ME_DIALOG] = { keep, M_WAIT_KEY },
                      [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
                      [ME_WITHDRAW] = { withdraw, M_UNICAST },
                      [ME_MISSED] = { missed, M_WAIT_KEY },
@@ -299,6 +404,7 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                      [ME_SESSION_OVER] = { end_with_session, M_OUT } },
     [M_WAIT_ROSTER] = { [ME_MUK] = { keep, M_WAIT_ROSTER },
                         [ME_SEEN] = { get_ready, M_READY },
+                        [ME_DIALOG] = { keep, M_WAIT_ROSTER },
                         [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
                         [ME_WITHDRAW] = { withdraw, M_UNICAST },
                         [ME_CLOSE] = { fail_over, M_WAIT_ROSTER },
@@ -309,6 +415,9 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                   [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
                   [ME_SEEN] = { keep, M_READY },
                   [ME_OFFER] = { offer, M_OFFERED },
+                  [ME_PUSH] = { push, M_PUSHED },
+                  [ME_PULL] = { pull, M_PUSHED },
+                  [ME_DIALOG] = { change_ways, M_READY },
                   [ME_ACCEPTED] = { confirm, M_KEYED },
                   [ME_DECLINED] = { decline, M_UNICAST },
                   [ME_REFUSED] = { refuse, M_UNICAST },
@@ -325,6 +434,8 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                     [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
                     [ME_SEEN] = { keep, M_OFFERED },
                     [ME_OFFER] = { offer, M_OFFERED },
+                    [ME_PUSH] = { push, M_PUSHED },
+                    [ME_PULL] = { pull_beside, M_PUSHED },
                     [ME_ACCEPTED] = { confirm, M_KEYED },
                     [ME_DECLINED] = { decline, M_UNICAST },
                     [ME_REFUSED] = { refuse, M_UNICAST },
@@ -337,10 +448,24 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                     [ME_LEFT] = { leave, M_OUT },
                     [ME_EXPELLED] = { expel, M_OUT },
                     [ME_SESSION_OVER] = { end_with_session, M_OUT } },
+    [M_PUSHED] = { [ME_MUK] = { push_anew, M_PUSHED },      [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
+                   [ME_SEEN] = { keep, M_PUSHED },          [ME_OFFER] = { offer, M_OFFERED },
+                   [ME_PUSH] = { push, M_PUSHED },          [ME_PULL] = { pull_again, M_PUSHED },
+                   [ME_AGAIN] = { push_again, M_PUSHED },   [ME_VAIN] = { go_stale, M_STALE },
+                   [ME_ACCEPTED] = { confirm, M_KEYED },    [ME_DECLINED] = { decline, M_UNICAST },
+                   [ME_REFUSED] = { refuse, M_UNICAST },    [ME_RELEASED] = { leave, M_OUT },
+                   [ME_TIMEOUT] = { offer_over, M_PUSHED }, [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
+                   [ME_DIALOG] = { change_ways, M_READY },  [ME_NO_ADDRESS] = { change_ways, M_READY },
+                   [ME_WITHDRAW] = { withdraw, M_UNICAST }, [ME_MISSED] = { miss_push, M_PUSHED },
+                   [ME_CLOSE] = { fail_over, M_READY },     [ME_LEFT] = { leave, M_OUT },
+                   [ME_EXPELLED] = { expel, M_OUT },        [ME_SESSION_OVER] = { end_with_session, M_OUT } },
     [M_KEYED] = { [ME_MUK] = { keep, M_KEYED },
                   [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
                   [ME_SEEN] = { keep, M_KEYED },
                   [ME_OFFER] = { offer, M_OFFERED },
+                  [ME_PUSH] = { push, M_PUSHED },
+                  [ME_PULL] = { pull, M_PUSHED },
+                  [ME_DIALOG] = { change_ways, M_READY },
                   [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
                   [ME_WITHDRAW] = { withdraw, M_UNICAST },
                   [ME_SWITCHED] = { switched, M_KEYED },
@@ -349,8 +474,26 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                   [ME_LEFT] = { leave, M_OUT },
                   [ME_EXPELLED] = { expel, M_OUT },
                   [ME_SESSION_OVER] = { end_with_session, M_OUT } },
+    [M_STALE] = { [ME_MUK] = { keep, M_STALE },
+                  [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
+                  [ME_SEEN] = { keep, M_STALE },
+                  [ME_OFFER] = { offer, M_OFFERED },
+                  [ME_PUSH] = { push, M_PUSHED },
+                  [ME_PULL] = { pull, M_PUSHED },
+                  [ME_ACCEPTED] = { confirm, M_KEYED },
+                  [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
+                  [ME_DIALOG] = { change_ways, M_READY },
+                  [ME_NO_ADDRESS] = { change_ways, M_READY },
+                  [ME_WITHDRAW] = { withdraw, M_UNICAST },
+                  [ME_MISSED] = { missed, M_STALE },
+                  [ME_CLOSE] = { fail_over, M_READY },
+                  [ME_LEFT] = { leave, M_OUT },
+                  [ME_EXPELLED] = { expel, M_OUT },
+                  [ME_SESSION_OVER] = { end_with_session, M_OUT } },
     [M_UNICAST] = { [ME_MUK] = { come_back, M_UNICAST },
                     [ME_SEEN] = { keep, M_UNICAST },
+                    [ME_PULL] = { pull, M_PUSHED },
+                    [ME_DIALOG] = { keep, M_UNICAST },
                     [ME_BEARER_ON] = { want_key, M_WAIT_KEY },
                     [ME_LEFT] = { leave, M_OUT },
                     [ME_EXPELLED] = { expel, M_OUT },
@@ -358,8 +501,30 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
 };
 
 static const char *const event_names[ME_COUNT] = {
-    "muk",        "muk_gone",  "seen", "offer",    "accepted",     "declined", "refused",  "released", "timeout",
-    "bearer_off", "bearer_on", "left", "expelled", "session_over", "close",    "withdraw", "switched", "missed",
+    [ME_MUK] = "muk",
+    [ME_MUK_GONE] = "muk_gone",
+    [ME_SEEN] = "seen",
+    [ME_OFFER] = "offer",
+    [ME_PUSH] = "push",
+    [ME_PULL] = "pull",
+    [ME_AGAIN] = "again",
+    [ME_VAIN] = "vain",
+    [ME_ACCEPTED] = "accepted",
+    [ME_DECLINED] = "declined",
+    [ME_REFUSED] = "refused",
+    [ME_RELEASED] = "released",
+    [ME_TIMEOUT] = "timeout",
+    [ME_BEARER_OFF] = "bearer_off",
+    [ME_BEARER_ON] = "bearer_on",
+    [ME_DIALOG] = "dialog",
+    [ME_NO_ADDRESS] = "no_address",
+    [ME_LEFT] = "left",
+    [ME_EXPELLED] = "expelled",
+    [ME_SESSION_OVER] = "session_over",
+    [ME_CLOSE] = "close",
+    [ME_WITHDRAW] = "withdraw",
+    [ME_SWITCHED] = "switched",
+    [ME_MISSED] = "missed",
 };
 
 bool member_cell(member_state state, member_event event)
@@ -369,44 +534,19 @@ bool member_cell(member_state state, member_event event)
 
 static bool is_reachable(member_state s)
 {
-    return s == M_READY || s == M_OFFERED || s == M_KEYED;
-}
-
-/* ---- in and out ---- */
-
-static void place(core_channel *ch, core_member *m, uint32_t at)
-{
-    ch->members[at] = m;
-    m->index = at;
-}
-
-/* Keeps the two parts of the array apart: who has had his turn stands before the cursor. */
-static void take_out(core_engine *e, core_member *m)
-{
-    core_channel *ch = m->channel;
-    uint32_t hole = m->index;
-    (void)poc_table_remove(&ch->by_name, poc_span_of(m->name, m->name_len));
-    if (hole < ch->cursor) {
-        ch->cursor--;
-        place(ch, ch->members[ch->cursor], hole);
-        hole = ch->cursor;
-    }
-    if (hole != --ch->count)
-        place(ch, ch->members[ch->count], hole);
-    m->inside = false;
-    credential_unlink(e, m);
-    journal_delete(e, &m->durable);
+    return s == M_READY || s == M_OFFERED || s == M_PUSHED || s == M_KEYED || s == M_STALE;
 }
 
 static void enter(core_engine *e, core_member *m, member_state next)
 {
     core_channel *ch = m->channel;
-    bool was = is_reachable(m->state), is = is_reachable(next);
-    rekey_count(m, next == M_OFFERED);
+    bool was = is_reachable((member_state)m->state), is = is_reachable(next);
+    bool offers = next == M_OFFERED || (next == M_PUSHED && (m->ways & CORE_BY_SIP) != 0);
+    rekey_count(m, next == M_OFFERED || next == M_PUSHED, offers);
     m->state = (uint8_t)next;
     ch->reachable += (uint32_t)is - (uint32_t)was;
     if (next == M_OUT)
-        take_out(e, m);
+        member_take_out(e, m);
     if (was && !is && ch->reachable == 0)
         engine_tell_channel(e, ch, &(core_event){ .type = CE_EMPTY });
 }
@@ -426,70 +566,4 @@ poc_err member_step(core_engine *e, core_member *m, const core_event *ev)
 poc_err member_do(core_engine *e, core_member *m, member_event what)
 {
     return member_step(e, m, &(core_event){ .type = (uint8_t)what, .for_member = true });
-}
-
-poc_err member_new(core_engine *e, core_channel *ch, core_member **out, poc_span name, poc_span dialog)
-{
-    if (ch->count == ch->room) {
-        uint32_t room = ch->room == 0 ? 16 : ch->room * 2;
-        core_member **more = realloc(ch->members, room * sizeof(*more));
-        if (more == NULL)
-            return POC_E_NOMEM;
-        ch->members = more;
-        ch->room = room;
-    }
-    core_user *user;
-    POC_TRY(credential_user(e, &user, name));
-    core_member *m = calloc(1, sizeof(*m) + name.n + 1 + dialog.n);
-    if (m == NULL)
-        return POC_E_NOMEM;
-    *m = (core_member){ .durable.kind = RECORD_MEMBER,
-                        .channel = ch,
-                        .wake_ms = CORE_NEVER,
-                        .name_len = (uint16_t)name.n,
-                        .dialog_len = (uint16_t)dialog.n,
-                        .inside = true,
-                        .receives = true };
-    memcpy(m->name, name.p, name.n);
-    if (dialog.n > 0)
-        memcpy(m->name + name.n + 1, dialog.p, dialog.n);
-    poc_err err = poc_table_put(&ch->by_name, poc_span_of(m->name, m->name_len), m);
-    if (err != POC_OK) {
-        free(m);
-        return err;
-    }
-    place(ch, m, ch->count++);
-    e->member_count++;
-    credential_link(user, m);
-    *out = m;
-    return POC_OK;
-}
-
-poc_span member_dialog(const core_member *m)
-{
-    return poc_span_of(m->name + m->name_len + 1, m->dialog_len);
-}
-
-void member_free(core_engine *e, core_member *m)
-{
-    e->member_count--;
-    free(m);
-}
-
-/* The last one who names a member that is out, and whose deletion is durable, takes it away. */
-void member_unref(core_engine *e, core_member *m)
-{
-    if (m == NULL)
-        return;
-    m->refs--;
-    journal_release(e, &m->durable);
-}
-
-const char *member_state_name(const core_member *m)
-{
-    static const char *const names[M_COUNT] = {
-        [M_WAIT_KEY] = "waiting", [M_WAIT_ROSTER] = "waiting", [M_READY] = "waiting", [M_OFFERED] = "offered",
-        [M_KEYED] = "keyed",      [M_UNICAST] = "unicast",     [M_OUT] = "out",
-    };
-    return names[m->state];
 }

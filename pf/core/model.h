@@ -29,7 +29,13 @@ enum {
     CORE_ENABLER_RETRY_MS = 5000,
     CORE_STORE_RETRY_MS = 10000,
     CORE_STOP_WAIT_MS = 5000, /* for an enabler that does not say that it stopped */
-    CORE_SEAL_BATCH = 64,
+    CORE_GRAIN_MS = 100,    /* pushes wake together, so that a hundred thousand are looked through ten times a second */
+    CORE_PUSH_AHEAD = 1024, /* pushes of a channel made ready before they are handed out */
+    CORE_SOLICITS = 3,
+    CORE_SOLICIT_PAUSE_MS = 5000,
+    CORE_MUK_LOOK_MS = 1000,
+    CORE_ERRORS_PER_S = 10, /* MIKEY error messages name nobody: to find the member costs a look at all */
+    CORE_SEAL_BATCH = 256,
     CORE_SEAL_ROOM = 1024, /* octets of one MSK message: all its parts at their bounds give 560 */
     CORE_RECORD_ROOM = 128 * 1024,
     CORE_SEALED_MUK = POC_GCM_NONCE_LEN + POC_MUK_LEN + POC_GCM_TAG_LEN
@@ -38,23 +44,30 @@ enum {
 typedef struct core_member core_member;
 typedef struct core_channel core_channel;
 typedef struct core_user core_user;
+typedef struct core_bar core_bar;
 
 /* ---- journal.c: what must survive ---- */
 
-typedef enum record_kind { RECORD_KEYGROUP = 'g', RECORD_USER = 'u', RECORD_MEMBER = 'm' } record_kind;
+typedef enum record_kind {
+    RECORD_KEYGROUP = 'g',
+    RECORD_USER = 'u',
+    RECORD_MEMBER = 'm',
+    RECORD_BARRED = 'b'
+} record_kind;
 
 /** First member of everything that has a record. A thing marked for writing is written with the next PERSIST as it then
  *  is; one marked as deleted lives until its deletion is durable. */
 typedef struct core_durable core_durable;
 struct core_durable {
+    core_durable *next_dirty;
     uint8_t kind; /* record_kind */
     bool dirty, in_flight, deleted;
-    core_durable *next_dirty, *next_in_flight;
 };
 
 typedef struct core_journal {
     core_durable *dirty, **dirty_end;
-    core_durable *in_flight;
+    core_durable *in_flight[CORE_RECORDS_MAX];
+    size_t in_flight_count;
     core_record records[CORE_RECORDS_MAX];
     uint8_t room[CORE_RECORD_ROOM];
 } core_journal;
@@ -66,7 +79,7 @@ typedef struct core_keygroup {
     core_durable durable;
     uint8_t name[POC_KEY_DOMAIN_LEN + 2]; /* domain, group */
     uint16_t number;
-    bool taken; /* by a channel */
+    core_channel *channel; /* that has taken it; NULL: free */
 } core_keygroup;
 
 typedef struct core_msk {
@@ -87,22 +100,35 @@ typedef struct core_keyset {
 /* ---- credential.c: users and their MUKs ---- */
 
 typedef struct core_muk {
-    poc_secret *key;                 /* owned; NULL: none */
-    uint32_t counter;                /* of the last message made */
-    uint32_t ceiling;                /* the highest that the record allows */
-    uint8_t sealed[CORE_SEALED_MUK]; /* as in the record */
+    poc_secret *key;  /* owned; NULL: none */
+    uint32_t counter; /* of the last message made */
+    uint32_t ceiling; /* the highest that the record allows */
 } core_muk;
 
 struct core_user {
     core_durable durable;
     core_member *memberships; /* linked by next_of_user */
     int64_t expires_ms;
-    core_muk muk;    /* used for every new message */
-    core_muk before; /* the one it replaced: a client that returns to it goes on counting */
-    bool unsaved;
-    uint8_t btid_len;
+    core_muk muk;         /* used for every new message */
+    core_muk *before;     /* the one it replaced: a client that returns to it goes on counting. Owned; NULL: none */
+    char *btid;           /* owned; NULL: none */
+    core_user *same_btid; /* the next one behind the same entry of the table of B-TIDs */
+    uint32_t refs;        /* members that name him, inside or not yet forgotten */
+    uint16_t muk_no;      /* changes of `muk` */
     uint16_t name_len;
-    char btid[POC_BTID_MAX + 1];
+    uint8_t btid_len;
+    bool unsaved;
+    char name[];
+};
+
+/* ---- bars.c ---- */
+
+/** Somebody was expelled from a channel: no registration lets him in again. */
+struct core_bar {
+    core_durable durable;
+    core_channel *channel;
+    uint32_t refs; /* audit effects that name him */
+    uint16_t name_len;
     char name[];
 };
 
@@ -113,7 +139,9 @@ typedef enum member_state {
     M_WAIT_ROSTER, /* not yet seen in the conference */
     M_READY,       /* wants the key: its turn, the channel or the next try has not come */
     M_OFFERED,
+    M_PUSHED,  /* a push is on its way, perhaps beside an offer */
     M_KEYED,   /* confirmed */
+    M_STALE,   /* pushed to in vain: waits for the next key, or until the client asks */
     M_UNICAST, /* cannot or will not receive the multicast */
     M_OUT,
     M_COUNT
@@ -124,6 +152,10 @@ typedef enum member_event {
     ME_MUK_GONE,
     ME_SEEN,
     ME_OFFER,
+    ME_PUSH,
+    ME_PULL,  /* the client asks for the key */
+    ME_AGAIN, /* no verification in time: the push goes once more */
+    ME_VAIN,  /* no verification after the last */
     ME_ACCEPTED,
     ME_DECLINED,
     ME_REFUSED,
@@ -131,6 +163,8 @@ typedef enum member_event {
     ME_TIMEOUT,
     ME_BEARER_OFF,
     ME_BEARER_ON,
+    ME_DIALOG,     /* he has come by SIP too */
+    ME_NO_ADDRESS, /* he cannot be pushed to any more */
     ME_LEFT,
     ME_EXPELLED,
     ME_SESSION_OVER,
@@ -141,22 +175,34 @@ typedef enum member_event {
     ME_COUNT
 } member_event;
 
+/* Largest first: there may be a hundred thousand of them. */
 struct core_member {
     core_durable durable;
     core_channel *channel;
-    core_user *user; /* NULL once out */
-    core_member *next_of_user;
+    core_user *user;
+    core_member *next_of_user, *next_push;
+    uint8_t *dialog;                               /* owned; NULL when it is empty */
     uint64_t offer;                                /* number of the living offer, 0: none */
-    int64_t wake_ms;                               /* OFFERED: gives up, READY: tries again */
+    int64_t wake_ms;                               /* OFFERED, PUSHED: gives up or sends again; READY: tries again */
     uint32_t index;                                /* place in channel->members */
-    uint32_t refs;                                 /* effects and events that name it */
+    uint32_t refs;                                 /* effects, events and lists that name it */
     poc_msk_id offered_id, given_id, confirmed_id; /* given: handed to the shell, hence possibly held */
-    uint32_t offer_counter, round;
-    uint16_t name_len, dialog_len;
-    uint8_t state, offer_kind, tries;
-    bool capable, receives, seen, inside, holds_current, served, refused, emitted;
-    char name[]; /* terminator, then the dialog */
+    uint32_t first_counter, counter;               /* of the messages of this delivery */
+    uint32_t round;
+    uint32_t push_mark; /* place in the queue from which on it may be handed out */
+    uint16_t dialog_len;
+    uint16_t muk_no; /* the MUK of this delivery */
+    uint8_t address[CORE_ADDRESS_MAX], address_len;
+    uint8_t state, offer_kind, tries, ways, sent;
+    uint8_t solicits; /* still to be sent */
+    bool capable : 1, receives : 1, seen : 1, inside : 1, holds_current : 1, served : 1, refused : 1, emitted : 1;
+    bool by_sip : 1, registered : 1, opened : 1, windowed : 1, listed : 1, relisted : 1, renewal_asked : 1;
 };
+
+static inline const char *member_name(const core_member *m)
+{
+    return m->user->name;
+}
 
 /* ---- session/ ---- */
 
@@ -270,19 +316,29 @@ struct core_channel {
     core_policy policy;
     core_keygroup *group;
     core_keyset keys;
-    poc_table by_name;
+    poc_table bars; /* of core_bar */
     core_member **members;
     uint32_t count, room;
-    uint32_t reachable;   /* members that are READY, OFFERED or KEYED */
-    uint32_t round;       /* of handing out one key */
-    uint32_t outstanding; /* offers of this round without an answer */
-    uint32_t cursor;      /* members before it have had their turn */
+    uint32_t dialogs;                    /* members that have one */
+    uint32_t reachable;                  /* members that are READY, OFFERED, PUSHED, KEYED or STALE */
+    uint32_t round;                      /* of handing out one key */
+    uint32_t outstanding;                /* members of this round without an answer */
+    uint32_t windowed;                   /* offers among them */
+    uint32_t cursor;                     /* members before it have had their turn by SIP */
+    uint32_t push_cursor;                /* members before it have had their turn by push */
+    core_member *push_first, *push_last; /* to be handed out, linked by next_push, held by reference */
+    uint32_t push_listed, push_marks;
+    uint32_t wake_from; /* members before it have been looked at */
+    uint32_t solicits_due, solicit_cursor;
     uint8_t state;
     uint8_t reason; /* of the running rekey, or of the start */
     uint8_t again;  /* reason to rekey once more, after this one */
     bool air_on, held, told;
+    bool bar_lost;                       /* somebody could not be barred: nobody new is let in */
     int64_t switch_ms, switch_latest_ms; /* barrier at the latest; bound for its renewal */
-    int64_t leave_ms, keyed_ms, wake_ms, retry_ms;
+    int64_t leave_ms, keyed_ms, retry_ms;
+    int64_t wake_ms, wake_next_ms; /* of its members; of those that have been looked at */
+    int64_t solicit_ms, muk_ms;
     int64_t deadline_ms;
     core_session session;
     bool touched; /* by this call: its offers and its deadline are looked at in the end */
@@ -292,9 +348,9 @@ struct core_channel {
 /* ---- events and effects ---- */
 
 typedef struct core_event {
-    uint8_t type; /* member_event or channel_event */
-    bool for_member;
-    bool release; /* tell the shell to end the session */
+    uint8_t type;             /* member_event or channel_event */
+    bool for_member, for_all; /* of the channel */
+    bool release;             /* tell the shell to end the session */
     uint8_t reason;
     poc_msk_id given_id;
     core_channel *channel;
@@ -304,7 +360,8 @@ typedef struct core_event {
 
 typedef struct core_todo {
     uint8_t type; /* core_effect_type; 0: dropped */
-    uint8_t kind, reason, slot;
+    uint8_t kind, reason;
+    uint16_t muk_no;
     core_channel *channel;
     core_member *member; /* held by reference */
     union {
@@ -314,14 +371,26 @@ typedef struct core_todo {
             bool hold;
             uint64_t told_in; /* number of the write that it has overtaken; 0: none */
         } gate;
-        core_msk *msk; /* held by reference */
-        struct {
-            poc_msk_id msk_id;
-            uint32_t count, total;
-            const char *detail;
-        } audit;
+        core_msk *msk;    /* held by reference */
+        uint32_t mark;    /* PUSH: as many of the channel's list as are not behind it */
+        uint32_t counter; /* PUSH with a member: solicited pull */
+        uint32_t audits;  /* AUDIT: as many of `tell` */
     } u;
 } core_todo;
+
+/** One line for the audit log. */
+typedef struct core_line {
+    union {
+        core_channel *channel;
+        core_member *member; /* held by reference */
+        core_bar *bar;       /* held by reference */
+    } who;
+    const char *detail;
+    poc_msk_id msk_id;
+    uint32_t count, total;
+    uint8_t what, reason;
+    uint8_t of; /* record_kind of `who`; 0: a channel */
+} core_line;
 
 /** A ring that grows when asked to. */
 typedef struct core_ring {
@@ -329,17 +398,32 @@ typedef struct core_ring {
     size_t item, cap, head, count;
 } core_ring;
 
+/** Messages sealed together: of one key, in one form. */
+typedef struct core_batch {
+    size_t count, at; /* those before `at` have been used */
+    const core_channel *channel;
+    poc_msk_id msk_id;
+    bool sdp_ids;
+    const core_member *owners[CORE_SEAL_BATCH];
+    mikey_msk_job jobs[CORE_SEAL_BATCH];
+    uint8_t room[CORE_SEAL_BATCH][CORE_SEAL_ROOM];
+} core_batch;
+
 struct core_engine {
     core_settings set;
     uint8_t naf_id[CORE_NAF_ID_MAX];
     int64_t now_ms, deadline_ms, store_retry_ms, swept_ms;
     poc_table channels, users, keygroups;
+    poc_table btids; /* of core_user: the first of those that have it */
     core_channel **channel_list;
     core_channel *touched;
     uint32_t channel_count, channel_room;
-    uint32_t member_count;       /* with those whose deletion is not durable yet */
-    core_ring todo, tell, inbox; /* tell: audit effects, behind all others of the same call */
+    uint32_t member_count, dialog_count; /* with those whose deletion is not durable yet */
+    uint32_t bar_count;
+    core_ring todo, tell, inbox; /* tell: audit lines, behind all other effects of the same call */
+    uint32_t untold;             /* of them, not yet in `todo` */
     core_todo handed;            /* what the last poll gave away */
+    core_line handed_line;
     bool waiting, overrun, restoring;
     uint64_t writes;       /* begun */
     uint32_t holds_queued; /* GATE(hold) in `todo` */
@@ -347,15 +431,16 @@ struct core_engine {
     uint64_t offers, refused;
     core_msk *spare; /* made before a call changes anything */
     core_journal journal;
-    uint8_t sealed_next;
-    mikey_msk_job jobs[CORE_SEAL_BATCH];
-    uint8_t sealed[CORE_SEAL_BATCH][CORE_SEAL_ROOM];
+    int64_t errors_ms; /* the second in which */
+    uint32_t errors;   /* so many error messages were looked into */
+    core_batch batch;
 };
 
 _Static_assert(sizeof(core_member) <= CORE_MEMBER_SIZE, "a member costs more than the door says");
 _Static_assert(sizeof(core_user) <= CORE_USER_SIZE, "a user costs more than the door says");
-_Static_assert(3 * sizeof(core_todo) + 2 * sizeof(core_todo) + 2 * sizeof(core_event) <= CORE_MEMBER_QUEUE_SIZE,
-               "queue room per member is more than the door says");
+_Static_assert(3 * sizeof(core_todo) + 2 * sizeof(core_line) + 2 * sizeof(core_event) <= CORE_DIALOG_QUEUE_SIZE,
+               "queue room per dialog is more than the door says");
+_Static_assert(sizeof(core_line) <= CORE_MEMBER_QUEUE_SIZE, "queue room per member is more than the door says");
 
 /* limits.c */
 poc_err limits_apply(core_settings *s);
@@ -375,17 +460,27 @@ void ring_pop(core_ring *r);
 /* engine.c */
 poc_err engine_begin(core_engine *e, int64_t now_ms);
 void engine_end(core_engine *e);
+/** Runs the consequences so far: for loops over many members that are not table actions. */
+void engine_settle(core_engine *e);
+/** The engine is to be woken for this channel at that time, or before. */
+void engine_wake(core_engine *e, core_channel *ch, int64_t when_ms);
 core_channel *engine_channel(const core_engine *e, const char *id);
 void engine_touch(core_engine *e, core_channel *ch);
 /** Consequences: handled after the table action that asks for them. */
 void engine_tell_member(core_engine *e, core_member *m, member_event what);
 void engine_tell_channel(core_engine *e, core_channel *ch, const core_event *event);
+/** All members whose state has a cell for it. */
+void engine_tell_all(core_engine *e, core_channel *ch, member_event what);
 /** Counts and reports an event that met an empty cell; POC_E_STATE. */
 poc_err engine_refuse(core_engine *e, core_channel *ch, core_member *m, const char *what);
 
 /* effects.c */
+/** A slot at the end of the queue; NULL when there is no memory (the channels fail closed at the next call). */
+core_todo *fx_put(core_engine *e, core_effect_type type, core_channel *ch, core_member *m);
+core_todo *fx_last(const core_engine *e);
 void fx_persist(core_engine *e);
 void fx_offer(core_engine *e, core_member *m);
+void fx_solicit(core_engine *e, core_member *m);
 void fx_release(core_engine *e, core_member *m, core_reason reason);
 void fx_serve(core_engine *e, core_member *m, bool multicast);
 void fx_gate(core_engine *e, core_channel *ch, bool hold);
@@ -393,6 +488,20 @@ void fx_enabler(core_engine *e, core_channel *ch, core_effect_type type);
 void fx_subscribe(core_engine *e, core_channel *ch, core_member *as, bool refresh);
 void fx_unsubscribe(core_engine *e, core_channel *ch);
 void fx_restored(core_engine *e, core_member *m);
+/** Drops what may not happen because the record before it is not durable. */
+void fx_drop_keys(core_engine *e, core_channel *ch);
+void fx_forget(core_engine *e, core_todo *t);
+/** The write at the head of the queue has failed, or could not even begin. */
+void fx_store_failed(core_engine *e);
+
+/* push.c */
+void fx_push(core_engine *e, core_member *m);
+/** Nobody of the channel will be pushed to any more. */
+void fx_empty_pushes(core_engine *e, core_channel *ch);
+/** The mark at the head of the queue hands out one after the other; false: it is through. */
+bool fx_poll_push(core_engine *e, core_effect *out);
+
+/* lines.c */
 void fx_audit_member(core_engine *e, core_member *m, core_audit what, core_reason reason, const char *detail);
 typedef struct fx_figures {
     core_reason reason;
@@ -400,16 +509,48 @@ typedef struct fx_figures {
     uint32_t count, total;
     const char *detail;
 } fx_figures;
+void fx_audit_bar(core_engine *e, core_bar *bar, core_audit what);
 void fx_audit_channel(core_engine *e, core_channel *ch, core_audit what, fx_figures figures);
-/** Drops what may not happen because the record before it is not durable. */
-void fx_drop_keys(core_engine *e, core_channel *ch);
-void fx_forget(core_engine *e, core_todo *t);
+/** Behind all effects of this call, what the audit log says of it. */
+void fx_append_audits(core_engine *e);
+bool fx_poll_line(core_engine *e, core_effect *out);
+void fx_forget_line(core_engine *e, core_line *l);
 
-/* member.c */
-poc_err member_new(core_engine *e, core_channel *ch, core_member **out, poc_span name, poc_span dialog);
+/* seal.c */
+const core_msk *seal_key(const core_channel *ch, poc_msk_id id);
+/** What this member is being given can still be made. */
+bool seal_can(const core_member *m);
+/** This member's message, if it was sealed; one look each. */
+const mikey_msk_job *seal_find(core_engine *e, const core_member *m);
+/** A batch that begins with this member's message. */
+void seal_begin(core_engine *e, const core_member *m);
+/** False: no more of this batch. */
+bool seal_add(core_engine *e, const core_member *m);
+void seal_run(core_engine *e);
+/** A solicited pull for this member, alone. */
+const mikey_msk_job *seal_solicit(core_engine *e, const core_member *m, uint32_t counter);
+/** What was sealed must not be used any more. */
+void seal_forget(core_engine *e);
+
+/* members.c */
+/** `dialog` NULL: he has none. */
+poc_err member_new(core_engine *e, core_channel *ch, core_member **out, poc_span name, const poc_span *dialog);
+/** POC_E_NOMEM; he has no dialog then. */
+poc_err member_set_dialog(core_engine *e, core_member *m, poc_span dialog);
+void member_set_address(core_member *m, poc_span address);
+core_member *member_find(const core_engine *e, const core_channel *ch, poc_span name);
+void member_take_out(core_engine *e, core_member *m);
 void member_free(core_engine *e, core_member *m);
 void member_unref(core_engine *e, core_member *m);
 poc_span member_dialog(const core_member *m);
+poc_span member_address(const core_member *m);
+/** Steps all members of a channel that have a cell for it. */
+void member_walk(core_engine *e, core_channel *ch, member_event what);
+
+/* member.c */
+/** Tells the shell how he hears the channel, if that changes and if he has a session. */
+void member_serve(core_engine *e, core_member *m, bool multicast);
+void member_wake_at(core_engine *e, core_member *m, int64_t when_ms);
 poc_err member_step(core_engine *e, core_member *m, const core_event *event);
 poc_err member_do(core_engine *e, core_member *m, member_event what);
 bool member_cell(member_state state, member_event event);
@@ -425,10 +566,16 @@ void channel_tick(core_engine *e, core_channel *ch);
 
 /* rekey.c */
 const core_msk *rekey_target(const core_channel *ch);
+bool rekey_hands_out(const core_channel *ch);
 void rekey_round(core_channel *ch);
-void rekey_count(core_member *m, bool outstanding);
-/** Offers as many as the window allows; true when it did anything. */
+/** Counts the member in or out of what the barrier, and of what the window waits for. */
+void rekey_count(core_member *m, bool outstanding, bool windowed);
+/** By which ways this member is given the key. */
+uint32_t rekey_ways(const core_member *m);
+/** Offers as many as the window allows, and pushes; true when it did anything. */
 bool rekey_pump(core_engine *e, core_channel *ch);
+/** Pause after so many sendings of a push. */
+int64_t rekey_push_pause_ms(const core_engine *e, unsigned sent);
 void rekey_wake(core_engine *e, core_channel *ch);
 int64_t rekey_backoff_ms(unsigned tries);
 
@@ -459,15 +606,39 @@ bool credential_works(const core_user *u, int64_t now_ms);
 /** The next counter of the MUK; asks for a PERSIST when a new block is begun. */
 uint32_t credential_count(core_engine *e, core_user *u);
 void credential_free(core_user *u);
-poc_err credential_seal(core_engine *e, core_muk *muk, const core_user *u);
-poc_err credential_open(core_engine *e, core_muk *muk, const core_user *u);
+poc_err credential_label(core_engine *e, core_user *u, poc_span btid);
+poc_err credential_seal(core_engine *e, uint8_t out[CORE_SEALED_MUK], const core_muk *muk, const core_user *u);
+poc_err credential_open(core_engine *e, core_muk *muk, const uint8_t sealed[CORE_SEALED_MUK], const core_user *u);
+/** He made contact: nobody needs to ask him any more. */
+void credential_contact(core_user *u);
+
+/* bars.c */
+void bars_put(core_engine *e, core_channel *ch, poc_span name);
+poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name);
+core_bar *bars_get(const core_channel *ch, poc_span name);
+void bars_lift(core_engine *e, core_bar *bar);
+/** A list of bars that is full, or that lacks somebody, lets nobody new in. */
+bool bars_complete(const core_engine *e, const core_channel *ch);
+void bars_free(core_engine *e, core_channel *ch);
+void bars_unref(core_engine *e, core_bar *bar);
+
+/* solicit.c */
+void solicit_member(core_engine *e, core_member *m);
+/** Sends as many as are due. */
+void solicit_tick(core_engine *e, core_channel *ch);
+/** His MUK will need a look in time. */
+void solicit_watch(core_engine *e, core_member *m);
+/** Asks those whose MUK is about to expire to come; who can only be pushed to and has none any more is lost. */
+void solicit_look(core_engine *e, core_channel *ch);
 
 /* journal.c */
 void journal_init(core_journal *j);
 void journal_mark(core_engine *e, core_durable *d);
 void journal_delete(core_engine *e, core_durable *d);
-/** Fills the next PERSIST; 0 records when nothing is to be written. */
-size_t journal_collect(core_engine *e);
+/** Fills the next PERSIST; 0 records when nothing is to be written. POC_E_*: the next record cannot be made. */
+poc_err journal_collect(core_engine *e, size_t *count);
+/** The next record could not be made: those whom it concerns are told. */
+void journal_stuck(core_engine *e);
 void journal_kept(core_engine *e);
 /** The write failed: everything is to be written again, and the channels concerned are told. */
 void journal_lost(core_engine *e);

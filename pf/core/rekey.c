@@ -1,6 +1,6 @@
-/* Handing out one key: who still needs it, in what order, how many at a time. A cursor runs over the members of the
- * channel; whoever comes behind it (a joiner) has his turn when it gets there, whoever needs the key again pulls it
- * back. The work of one round grows with the number of members, and nothing is allocated. */
+/* Handing out one key: who still needs it, in what order, how many at a time. Two cursors run over the members of the
+ * channel, one gives by SIP, one by push; whoever comes behind them (a joiner) has his turn when they get there, whoever
+ * needs the key again pulls them back. The work of one round grows with the number of members, and nothing is allocated. */
 #include "pf/core/model.h"
 
 const core_msk *rekey_target(const core_channel *ch)
@@ -11,19 +11,32 @@ const core_msk *rekey_target(const core_channel *ch)
 void rekey_round(core_channel *ch)
 {
     ch->round++;
-    ch->outstanding = 0;
-    ch->cursor = 0;
+    ch->outstanding = ch->windowed = 0;
+    ch->cursor = ch->push_cursor = 0;
 }
 
-void rekey_count(core_member *m, bool outstanding)
+void rekey_count(core_member *m, bool outstanding, bool windowed)
 {
     core_channel *ch = m->channel;
-    bool counted = m->round == ch->round;
-    if (outstanding && !counted)
-        ch->outstanding++;
-    if (!outstanding && counted)
+    if (m->round == ch->round) {
         ch->outstanding--;
+        ch->windowed -= m->windowed;
+    }
     m->round = outstanding ? ch->round : 0;
+    m->windowed = outstanding && windowed;
+    ch->outstanding += outstanding;
+    ch->windowed += m->windowed;
+}
+
+/* The first MSK of a client with a dialog goes by SIP: that is how its lines are negotiated. */
+uint32_t rekey_ways(const core_member *m)
+{
+    bool has_lines = m->by_sip && m->capable;
+    uint32_t has = (has_lines ? CORE_BY_SIP : 0u) | (m->address_len > 0 ? CORE_BY_PUSH : 0u);
+    if (has_lines && !m->opened)
+        return CORE_BY_SIP;
+    uint32_t wanted = has & m->channel->policy.delivery;
+    return wanted != 0 ? wanted : has;
 }
 
 static bool needs(const core_engine *e, const core_channel *ch, const core_member *m, poc_msk_id target)
@@ -33,6 +46,8 @@ static bool needs(const core_engine *e, const core_channel *ch, const core_membe
         /* Before the barrier everybody is asked once; who did not answer is asked again after it. */
         return m->offered_id != target || (ch->state != C_PREPARE && m->wake_ms <= e->now_ms);
     case M_OFFERED:
+    case M_PUSHED:
+    case M_STALE:
         return m->offered_id != target;
     case M_KEYED:
         return m->confirmed_id != target;
@@ -41,34 +56,75 @@ static bool needs(const core_engine *e, const core_channel *ch, const core_membe
     }
 }
 
-static bool hands_out(const core_channel *ch)
+bool rekey_hands_out(const core_channel *ch)
 {
     return (ch->state == C_STARTING || ch->state == C_ACTIVE || ch->state == C_PREPARE) && rekey_target(ch) != NULL;
 }
 
-static void offer_or_wait(core_engine *e, core_member *m)
+/* Who can only be pushed to and has no MUK any more cannot be reached at all. */
+static void give_up(core_engine *e, core_member *m)
 {
-    (void)member_do(e, m, credential_works(m->user, e->now_ms) ? ME_OFFER : ME_MUK_GONE);
+    (void)member_do(e, m, m->by_sip ? ME_MUK_GONE : ME_LEFT);
+}
+
+static void give(core_engine *e, core_member *m, uint32_t ways)
+{
+    if (!credential_works(m->user, e->now_ms)) {
+        give_up(e, m);
+        return;
+    }
+    m->ways = (uint8_t)ways;
+    (void)member_do(e, m, ways == CORE_BY_SIP ? ME_OFFER : ME_PUSH);
+}
+
+static bool pump_pushes(core_engine *e, core_channel *ch, poc_msk_id target)
+{
+    bool did = false;
+    while (ch->push_cursor < ch->count && ch->push_listed < CORE_PUSH_AHEAD && e->inbox.count < CORE_PUSH_AHEAD) {
+        core_member *m = ch->members[ch->push_cursor++];
+        if (rekey_ways(m) != CORE_BY_PUSH || !needs(e, ch, m, target))
+            continue;
+        give(e, m, CORE_BY_PUSH);
+        did = true;
+    }
+    return did;
+}
+
+static bool pump_offers(core_engine *e, core_channel *ch, poc_msk_id target)
+{
+    bool did = false;
+    while (ch->cursor < ch->count && ch->windowed < e->set.offer_window) {
+        core_member *m = ch->members[ch->cursor++];
+        uint32_t ways = rekey_ways(m);
+        if ((ways & CORE_BY_SIP) == 0 || !needs(e, ch, m, target))
+            continue;
+        give(e, m, ways);
+        did = true;
+    }
+    return did;
 }
 
 bool rekey_pump(core_engine *e, core_channel *ch)
 {
-    if (!hands_out(ch))
+    if (!rekey_hands_out(ch))
         return false;
-    bool did = false;
     poc_msk_id target = rekey_target(ch)->id;
-    while (ch->cursor < ch->count && ch->outstanding < e->set.offer_window) {
-        core_member *m = ch->members[ch->cursor++];
-        if (!needs(e, ch, m, target))
-            continue;
-        offer_or_wait(e, m);
-        did = true;
-    }
-    if (ch->state == C_PREPARE && ch->cursor == ch->count && ch->outstanding == 0) {
+    bool did = pump_pushes(e, ch, target);
+    did |= pump_offers(e, ch, target);
+    bool all_asked = ch->cursor == ch->count && ch->push_cursor == ch->count;
+    if (ch->state == C_PREPARE && all_asked && ch->outstanding == 0) {
         engine_tell_channel(e, ch, &(core_event){ .type = CE_BARRIER });
         did = true;
     }
     return did;
+}
+
+int64_t rekey_push_pause_ms(const core_engine *e, unsigned sent)
+{
+    int64_t pause_ms = e->set.push_first_ms;
+    for (unsigned i = 1; i < sent && pause_ms < e->set.push_cap_ms; i++)
+        pause_ms *= 2;
+    return pause_ms < e->set.push_cap_ms ? pause_ms : e->set.push_cap_ms;
 }
 
 int64_t rekey_backoff_ms(unsigned tries)
@@ -77,20 +133,46 @@ int64_t rekey_backoff_ms(unsigned tries)
     return (int64_t)CORE_BACKOFF_MS << step;
 }
 
+static void push_due(core_engine *e, core_member *m)
+{
+    if (!credential_works(m->user, e->now_ms))
+        give_up(e, m);
+    else
+        (void)member_do(e, m, m->sent < e->set.push_tries ? ME_AGAIN : ME_VAIN);
+}
+
+/* Whoever waits for the barrier by SIP waits for it. */
+static void due(core_engine *e, core_channel *ch, core_member *m)
+{
+    if (m->state == M_PUSHED)
+        push_due(e, m);
+    else if (ch->state == C_PREPARE)
+        member_wake_at(e, m, ch->switch_ms);
+    else if (m->state == M_OFFERED)
+        (void)member_do(e, m, ME_TIMEOUT);
+    else if (ch->cursor > m->index)
+        ch->cursor = m->index;
+}
+
+/* Looks at the members from where the last look ended; a look ends early when the pushes that it finds are more than are
+ * made ready at once. */
 void rekey_wake(core_engine *e, core_channel *ch)
 {
-    int64_t next_ms = CORE_NEVER;
-    for (uint32_t i = 0; i < ch->count; i++) {
+    uint32_t i = ch->wake_from;
+    if (i == 0)
+        ch->wake_next_ms = CORE_NEVER;
+    ch->wake_ms = CORE_NEVER;
+    while (i < ch->count && ch->push_listed < CORE_PUSH_AHEAD && e->inbox.count < CORE_PUSH_AHEAD) {
         core_member *m = ch->members[i];
-        if (m->state != M_OFFERED && m->state != M_READY)
-            continue;
-        if (m->wake_ms > e->now_ms) {
-            next_ms = m->wake_ms < next_ms ? m->wake_ms : next_ms;
-        } else if (m->state == M_OFFERED) {
-            engine_tell_member(e, m, ME_TIMEOUT);
-        } else if (ch->cursor > i) {
-            ch->cursor = i;
-        }
+        bool waits = m->state == M_OFFERED || m->state == M_PUSHED || m->state == M_READY;
+        if (waits && m->wake_ms <= e->now_ms)
+            due(e, ch, m);
+        if (i >= ch->count || ch->members[i] != m)
+            continue; /* he is gone, and another has his place */
+        if (waits && m->wake_ms > e->now_ms && m->wake_ms < ch->wake_next_ms)
+            ch->wake_next_ms = m->wake_ms;
+        i++;
     }
-    ch->wake_ms = next_ms;
+    ch->wake_from = i < ch->count ? i : 0;
+    ch->wake_ms = i < ch->count ? e->now_ms + 1 : ch->wake_next_ms;
 }

@@ -1,48 +1,292 @@
-/* The MBMS user service (TS 33.246 6.3.2) as the engine sees it: registrations, pulls, confirmations of pushes. */
+/* The MBMS user service (TS 33.246 6.3.2) as the engine sees it: registrations, pulls, solicited pulls, and what comes back
+ * for a push. Who the user is and whether the service is open to him was decided before, by HTTP. */
+#include <string.h>
+
 #include "pf/core/model.h"
 
-poc_err core_registered(core_engine *e, int64_t now_ms, const core_registration *registration)
+static poc_err ended(core_engine *e, poc_err err)
 {
-    (void)e, (void)now_ms, (void)registration;
-    return POC_E_STATE;
+    engine_end(e);
+    fx_forget(e, &e->handed);
+    fx_forget_line(e, &e->handed_line);
+    return err;
+}
+
+static core_member *find(const core_engine *e, const char *channel, const char *user)
+{
+    const core_channel *ch = engine_channel(e, channel);
+    return ch == NULL || user == NULL ? NULL : member_find(e, ch, poc_span_str(user));
+}
+
+static poc_err check_address(poc_span address)
+{
+    return address.n == 0 || address.n > CORE_ADDRESS_MAX ? POC_E_INPUT : POC_OK;
+}
+
+/* ---- registration ---- */
+
+/* True: something changed that must be kept. */
+static bool move(core_member *m, poc_span address)
+{
+    if (poc_span_eq(member_address(m), address))
+        return false;
+    member_set_address(m, address);
+    return true;
+}
+
+static void keep_member(core_engine *e, core_member *m)
+{
+    journal_mark(e, &m->durable);
+    if (m->user->unsaved)
+        journal_mark(e, &m->user->durable);
+    fx_persist(e);
+}
+
+static bool can_pull(const core_member *m)
+{
+    return rekey_hands_out(m->channel) && member_cell((member_state)m->state, ME_PULL);
+}
+
+static poc_err may_enter(const core_engine *e, const core_channel *ch, poc_span name)
+{
+    if (bars_get(ch, name) != NULL)
+        return POC_E_DENIED;
+    if (ch->state == C_CLOSED)
+        return POC_E_STATE;
+    const core_user *u = poc_table_get(&e->users, name);
+    if (u == NULL || !credential_works(u, e->now_ms))
+        return POC_E_AUTH;
+    return e->member_count < e->set.members_max && bars_complete(e, ch) ? POC_OK : POC_E_LIMIT;
+}
+
+static poc_err enter(core_engine *e, core_channel *ch, const core_registration *r)
+{
+    core_member *m;
+    POC_TRY(may_enter(e, ch, poc_span_str(r->user)));
+    POC_TRY(member_new(e, ch, &m, poc_span_str(r->user), NULL));
+    m->capable = m->registered = true;
+    m->state = M_WAIT_KEY;
+    member_set_address(m, r->address);
+    keep_member(e, m);
+    solicit_watch(e, m);
+    fx_audit_member(e, m, CORE_AUDIT_MEMBER_REGISTERED, CORE_REASON_NONE, NULL);
+    return member_do(e, m, ME_MUK);
+}
+
+/* A refresh, a new address, or the second way to somebody with a session. */
+static poc_err renew(core_engine *e, core_member *m, const core_registration *r)
+{
+    bool is_new = !m->registered;
+    m->registered = true;
+    if (move(m, r->address) || is_new)
+        keep_member(e, m);
+    credential_contact(m->user);
+    solicit_watch(e, m);
+    if (is_new)
+        fx_audit_member(e, m, CORE_AUDIT_MEMBER_REGISTERED, CORE_REASON_NONE, NULL);
+    return can_pull(m) ? member_do(e, m, ME_PULL) : POC_OK;
+}
+
+poc_err core_registered(core_engine *e, int64_t now_ms, const core_registration *r)
+{
+    POC_TRY(limits_text(r->user, CORE_NAME_MAX));
+    POC_TRY(check_address(r->address));
+    core_channel *ch = engine_channel(e, r->channel);
+    if (ch == NULL)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    core_member *m = member_find(e, ch, poc_span_str(r->user));
+    return ended(e, m == NULL ? enter(e, ch, r) : renew(e, m, r));
+}
+
+/* One with a session who cannot be reached by its lines is back on unicast without the push. */
+static poc_err lose_address(core_engine *e, core_member *m)
+{
+    member_set_address(m, poc_span_of(NULL, 0));
+    keep_member(e, m);
+    if (!m->capable && m->state != M_UNICAST)
+        return member_do(e, m, ME_BEARER_OFF);
+    return member_cell((member_state)m->state, ME_NO_ADDRESS) ? member_do(e, m, ME_NO_ADDRESS) : POC_OK;
 }
 
 poc_err core_deregistered(core_engine *e, int64_t now_ms, const char *channel, const char *user)
 {
-    (void)e, (void)now_ms, (void)channel, (void)user;
-    return POC_E_STATE;
+    core_member *m = find(e, channel, user);
+    if (m == NULL || !m->registered)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    m->registered = false;
+    fx_audit_member(e, m, CORE_AUDIT_MEMBER_DEREGISTERED, CORE_REASON_NONE, NULL);
+    return ended(e, m->by_sip ? lose_address(e, m) : member_do(e, m, ME_LEFT));
 }
 
-poc_err core_msk_requested(core_engine *e, int64_t now_ms, const core_msk_request *request)
+/* ---- pull ---- */
+
+static core_channel *channel_of_group(const core_engine *e, const core_msk_request *r)
 {
-    (void)e, (void)now_ms, (void)request;
-    return POC_E_STATE;
+    uint8_t name[POC_KEY_DOMAIN_LEN + 2];
+    memcpy(name, r->key_domain.b, POC_KEY_DOMAIN_LEN);
+    name[3] = (uint8_t)(r->msk_id >> 24);
+    name[4] = (uint8_t)(r->msk_id >> 16);
+    const core_keygroup *g = poc_table_get(&e->keygroups, poc_span_of(name, sizeof(name)));
+    return g == NULL ? NULL : g->channel;
 }
+
+/* MBMS-3: an MSK that is over, or was never made, is not to be had. */
+static bool is_to_be_had(const core_channel *ch, poc_msk_id id)
+{
+    return poc_msk_number(id) == 0 || seal_key(ch, id) != NULL;
+}
+
+static poc_err pull(core_engine *e, core_member *m, const core_msk_request *r)
+{
+    if (r->address.n > 0 && move(m, r->address))
+        keep_member(e, m);
+    credential_contact(m->user);
+    POC_TRY(member_do(e, m, ME_PULL));
+    fx_audit_member(e, m, CORE_AUDIT_MEMBER_PULLED, CORE_REASON_NONE, NULL);
+    return POC_OK;
+}
+
+poc_err core_msk_requested(core_engine *e, int64_t now_ms, const core_msk_request *r)
+{
+    if (r->user == NULL || r->address.n > CORE_ADDRESS_MAX)
+        return POC_E_INPUT;
+    core_channel *ch = channel_of_group(e, r);
+    if (ch == NULL)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    core_member *m = member_find(e, ch, poc_span_str(r->user));
+    if (m == NULL)
+        return ended(e, POC_E_DENIED);
+    bool has_address = m->address_len > 0 || r->address.n > 0;
+    if (!has_address || !can_pull(m) || !is_to_be_had(ch, r->msk_id) || !credential_works(m->user, e->now_ms))
+        return ended(e, POC_E_STATE);
+    return ended(e, pull(e, m, r));
+}
+
+/* ---- solicited pull, bars ---- */
+
+poc_err core_solicit(core_engine *e, int64_t now_ms, const char *channel, const char *user)
+{
+    core_channel *ch = engine_channel(e, channel);
+    core_member *one = find(e, channel, user);
+    if (ch == NULL || (user != NULL && (one == NULL || one->address_len == 0)))
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    if (one != NULL)
+        solicit_member(e, one);
+    for (uint32_t i = 0; one == NULL && i < ch->count; i++)
+        if (ch->members[i]->address_len > 0)
+            solicit_member(e, ch->members[i]);
+    return ended(e, POC_OK);
+}
+
+poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user)
+{
+    const core_channel *ch = engine_channel(e, channel);
+    core_bar *bar = ch == NULL || user == NULL ? NULL : bars_get(ch, poc_span_str(user));
+    if (bar == NULL)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    fx_audit_bar(e, bar, CORE_AUDIT_MEMBER_ADMITTED);
+    bars_lift(e, bar);
+    fx_persist(e);
+    return ended(e, POC_OK);
+}
+
+/* ---- what comes back ---- */
 
 poc_err core_push_begin(core_engine *e, int64_t now_ms)
 {
     return engine_begin(e, now_ms);
 }
 
-poc_err core_push_heard(core_engine *e, const core_datagram *datagram)
-{
-    (void)e, (void)datagram;
-    return POC_E_STATE;
-}
-
 void core_push_end(core_engine *e)
 {
-    engine_end(e);
+    (void)ended(e, POC_OK);
 }
 
-poc_err core_solicit(core_engine *e, int64_t now_ms, const char *channel, const char *user)
+/* A push of this member is out, from there, under this number. */
+static bool is_outstanding(const core_member *m, poc_span address, uint32_t counter)
 {
-    (void)e, (void)now_ms, (void)channel, (void)user;
-    return POC_E_STATE;
+    bool is_out = (m->state == M_PUSHED || m->state == M_STALE) && m->sent > 0;
+    return is_out && m->muk_no == m->user->muk_no && poc_span_eq(member_address(m), address) &&
+           counter - m->first_counter <= m->counter - m->first_counter && seal_key(m->channel, m->offered_id) != NULL;
 }
 
-poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user)
+static core_member *outstanding_of(const core_user *u, const core_datagram *d, uint32_t counter)
 {
-    (void)e, (void)now_ms, (void)channel, (void)user;
-    return POC_E_STATE;
+    core_member *m = u->memberships;
+    while (m != NULL && !is_outstanding(m, d->address, counter))
+        m = m->next_of_user;
+    return m;
+}
+
+static core_member *acknowledged(const core_engine *e, const core_datagram *d, const mikey_msg *msg)
+{
+    core_member *m = NULL;
+    const core_user *u = poc_table_get(&e->btids, msg->idr.data);
+    for (; u != NULL && m == NULL; u = u->same_btid)
+        m = outstanding_of(u, d, msg->counter);
+    return m;
+}
+
+static poc_err confirm(core_engine *e, const core_datagram *d, const mikey_msg *msg)
+{
+    core_member *m = acknowledged(e, d, msg);
+    if (m == NULL)
+        return POC_E_STATE;
+    const core_msk *key = seal_key(m->channel, m->offered_id);
+    mikey_expected expected = { .csb_id = key->csb_id,
+                                .counter = msg->counter,
+                                .rand = poc_span_of(key->rand, sizeof(key->rand)),
+                                .idi = e->set.naf_id,
+                                .idr = poc_span_of(m->user->btid, m->user->btid_len),
+                                .accept_ts64 = e->set.accept_ts64 };
+    POC_TRY(mikey_verification_check(msg, &expected, m->user->muk.key));
+    return member_do(e, m, ME_ACCEPTED);
+}
+
+static core_member *refuser(const core_engine *e, const core_datagram *d, uint32_t counter)
+{
+    for (uint32_t i = 0; i < e->channel_count; i++)
+        for (uint32_t j = 0; j < e->channel_list[i]->count; j++)
+            if (is_outstanding(e->channel_list[i]->members[j], d->address, counter))
+                return e->channel_list[i]->members[j];
+    return NULL;
+}
+
+/*= RFC 3830, 5.1.2: an error message that is not authenticated proves nothing. One that is: the client cannot use what it
+ *  was sent, so the next sending is a fresh message; its tries grow fewer by those that would have been the same. */
+static poc_err refuse(core_engine *e, const core_datagram *d, const mikey_msg *msg)
+{
+    if (e->errors_ms + 1000 <= e->now_ms) {
+        e->errors_ms = e->now_ms;
+        e->errors = 0;
+    }
+    if (++e->errors > CORE_ERRORS_PER_S)
+        return POC_E_LIMIT;
+    core_member *m = refuser(e, d, msg->counter);
+    if (m == NULL)
+        return POC_E_STATE;
+    const core_msk *key = seal_key(m->channel, m->offered_id);
+    mikey_context context = { key->csb_id, poc_span_of(key->rand, sizeof(key->rand)) };
+    POC_TRY(mikey_error_check(msg, context, m->user->muk.key));
+    uint8_t same = (uint8_t)((e->set.push_tries + 1) / 2);
+    m->sent = m->sent < same ? same : m->sent;
+    return POC_E_DENIED;
+}
+
+poc_err core_push_heard(core_engine *e, const core_datagram *d)
+{
+    mikey_msg msg;
+    POC_TRY(mikey_decode(&msg, d->octets, NULL));
+    poc_err err = POC_E_STATE;
+    if (msg.data_type == MIKEY_PSK_VERIFICATION)
+        err = confirm(e, d, &msg);
+    else if (msg.data_type == MIKEY_ERROR)
+        err = refuse(e, d, &msg);
+    engine_settle(e);
+    return err;
 }

@@ -14,10 +14,18 @@ void session_done(core_session *s)
     roster_done(&s->roster);
 }
 
+static core_member *first_in_session(const core_channel *ch)
+{
+    for (uint32_t i = 0; i < ch->count && ch->dialogs > 0; i++)
+        if (ch->members[i]->by_sip)
+            return ch->members[i];
+    return NULL;
+}
+
 static void ask(core_engine *e, core_channel *ch)
 {
     core_session *s = &ch->session;
-    core_member *as = s->as_user && ch->count > 0 ? ch->members[0] : NULL;
+    core_member *as = s->as_user ? first_in_session(ch) : NULL;
     s->sub = SUB_ASKED;
     s->asked_ms = e->now_ms;
     s->retry_ms = CORE_NEVER;
@@ -46,12 +54,12 @@ void session_close(core_engine *e, core_channel *ch)
 bool session_sees(const core_channel *ch, const core_member *m)
 {
     const core_session *s = &ch->session;
-    return s->blind || (s->sighted && s->sub == SUB_ACTIVE && roster_has(&s->roster, m->name));
+    return !m->by_sip || s->blind || (s->sighted && s->sub == SUB_ACTIVE && roster_has(&s->roster, member_name(m)));
 }
 
 void session_account(core_channel *ch, const core_member *m, roster_class how)
 {
-    roster_account(&ch->session.roster, m->name, how, m->given_id);
+    roster_account(&ch->session.roster, member_name(m), how, m->given_id);
 }
 
 static void tell_waiting(core_engine *e, core_channel *ch)
@@ -77,7 +85,7 @@ static void look_around(core_engine *e, core_channel *ch)
     fx_audit_channel(e, ch, CORE_AUDIT_SIGHTED, (fx_figures){ 0 });
     for (uint32_t i = 0; i < ch->count; i++) {
         core_member *m = ch->members[i];
-        if (m->given_id != 0 && !roster_has(&ch->session.roster, m->name))
+        if (m->by_sip && m->given_id != 0 && !roster_has(&ch->session.roster, member_name(m)))
             engine_tell_member(e, m, ME_EXPELLED);
     }
 }
@@ -112,7 +120,7 @@ static poc_err active(core_engine *e, core_channel *ch, bool fresh)
 
 static poc_err refused(core_engine *e, core_channel *ch)
 {
-    if (!ch->session.as_user && ch->count > 0) {
+    if (!ch->session.as_user && ch->dialogs > 0) {
         ch->session.as_user = true;
         ask(e, ch);
         return POC_OK;
@@ -177,7 +185,7 @@ typedef struct listener {
 
 static core_member *member_of(const listener *l, const roster_user *u)
 {
-    return u->uri[0] == '\0' ? NULL : poc_table_get(&l->ch->by_name, poc_span_str(u->uri));
+    return u->uri[0] == '\0' ? NULL : member_find(l->e, l->ch, poc_span_str(u->uri));
 }
 
 static bool holds_key(void *ctx, const roster_user *u)
@@ -190,6 +198,8 @@ static bool holds_key(void *ctx, const roster_user *u)
 static void expose_leaver(listener *l, roster_user *u)
 {
     const core_msk *current = l->ch->keys.current;
+    bars_put(l->e, l->ch, poc_span_str(u->uri));
+    fx_persist(l->e);
     if (current == NULL || u->left_with < current->id)
         return;
     if (channel_cell(l->ch->state, CE_EXPELLED))
@@ -203,6 +213,8 @@ static void departed(void *ctx, roster_user *u, roster_class how)
 {
     listener *l = ctx;
     core_member *m = member_of(l, u);
+    if (m != NULL && how == CLASS_LEFT && !m->by_sip)
+        return; /* he went from the session; his registration for the service is another matter */
     if (m != NULL)
         engine_tell_member(l->e, m, how == CLASS_LEFT ? ME_LEFT : ME_EXPELLED);
     else if (how == CLASS_EXPELLED && u->left_with != 0)

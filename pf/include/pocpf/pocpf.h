@@ -192,8 +192,8 @@ typedef struct pocpf_registration {
 
 /** Makes the user a member, without dialog and without being seen in any roster, or gives a member by SIP a push address.
  *  Either way the current MSK is pushed to him, as soon as there is one and unless he waits for the roster. POCPF_E_STATE:
- *  no such channel; POCPF_E_DENIED: he was expelled and not admitted again; POCPF_E_LIMIT: too many members, or so many
- *  are barred that nobody new can be let in. */
+ *  no such channel; POCPF_E_AUTH: no MUK of his works; POCPF_E_DENIED: he was expelled and not admitted again;
+ *  POCPF_E_LIMIT: too many members, or so many are barred that nobody new can be let in. */
 pocpf_err pocpf_registered(pocpf *pf, int64_t now_ms, const pocpf_registration *registration);
 /** Without a dialog he leaves with this, else only his push address goes. POCPF_E_STATE: he is not registered. */
 pocpf_err pocpf_deregistered(pocpf *pf, int64_t now_ms, const char *channel, const char *user);
@@ -221,10 +221,10 @@ typedef struct pocpf_datagram {
     pocpf_err verdict; /* set */
 } pocpf_datagram;
 
-/** MIKEY verification messages, found by B-TID, matched by source address and counter; and error messages, which make the
- *  next sending a fresh one when they are authentic. Returns how many datagrams confirmed something. Verdicts: INPUT
- *  malformed, STATE nothing outstanding fits, AUTH the MAC does not hold, LIMIT more error messages than are looked into,
- *  NOMEM nothing was looked at. Only OK has changed anything. */
+/** MIKEY verification messages, found by B-TID, matched by source address and counter, and MIKEY error messages. Returns
+ *  how many datagrams confirmed something. Verdicts: OK confirmed, DENIED an authentic error message (the next sending will
+ *  be a fresh one), INPUT malformed, STATE nothing outstanding fits, AUTH the MAC does not hold, LIMIT more error messages
+ *  than are looked into, NOMEM nothing was looked at. Only OK and DENIED have changed anything. */
 size_t pocpf_push_heard(pocpf *pf, int64_t now_ms, pocpf_datagram *datagrams, size_t n);
 /** Solicited pull (MBMS-10): asks one member, or with `user` NULL all that have a push address, to request the current MSK,
  *  spread by solicit_per_s, up to three times until they make contact. POCPF_E_STATE: no such channel or member, or he has

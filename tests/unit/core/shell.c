@@ -103,6 +103,7 @@ void shell_free(shell *s)
     end_write(s, false);
     for (size_t i = 0; i < s->client_count; i++) {
         pocpf_secret_free(s->clients[i]->muk);
+        free(s->clients[i]->sent);
         free(s->clients[i]);
     }
     size_t at = 0;
@@ -127,6 +128,7 @@ void shell_crash(shell *s)
     s->version = 0;
     for (size_t i = 0; i < s->client_count; i++) {
         s->clients[i]->answer_offer = s->clients[i]->last_offer = 0;
+        s->clients[i]->reply_len = 0;
         s->clients[i]->multicast = false;
         s->clients[i]->may_be_ahead = true;
     }
@@ -150,6 +152,9 @@ client *shell_client(shell *s, const char *name)
     s->clients = more;
     s->clients[s->client_count++] = c;
     (void)snprintf(c->name, sizeof(c->name), "%s", name);
+    c->address_len = 1 + s->client_count % POCPF_ADDRESS_MAX;
+    memcpy(c->address, name + 4, c->address_len < strlen(name) - 4 ? c->address_len : strlen(name) - 4);
+    c->address[0] = (uint8_t)s->client_count;
     assert_int_equal(poc_table_put(&s->by_name, poc_span_str(c->name), c), POC_OK);
     return c;
 }
@@ -161,6 +166,7 @@ void shell_authenticate(shell *s, client *c)
     pocpf_secret_free(c->muk);
     c->muk = pocpf_secret_new(bytes, sizeof(bytes));
     c->counter = 0;
+    c->sent_count = 0;
     c->may_be_ahead = false;
     (void)snprintf(c->btid, sizeof(c->btid), "%02x%02x%02x%02x@bsf.example", bytes[0], bytes[1], bytes[2], bytes[3]);
     pocpf_credential credential = { sizeof(credential), c->name, c->btid, c->muk, s->now_ms + 86400000 };
@@ -198,31 +204,82 @@ pocpf_err shell_depart(shell *s, const char *name, pocpf_departure how)
     return err;
 }
 
-/* What a terminal does with a key message: MAC, counter, key. */
+static bool is_blind(shell *s)
+{
+    pocpf_channel_status status = { .size = sizeof(status) };
+    assert_int_equal(pocpf_channel_look(s->pf, SHELL_CHANNEL, &status), POCPF_OK);
+    return status.blind;
+}
+
+struct sent_message {
+    const pocpf_secret *muk;
+    uint32_t counter;
+    size_t len;
+    uint8_t mac[20]; /* its last octets */
+};
+
+/* A counter of a MUK belongs to one message. */
+static void note_message(client *c, uint32_t counter, poc_span message)
+{
+    assert_true(message.n > 20);
+    const uint8_t *mac = message.p + message.n - 20;
+    for (size_t i = 0; i < c->sent_count; i++)
+        if (c->sent[i].muk == c->muk && c->sent[i].counter == counter) {
+            assert_int_equal(c->sent[i].len, message.n);
+            assert_memory_equal(c->sent[i].mac, mac, 20);
+            return;
+        }
+    c->sent = realloc(c->sent, (c->sent_count + 1) * sizeof(*c->sent));
+    assert_non_null(c->sent);
+    c->sent[c->sent_count] = (struct sent_message){ .muk = c->muk, .counter = counter, .len = message.n };
+    memcpy(c->sent[c->sent_count++].mac, mac, 20);
+}
+
+/* Whoever may hear it and whatever becomes of it: these never happen. */
+static void check_given(shell *s, client *c, uint32_t id)
+{
+    bool is_barred = c->barred_from != 0 && id >= c->barred_from;
+    if (is_barred && !(c->came_back && is_blind(s)))
+        fail_msg("%s is out, yet he was given %08x (barred from %08x)", c->name, id, c->barred_from);
+    if (s->air_id != 0 && id > s->air_id + 1 && !s->hold)
+        fail_msg("%08x was handed out while %08x is on air", id, s->air_id);
+    if (id > s->highest_id)
+        s->highest_id = id;
+}
+
+/* What a terminal does with a key message: MAC, counter, key. False: it cannot read it. */
+static bool open_message(client *c, mikey_msg *msg, poc_span octets, uint32_t id, uint32_t *counter)
+{
+    mikey_msk msk;
+    poc_fault fault;
+    assert_int_equal(mikey_decode(msg, octets, &fault), POC_OK);
+    if (c->muk == NULL || mikey_msk_open(&msk, msg, c->muk, &fault) != POC_OK) {
+        assert_true(c->may_be_ahead); /* the engine lost his newest MUK with a crash: he cannot read this */
+        return false;
+    }
+    assert_int_equal(msk.msk_id, id);
+    /* POC-6: sealed, or not at all */
+    if (msk.msk != NULL)
+        assert_null(memmem(octets.p, octets.n, poc_secret_bytes(msk.msk), poc_secret_len(msk.msk)));
+    *counter = msk.counter;
+    note_message(c, msk.counter, octets);
+    mikey_msk_done(&msk);
+    return true;
+}
+
 static void open_offer(shell *s, client *c, const pocpf_effect *fx)
 {
     mikey_msg msg;
-    mikey_msk msk;
-    poc_fault fault;
-    assert_int_equal(mikey_decode(&msg, poc_span_of(fx->u.offer.mikey, fx->u.offer.mikey_len), &fault), POC_OK);
-    if (mikey_msk_open(&msk, &msg, c->muk, &fault) != POC_OK) {
-        assert_true(c->may_be_ahead); /* the engine lost his newest MUK with a crash: he cannot read this */
-        c->verification_len = 0;
+    uint32_t counter;
+    check_given(s, c, fx->u.offer.msk_id);
+    c->verification_len = 0;
+    if (!open_message(c, &msg, poc_span_of(fx->u.offer.mikey, fx->u.offer.mikey_len), fx->u.offer.msk_id, &counter))
         return;
-    }
-    assert_int_equal(msk.msk_id, fx->u.offer.msk_id);
-    /* POC-6: sealed, or not at all */
-    assert_null(memmem(fx->u.offer.mikey, fx->u.offer.mikey_len, poc_secret_bytes(msk.msk), poc_secret_len(msk.msk)));
-    assert_true(poc_serial_after(msk.counter, c->counter)); /* never a replay, not even after a crash */
-    c->counter = msk.counter;
-    mikey_msk_done(&msk);
-    uint32_t id = fx->u.offer.msk_id;
-    if (c->barred_from != 0 && id >= c->barred_from)
-        fail_msg("%s is out, yet he was given %08x (barred from %08x)", c->name, id, c->barred_from);
-    c->holds = id;
+    if (counter != c->counter)                              /* else the same has come by push */
+        assert_true(poc_serial_after(counter, c->counter)); /* never a replay, not even after a crash */
+    c->counter = counter;
+    c->holds = fx->u.offer.msk_id;
     c->offers++;
-    if (id > s->highest_id)
-        s->highest_id = id;
     poc_wr wr = poc_wr_into(c->verification, sizeof(c->verification));
     if (msg.wants_verification)
         assert_int_equal(mikey_verification_seal(&wr, &msg, c->muk), POC_OK);
@@ -241,7 +298,7 @@ void shell_answer(shell *s, client *c)
     c->answer_offer = 0;
     if (offer == 0 || c->habit == CLIENT_SILENT)
         return;
-    if (c->habit == CLIENT_BAD_VERIFICATION)
+    if (c->habit == CLIENT_BAD_VERIFICATION && c->verification_len > 0)
         c->verification[c->verification_len - 1] ^= 1;
     size_t len = c->habit == CLIENT_NO_VERIFICATION ? 0 : c->verification_len;
     (void)pocpf_offer_answered(s->pf, s->now_ms, SHELL_CHANNEL, c->name, offer, answers[c->habit], c->verification,
@@ -317,6 +374,93 @@ static void do_offer(shell *s, const pocpf_effect *fx)
         open_offer(s, c, fx);
     else
         assert_int_equal(fx->u.offer.mikey_len, 0);
+}
+
+static bool is_lost(shell *s)
+{
+    return test_rng_below(&s->chance, 100) < s->push_loss;
+}
+
+/* MBMS-7: answered if asked, with what his habit is. */
+static void reply_to(client *c, const mikey_msg *msg)
+{
+    poc_wr wr = poc_wr_into(c->reply, sizeof(c->reply));
+    if (!msg->wants_verification || c->habit == CLIENT_SILENT)
+        return;
+    if (c->habit == CLIENT_REFUSES)
+        assert_int_equal(mikey_error_seal(&wr, msg, 0, c->muk), POC_OK);
+    else
+        assert_int_equal(mikey_verification_seal(&wr, msg, c->muk), POC_OK);
+    c->reply_len = wr.len;
+    if (c->habit == CLIENT_BAD_VERIFICATION)
+        c->reply[c->reply_len - 1] ^= 1;
+}
+
+static void do_push(shell *s, const pocpf_effect *fx)
+{
+    client *c = shell_client(s, fx->user);
+    mikey_msg msg;
+    uint32_t counter, id = fx->u.push.msk_id;
+    bool is_solicit = (id & 0xFFFF) == 0;
+    line(s, "PUSH %s %08x%s", fx->user, id, fx->u.push.again ? " again" : "");
+    if (!is_solicit)
+        check_given(s, c, id);
+    if (!open_message(c, &msg, poc_span_of(fx->u.push.mikey, fx->u.push.mikey_len), id, &counter))
+        return;
+    bool is_there =
+        poc_span_eq(poc_span_of(fx->u.push.address, fx->u.push.address_len), poc_span_of(c->address, c->address_len));
+    if (c->deaf || !is_there || is_lost(s) || (counter != c->counter && !poc_serial_after(counter, c->counter)))
+        return;
+    c->counter = counter;
+    c->solicited += is_solicit;
+    c->pushes += !is_solicit;
+    if (is_solicit)
+        return; /* MBMS-10: nothing is stored, nothing acknowledged */
+    c->holds = id;
+    reply_to(c, &msg);
+}
+
+pocpf_err shell_reply(shell *s, client *c)
+{
+    pocpf_datagram d = { c->address, c->address_len, c->reply, c->reply_len, POCPF_E_BUG };
+    if (c->reply_len == 0)
+        return POCPF_E_STATE;
+    c->reply_len = 0;
+    if (is_lost(s))
+        return POCPF_E_STATE;
+    size_t confirmed = pocpf_push_heard(s->pf, s->now_ms, &d, 1);
+    assert_int_equal(confirmed, d.verdict == POCPF_OK);
+    return d.verdict;
+}
+
+pocpf_err shell_register_only(shell *s, client *c)
+{
+    pocpf_registration r = { sizeof(r), SHELL_CHANNEL, c->name, c->address, c->address_len };
+    pocpf_err err = pocpf_registered(s->pf, s->now_ms, &r);
+    if (err == POCPF_OK)
+        c->barred_from = 0;
+    return err;
+}
+
+client *shell_register(shell *s, const char *name)
+{
+    client *c = shell_client(s, name);
+    shell_authenticate(s, c);
+    assert_int_equal(shell_register_only(s, c), POCPF_OK);
+    shell_run(s);
+    return c;
+}
+
+pocpf_err shell_pull(shell *s, client *c, uint32_t msk_id)
+{
+    pocpf_msk_request r = { sizeof(r), c->name, { 0x00, 0xF1, 0x10 }, msk_id, c->address, c->address_len };
+    return pocpf_msk_requested(s->pf, s->now_ms, &r);
+}
+
+void shell_move(shell *s, client *c)
+{
+    assert_int_equal(s->rng.fill(s->rng.ctx, c->address, sizeof(c->address)), POC_OK);
+    c->address_len = 1 + c->address[0] % POCPF_ADDRESS_MAX;
 }
 
 static void do_enabler(shell *s, const pocpf_effect *fx)
@@ -402,7 +546,7 @@ static void carry_out(shell *s, const pocpf_effect *fx)
         do_audit(s, fx);
         break;
     case POCPF_DO_PUSH:
-        line(s, "PUSH %s %08x", fx->user, fx->u.push.msk_id);
+        do_push(s, fx);
         break;
     }
 }
@@ -421,8 +565,9 @@ static bool answer_all(shell *s)
     bool did = false;
     for (size_t i = 0; i < s->client_count; i++) {
         client *c = s->clients[i];
-        if (c->answer_offer == 0)
+        if (c->answer_offer == 0 && c->reply_len == 0)
             continue;
+        (void)shell_reply(s, c);
         shell_answer(s, c);
         did = true;
     }

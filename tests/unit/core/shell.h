@@ -42,8 +42,17 @@ typedef struct client {
     uint64_t answer_offer; /* to be answered; 0: none */
     uint8_t verification[512];
     size_t verification_len;
+    uint8_t address[POCPF_ADDRESS_MAX]; /* where he listens for pushes */
+    size_t address_len;
+    uint8_t reply[512]; /* to the last push, to be sent */
+    size_t reply_len;
+    unsigned pushes, solicited; /* heard: datagrams with a key, and without */
+    struct sent_message *sent;  /* all messages made for him under this MUK */
+    size_t sent_count;
     bool multicast, released, inside;
     bool may_be_ahead; /* of the engine, with a MUK that was not durable */
+    bool deaf;         /* no push reaches him */
+    bool came_back;    /* a crash forgot that he is out: only a roster can tell that he is */
 } client;
 
 typedef struct shell_record {
@@ -70,6 +79,7 @@ typedef struct shell {
     char (*lines)[SHELL_LINE];
     size_t line_count, line_read;
     bool log_audits, store_fails, store_holds, answers_now, enabler_answers;
+    unsigned push_loss;          /* of hundred, both ways */
     bool store_slow, is_writing; /* a write ends with shell_written, or when nothing else is left to do */
     unsigned counts[POCPF_DO_PUSH + 1];
     unsigned audits[POCPF_AUDIT_COUNT];
@@ -95,6 +105,17 @@ void shell_authenticate(shell *s, client *c);
 client *shell_join(shell *s, const char *name);
 pocpf_err shell_join_only(shell *s, client *c);
 pocpf_err shell_depart(shell *s, const char *name, pocpf_departure how);
+
+/** Registers him for the service from the address that he has (made of his name at first), without running. */
+pocpf_err shell_register_only(shell *s, client *c);
+/** Authenticated, registered and carried out. */
+client *shell_register(shell *s, const char *name);
+/** He asks for this MSK from his address. */
+pocpf_err shell_pull(shell *s, client *c, uint32_t msk_id);
+/** Another address, known to him alone. */
+void shell_move(shell *s, client *c);
+/** Sends the reply that a client has ready; what the engine says of it. */
+pocpf_err shell_reply(shell *s, client *c);
 
 /** Carries out effects and answers until nothing is left. */
 void shell_run(shell *s);

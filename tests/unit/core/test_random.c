@@ -28,6 +28,7 @@ static void bar(shell *s, client *c)
 {
     c->inside = c->multicast = false;
     c->barred_from = 1;
+    c->came_back = false;
     (void)s;
 }
 
@@ -97,6 +98,7 @@ static void do_crash(shell *s)
         client *c = s->clients[i];
         if (c->barred_from != 0 && is_member(s, c))
             c->barred_from = highest + 1; /* the focus does not list him: he gets nothing new unless we are blind */
+        c->came_back = c->barred_from != 0 && is_member(s, c);
         if (c->inside && !is_member(s, c))
             c->inside = false;
     }

@@ -36,7 +36,7 @@ static void set_up(bench *b)
     core_join join = { .channel = "c", .user = "sip:a@x", .multicast_capable = true };
     assert_int_equal(core_member_joined(b->e, 1000, &join), POC_OK);
     b->ch = engine_channel(b->e, "c");
-    b->m = poc_table_get(&b->ch->by_name, poc_span_str("sip:a@x"));
+    b->m = member_find(b->e, b->ch, poc_span_str("sip:a@x"));
     poc_secret_free(store_key);
     poc_secret_free(muk);
     core_effect effect;
@@ -113,6 +113,7 @@ static void furnish(bench *b)
     assert_int_equal(keyset_next(b->e, b->ch, &b->ch->keys.current), POC_OK);
     b->m->offered_id = b->ch->keys.current->id;
     b->m->offer = ++b->e->offers;
+    member_set_address(b->m, poc_span_str("address"));
 }
 
 static void a_filled_cell_of_the_channel_table_does_its_work(void **state)
@@ -135,6 +136,11 @@ static void a_filled_cell_of_the_channel_table_does_its_work(void **state)
         }
 }
 
+static bool is_reachable(unsigned st)
+{
+    return st == M_READY || st == M_OFFERED || st == M_PUSHED || st == M_KEYED || st == M_STALE;
+}
+
 static void a_filled_cell_of_the_member_table_does_its_work(void **state)
 {
     (void)state;
@@ -147,14 +153,14 @@ static void a_filled_cell_of_the_member_table_does_its_work(void **state)
             furnish(&b);
             b.ch->state = C_ACTIVE;
             b.m->state = (uint8_t)st;
-            b.ch->reachable = st == M_READY || st == M_OFFERED || st == M_KEYED;
-            if (st == M_OFFERED)
-                rekey_count(b.m, true);
+            b.ch->reachable = is_reachable(st);
+            b.m->ways = CORE_BY_PUSH;
+            if (st == M_OFFERED || st == M_PUSHED)
+                rekey_count(b.m, true, false);
             assert_int_equal(member_do(b.e, b.m, (member_event)ev), POC_OK);
             assert_int_equal(core_refused_count(b.e), 0);
-            bool is_reachable = b.m->state == M_READY || b.m->state == M_OFFERED || b.m->state == M_KEYED;
-            assert_int_equal(b.ch->reachable, is_reachable);
-            assert_int_equal(b.ch->outstanding, b.m->state == M_OFFERED);
+            assert_int_equal(b.ch->reachable, is_reachable(b.m->state));
+            assert_int_equal(b.ch->outstanding, b.m->state == M_OFFERED || b.m->state == M_PUSHED);
             tear_down(&b);
         }
 }

@@ -1,0 +1,72 @@
+/* Who was expelled, and has not been let in again: no registration makes him a member (a SIP session does, since then the
+ * focus has let him in). The list is bounded; when somebody did not fit in, nobody new may register, for he could be the
+ * one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/core/model.h"
+
+static poc_span name_of(const core_bar *b)
+{
+    return poc_span_of(b->name, b->name_len);
+}
+
+core_bar *bars_get(const core_channel *ch, poc_span name)
+{
+    return poc_table_get(&ch->bars, name);
+}
+
+bool bars_complete(const core_engine *e, const core_channel *ch)
+{
+    return !ch->bar_lost && e->bar_count < e->set.members_max;
+}
+
+poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name)
+{
+    if (e->bar_count >= e->set.members_max)
+        return POC_E_LIMIT;
+    core_bar *b = calloc(1, sizeof(*b) + name.n + 1);
+    if (b == NULL)
+        return POC_E_NOMEM;
+    *b = (core_bar){ .durable.kind = RECORD_BARRED, .channel = ch, .name_len = (uint16_t)name.n };
+    memcpy(b->name, name.p, name.n);
+    poc_err err = poc_table_put(&ch->bars, name_of(b), b);
+    if (err != POC_OK) {
+        free(b);
+        return err;
+    }
+    e->bar_count++;
+    return POC_OK;
+}
+
+void bars_put(core_engine *e, core_channel *ch, poc_span name)
+{
+    if (bars_get(ch, name) != NULL)
+        return;
+    if (bars_restore(e, ch, name) != POC_OK) {
+        ch->bar_lost = true;
+        return;
+    }
+    journal_mark(e, &bars_get(ch, name)->durable);
+}
+
+void bars_lift(core_engine *e, core_bar *bar)
+{
+    (void)poc_table_remove(&bar->channel->bars, name_of(bar));
+    e->bar_count--;
+    journal_delete(e, &bar->durable);
+}
+
+void bars_unref(core_engine *e, core_bar *bar)
+{
+    bar->refs--;
+    journal_release(e, &bar->durable);
+}
+
+void bars_free(core_engine *e, core_channel *ch)
+{
+    size_t at = 0;
+    for (core_bar *b; (b = poc_table_next(&ch->bars, &at)) != NULL; e->bar_count--)
+        free(b);
+    poc_table_done(&ch->bars);
+}
