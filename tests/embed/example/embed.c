@@ -42,7 +42,7 @@ int main(void)
     for (int i = 0; i < 2; i++) {
         pocpf_authenticated(pf, 0,
                             &(pocpf_credential){ sizeof(pocpf_credential), users[i], "btid@bsf", key, INT64_MAX });
-        pocpf_member_joined(pf, 0, &(pocpf_join){ sizeof(pocpf_join), "dispatch", users[i], true, "", 0, NULL, 0 });
+        pocpf_member_joined(pf, 0, &(pocpf_join){ sizeof(pocpf_join), "dispatch", users[i], true, "", 0 });
         carry_out(pf);
     }
     pocpf_member_departed(pf, 0, "dispatch", "sip:bob@example.com", POCPF_EXPELLED);
