@@ -317,11 +317,13 @@ static void registered(pocue *ue, int64_t now_ms, service *s, const ue_keyman_it
     reception *r;
     if (s->state == SERVICE_LEAVING)
         return;
-    s->state = SERVICE_IN;
+    if (s->state == SERVICE_OUT) /* it left meanwhile, and the PF does not know yet */
+        s->state = SERVICE_ENTERING;
     if (ue_service_reception_make(ue, s, &r) != POC_OK) {
         ue_service_failed(ue, now_ms, s, UE_KEYMAN_REGISTER, item);
         return;
     }
+    s->state = SERVICE_IN;
     tell(ue, now_ms, POCUE_REGISTERED, s, 0, item->status);
     if (r->has_channel)
         ue_reception_join(ue, now_ms, r, &r->channel);

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#include "pair.h"
+#include "base/text.h"
+#include "clerk.h"
 #include "tests/support/oom.h"
 
 static pair w;
@@ -171,6 +172,109 @@ static void the_air_is_heard_again_after_memory_failed(void **state)
     assert_true(n > 4);
 }
 
+/* ---- services ---- */
+
+static const char fire[] = "urn:service:fire";
+static clerk c;
+static pocue_http q;
+static clerk_answer a;
+
+static void user_open(void)
+{
+    bcast_channel channel = { .ttl = 16, .port = { 5004, 5006, 5008 } };
+    pocue_service s = {
+        .service_id = fire, .key_domain = { { 0x00, 0xf1, 0x10 } }, .key_group = PAIR_GROUP, .channel = &channel
+    };
+    assert_int_equal(poc_addr_parse(&channel.group, poc_span_str("232.10.0.7"), 0), POC_OK);
+    pair_open(&w, NULL);
+    clerk_open(&c, &w);
+    assert_int_equal(pocue_service_add(w.ue, &s), POC_OK);
+    assert_int_equal(pocue_register(w.ue, w.now_ms, fire, true), POC_OK);
+}
+
+static void user_close(void)
+{
+    clerk_close(&c);
+    pair_close(&w);
+}
+
+static bool post(void)
+{
+    if (!pocue_http_next(w.ue, w.now_ms, &q))
+        return false;
+    clerk_serve(&c, q.target, q.authorization, poc_span_of(q.body, q.body_len), &a);
+    return true;
+}
+
+static poc_err answer(void)
+{
+    return pocue_http_answer(w.ue, w.now_ms, a.status, poc_span_str(a.www_authenticate),
+                             poc_span_str(a.authentication_info), poc_span_str(a.content_type), poc_span_str(a.body));
+}
+
+/* Until nothing is left to be asked. */
+static void carry(void)
+{
+    for (int posts = 0; posts < 20 && !pocue_is_registered(w.ue, fire); posts++) {
+        pocue_tick(w.ue, w.now_ms);
+        while (post())
+            (void)answer();
+        w.now_ms += 5000;
+    }
+}
+
+/* The challenge or the answer is lost for want of memory, as the network might have lost it. */
+static void a_registration_whose_answer_found_no_memory_is_made_again(void **state)
+{
+    (void)state;
+    bool has_failed = true;
+    size_t refusals = 0, n = 1;
+    for (; has_failed; n++) {
+        user_open();
+        assert_true(post());
+        assert_int_equal(answer(), POC_OK); /* the challenge */
+        assert_true(post());
+        pair_events_clear(&w);
+        oom_arm(n);
+        (void)answer();
+        has_failed = oom_disarm();
+        refusals += !pocue_is_registered(w.ue, fire);
+        carry();
+        assert_true(pocue_is_registered(w.ue, fire));
+        assert_int_equal(count_events(POCUE_JOIN_GROUP), 1);
+        assert_int_equal(pocue_events_lost(w.ue), 0);
+        user_close();
+    }
+    assert_true(refusals >= 2);
+}
+
+static void a_push_that_found_no_memory_is_taken_when_it_is_repeated(void **state)
+{
+    (void)state;
+    uint8_t message[MIKEY_MESSAGE_MAX], reply[MIKEY_MESSAGE_MAX];
+    size_t reply_len, refusals = 0;
+    bool has_failed = true;
+    for (size_t n = 1; has_failed; n++) {
+        user_open();
+        carry();
+        pair_events_clear(&w);
+        w.params.wants_verification = true;
+        poc_span octets = poc_span_of(message, pair_seal(&w, message));
+        oom_arm(n);
+        poc_err err = pocue_push(w.ue, w.now_ms, octets, reply, &reply_len);
+        has_failed = oom_disarm();
+        assert_true(err == POC_OK || (err == POC_E_NOMEM && reply_len == 0));
+        assert_int_equal(pocue_msks(w.ue, NULL, 0), err == POC_OK ? 1 : 0);
+        refusals += err != POC_OK;
+        assert_int_equal(pocue_push(w.ue, w.now_ms, octets, reply, &reply_len), POC_OK);
+        assert_true(reply_len > 0);
+        assert_int_equal(pocue_msks(w.ue, NULL, 0), 1);
+        assert_int_equal(count_events(POCUE_KEY), 1);
+        user_close();
+    }
+    assert_true(refusals > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +283,8 @@ int main(void)
         cmocka_unit_test(a_rekey_that_found_no_memory_leaves_the_old_key),
         cmocka_unit_test(whoever_accepts_an_offer_is_told_to_listen_whatever_allocation_fails),
         cmocka_unit_test(the_air_is_heard_again_after_memory_failed),
+        cmocka_unit_test(a_registration_whose_answer_found_no_memory_is_made_again),
+        cmocka_unit_test(a_push_that_found_no_memory_is_taken_when_it_is_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
