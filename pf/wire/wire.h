@@ -1,5 +1,6 @@
-/* What the PF writes and reads as text: session descriptions (RFC 8866, 3264, 4567, 4570, 5159) and conference-info
- * documents (RFC 4575). Pure: text and plain values, no sockets; the daemon and the simulated world use the same. */
+/* What the PF writes and reads as text: session descriptions (RFC 8866, 3264, 4567, 4570, 5159), conference-info documents
+ * (RFC 4575), and the key management service of MBMS (TS 33.246 6.3.2). Pure: text and plain values, no sockets; the
+ * daemon and the simulated world use the same. */
 #ifndef PF_WIRE_WIRE_H
 #define PF_WIRE_WIRE_H
 
@@ -9,8 +10,11 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/ident.h"
 #include "base/sdp.h"
+#include "base/text.h"
 #include "bcast/enabler.h"
+#include "gba/gba.h"
 #include "pocpf/pocpf.h"
 
 #define WIRE_LINES_MAX 2048u /* octets of the lines of one m-line that are passed on */
@@ -95,5 +99,115 @@ const wire_part *wire_part_of(const wire_parts *parts, const char *type);
 /** Writes multipart/mixed: every part with `Content-Transfer-Encoding: binary`. `boundary` must not occur in any part:
  *  POC_E_INPUT when it does. */
 poc_err wire_parts_write(poc_wr *out, const char *boundary, const wire_part *parts, size_t count);
+
+/* ---- key management of MBMS: the bodies (TS 33.246 6.3.2, TS 26.346 11) ---- */
+
+#define WIRE_MBMS_BODY_MAX    ((size_t)16 * 1024) /* octets of a body of either direction */
+#define WIRE_MBMS_ITEMS_MAX   32u                 /* services or MSKs in one body */
+#define WIRE_MBMS_SERVICE_MAX 255u                /* octets of a service id */
+
+typedef enum wire_mbms_procedure {
+    WIRE_MBMS_REGISTER,
+    WIRE_MBMS_DEREGISTER,
+    WIRE_MBMS_MSK_REQUEST,
+    WIRE_MBMS_PROCEDURES
+} wire_mbms_procedure;
+
+typedef enum wire_mbms_way { WIRE_MBMS_REQUEST, WIRE_MBMS_RESPONSE } wire_mbms_way;
+
+/** A service (registration, deregistration) or an MSK (MSK request); in a response with its status. */
+typedef struct wire_mbms_item {
+    char service_id[WIRE_MBMS_SERVICE_MAX + 1]; /* UTF-8 without white space or control characters */
+    poc_key_domain key_domain;
+    poc_msk_id msk_id; /* key number 0: the current MSK of the group */
+    int status;        /* of a response: 200, 403, 404 */
+} wire_mbms_item;
+
+typedef struct wire_mbms_body {
+    wire_mbms_item items[WIRE_MBMS_ITEMS_MAX];
+    size_t count; /* at least 1 */
+} wire_mbms_body;
+
+/** "register", "deregister" or "msk-request": the value of requesttype in the request target. */
+const char *wire_mbms_requesttype(wire_mbms_procedure procedure);
+const char *wire_mbms_media_type(wire_mbms_procedure procedure, wire_mbms_way way);
+
+/** Reads a body: no DTD, no entities, at most WIRE_MBMS_BODY_MAX octets, depth 8. Any namespace, names in either case, a
+ *  root by the end of its name; elements that are not known are passed over. POC_E_INPUT: malformed, or no item in it;
+ *  POC_E_LIMIT: too large, too deep or too many items; POC_E_NOMEM. `why` gets a constant text. */
+poc_err wire_mbms_read(wire_mbms_body *out, wire_mbms_procedure procedure, wire_mbms_way way, poc_span xml,
+                       const char **why);
+/** POC_E_INPUT: no item, or one that wire_mbms_read would refuse; POC_E_LIMIT: it does not fit. */
+poc_err wire_mbms_write(poc_wr *out, const wire_mbms_body *body, wire_mbms_procedure procedure, wire_mbms_way way);
+
+/* ---- key management of MBMS: the service ---- */
+
+/** Who may register for a service over HTTP. */
+typedef enum wire_keyman_admit {
+    WIRE_ADMIT_SESSION,      /* who is in the channel's PoC session (a member by SIP) */
+    WIRE_ADMIT_LISTED,       /* who is in the channel's list                          */
+    WIRE_ADMIT_AUTHENTICATED /* whom GBA authenticates                                */
+} wire_keyman_admit;
+
+typedef struct wire_keyman_service {
+    const char *channel;
+    wire_keyman_admit admit;
+} wire_keyman_service;
+
+typedef struct wire_keyman_rules {
+    const char *path;             /* "/keymanagement" */
+    int64_t muk_renew_s;          /* a MUK that lives shorter than this: 401, bootstrap again (MBMS-11) */
+    uint32_t requests_per_btid_s; /* requests of one B-TID in one second; 0: no limit */
+    bool accept_qop_auth;         /* also offer qop "auth", for clients that cannot do auth-int with a body (curl) */
+    bool strict_identities;       /* refuse a user whose identities the BSF does not tell */
+    /** The channel behind a service id; NULL: unknown (404). Borrowed until the next call. */
+    const wire_keyman_service *(*service_of)(void *user, const char *service_id);
+    /** Is this identity (canonical) in the channel's list? Asked for WIRE_ADMIT_LISTED; may be NULL: nobody is. */
+    bool (*listed)(void *user, const char *channel, const char *impu);
+    void *user;
+} wire_keyman_rules;
+
+typedef struct wire_keyman wire_keyman;
+
+/** Borrows `naf` and `pf` for its life and copies `rules`, whose path must live as long. POC_E_INPUT: no path or no
+ *  service_of; POC_E_NOMEM. */
+poc_err wire_keyman_new(wire_keyman **out, const wire_keyman_rules *rules, gba_naf *naf, pocpf *pf);
+void wire_keyman_free(wire_keyman *k);
+POC_DEFINE_OWNED(wire_keyman, wire_keyman_free)
+
+/** One HTTP request: header values as received, empty when absent; `target` as on the request line. `address` is where
+ *  MSKs are pushed to (opaque, at most POCPF_ADDRESS_MAX octets; 0: not known). Borrowed for the call. */
+typedef struct wire_keyman_request {
+    poc_span method, target, content_type, authorization, intended_identity, body;
+    const void *address;
+    size_t address_len;
+} wire_keyman_request;
+
+/** The answer. Header values are sent when they are not empty, Retry-After when it is not 0, a body when content_type is
+ *  not NULL; 405 goes with `Allow: POST`. */
+typedef struct wire_keyman_answer {
+    int status;
+    uint32_t retry_after_s;
+    char www_authenticate[GBA_HEADER_MAX];
+    char authentication_info[GBA_HEADER_MAX];
+    const char *content_type;
+    const char *why;        /* for the log: constant, never NULL, "" when all is well */
+    char user[POC_URI_MAX]; /* for the log: who was authenticated, "" for nobody */
+    uint8_t body[WIRE_MBMS_BODY_MAX];
+    size_t body_len;
+} wire_keyman_answer;
+
+typedef enum wire_keyman_outcome {
+    WIRE_KEYMAN_ANSWERED, /* send the answer, then carry out what the engine has to do */
+    WIRE_KEYMAN_ASK_ZN    /* the B-TID (gba_naf_btid) is not known: ask Zn, gba_naf_learn, serve the request again */
+} wire_keyman_outcome;
+
+/** Serves one request. The order of checks: request line, content type, size, digest, MUK renewal, limit per B-TID,
+ *  identity, body, and then each item. A refusal leaves the engine as it was, and gives it nothing to do. */
+wire_keyman_outcome wire_keyman_serve(wire_keyman *k, int64_t now_ms, const wire_keyman_request *request,
+                                      wire_keyman_answer *answer);
+/** The answer when Zn or gba_naf_learn said no: AUTH 401 (bootstrap again), DENIED 403, everything else 503 with
+ *  Retry-After. */
+void wire_keyman_fail(wire_keyman *k, int64_t now_ms, poc_err zn_error, wire_keyman_answer *answer);
 
 #endif
