@@ -6,6 +6,7 @@
 
 enum {
     CHALLENGES_MAX = 6,        /* 401s in a row, before it counts as a refusal */
+    RETRY_AFTER_MAX_S = 3600,  /* no server may silence a client for longer */
     BOOTSTRAP_WAIT_MS = 30000, /* for the owner to have bootstrapped */
 };
 
@@ -221,20 +222,26 @@ static poc_err answer_take(pocue *ue, int64_t now_ms, int status, poc_span authe
     return answer_read(ue, now_ms, status, content_type, body);
 }
 
+void pocue_http_retry_after(pocue *ue, uint32_t seconds)
+{
+    ue->http.retry_after_ms = INT64_C(1000) * (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S);
+}
+
 poc_err pocue_http_answer(pocue *ue, int64_t now_ms, int status, poc_span www_authenticate,
                           poc_span authentication_info, poc_span content_type, poc_span body)
 {
+    poc_err err = POC_OK;
     if (!ue->http.call.is_under_way)
         return POC_E_STATE;
     ue->now_ms = now_ms;
     ue->http.call.is_under_way = false;
-    if (status == 401 && ue_events_reserve(&ue->events, EVENTS_ANSWER) == POC_OK) {
+    if (status == 401 && ue_events_reserve(&ue->events, EVENTS_ANSWER) == POC_OK)
         challenged(ue, now_ms, www_authenticate);
-        return POC_OK;
-    }
-    poc_err err = answer_take(ue, now_ms, status, authentication_info, content_type, body);
+    else
+        err = answer_take(ue, now_ms, status, authentication_info, content_type, body);
     if (err != POC_OK)
         call_each(ue, now_ms, 0, ue_service_failed);
+    ue->http.retry_after_ms = 0;
     return err;
 }
 

@@ -81,13 +81,14 @@ typedef struct http_client {
     bool must_bootstrap;            /* credentials were refused */
     bool has_bootstrapped;          /* since, without another answer */
     int64_t bootstrap_told_ms;      /* -1: not told */
+    int64_t retry_after_ms;         /* as the answer at hand asks for; 0: it does not */
 } http_client;
 
 struct pocue {
     poc_rng rng;
     char impu[POC_URI_MAX], impi[GBA_IMPI_MAX + 1], bsf_fqdn[GBA_FQDN_MAX + 1], naf_fqdn[GBA_FQDN_MAX + 1];
     gba_naf_id naf_id;
-    bool multicast_capable, require_sdp_ids;
+    bool multicast_capable, require_sdp_ids, keep_keys;
     size_t msks_per_group;
 
     gba_usim usim;

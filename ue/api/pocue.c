@@ -17,6 +17,7 @@ static poc_err fill(pocue *ue, const pocue_settings *s, const poc_rng *rng)
     ue->rng = *rng;
     ue->multicast_capable = s->multicast_capable;
     ue->require_sdp_ids = s->require_sdp_ids;
+    ue->keep_keys = s->keep_keys;
     ue->msks_per_group = s->msks_per_group == 0 ? 2 : s->msks_per_group;
     POC_TRY(text_copy(ue->impu, sizeof(ue->impu), s->impu));
     POC_TRY(text_copy(ue->impi, sizeof(ue->impi), s->impi));

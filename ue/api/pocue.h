@@ -29,6 +29,7 @@ typedef struct pocue_settings {
     bool multicast_capable; /* say a=bcastversion and take keys */
     bool require_sdp_ids;   /* refuse a key-mgmt message without the SDP IDs extension */
     size_t msks_per_group;  /* 2; an eavesdropper in a test keeps more */
+    bool keep_keys; /* such a one: forgets no key of a service, and listens on, when it is not its user any more */
 } pocue_settings;
 
 poc_err pocue_new(pocue **out, const pocue_settings *settings, const poc_rng *rng);
@@ -155,6 +156,8 @@ bool pocue_http_next(pocue *ue, int64_t now_ms, pocue_http *out);
  *  hold; POC_E_INPUT: not an answer to it; POC_E_NOMEM. These are treated like no answer. */
 poc_err pocue_http_answer(pocue *ue, int64_t now_ms, int status, poc_span www_authenticate,
                           poc_span authentication_info, poc_span content_type, poc_span body);
+/** The answer that is to be given next says Retry-After: what it refuses for now is not tried again sooner (an hour at most). */
+void pocue_http_retry_after(pocue *ue, uint32_t seconds);
 /** When the client wants to be called next; INT64_MAX: never. */
 int64_t pocue_deadline_ms(const pocue *ue);
 /** Time has passed: gives up waiting for what should have come. */

@@ -232,6 +232,8 @@ static void service_forget(pocue *ue, int64_t now_ms, service *s)
     reception *r = s->reception;
     s->pull.wanted = false;
     s->awaited_until_ms = s->refused_until_ms = 0;
+    if (ue->keep_keys)
+        return;
     s->reception = NULL;
     ue_reception_release(ue, now_ms, r);
 }
@@ -257,7 +259,7 @@ static void leave_without_msk(pocue *ue, int64_t now_ms, service *s)
                                                 .at_ms = now_ms,
                                                 .service_id = s->id,
                                                 .of_session = is_of_session_too });
-    if (is_of_session_too)
+    if (is_of_session_too && !ue->keep_keys)
         ue_reception_leave(ue, now_ms, r);
     service_forget(ue, now_ms, s);
 }
@@ -405,6 +407,11 @@ void ue_service_again(service *s, ue_keyman_kind kind, const ue_keyman_item *ite
         s->pull_id = item->msk_id;
 }
 
+static int64_t longest_ms(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
 void ue_service_failed(pocue *ue, int64_t now_ms, service *s, ue_keyman_kind kind, const ue_keyman_item *item)
 {
     errand *e = ue_service_errand(s, kind);
@@ -415,8 +422,8 @@ void ue_service_failed(pocue *ue, int64_t now_ms, service *s, ue_keyman_kind kin
         return;
     }
     int64_t pause_ms = (int64_t)RETRY_MS << (e->tries - 1);
-    int64_t wait_ms = s->wait_ms > pause_ms ? s->wait_ms : pause_ms;
-    int64_t back_off_ms = s->max_back_off_ms > pause_ms ? s->max_back_off_ms : pause_ms;
+    int64_t wait_ms = longest_ms(s->wait_ms, longest_ms(pause_ms, ue->http.retry_after_ms));
+    int64_t back_off_ms = longest_ms(s->max_back_off_ms, pause_ms);
     if (!e->wanted)
         e->due_ms = now_ms + wait_ms + uniform_ms(ue, back_off_ms);
     ue_service_again(s, kind, item);

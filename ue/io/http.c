@@ -35,6 +35,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     header_keep(span, "WWW-Authenticate:", h->www_authenticate);
     header_keep(span, "Authentication-Info:", h->authentication_info);
     header_keep(span, "Content-Type:", h->content_type);
+    header_keep(span, "Retry-After:", h->retry_after);
     return size * count;
 }
 
@@ -97,7 +98,7 @@ static void on_poll(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *a
 
 poc_err radio_http_send(http *h, const char *url, poc_span body)
 {
-    h->www_authenticate[0] = h->authentication_info[0] = h->content_type[0] = '\0';
+    h->www_authenticate[0] = h->authentication_info[0] = h->content_type[0] = h->retry_after[0] = '\0';
     h->body_len = 0;
     curl_easy_setopt(h->easy, CURLOPT_URL, url);
     if (body.n > 0) {

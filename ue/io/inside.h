@@ -53,7 +53,8 @@ typedef struct http {
     CURL *easy;
     struct curl_slist *headers;
     su_timer_t *timer; /* polls while it runs */
-    char www_authenticate[GBA_HEADER_MAX], authentication_info[GBA_HEADER_MAX], content_type[GBA_HEADER_MAX];
+    char www_authenticate[GBA_HEADER_MAX], authentication_info[GBA_HEADER_MAX], content_type[GBA_HEADER_MAX],
+        retry_after[GBA_HEADER_MAX];
     uint8_t body[POCUE_HTTP_BODY_MAX];
     size_t body_len;
     bool is_running;

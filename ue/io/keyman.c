@@ -33,6 +33,9 @@ static poc_err request_send(radio *r)
 static void answer_give(radio *r, int status)
 {
     const http *k = &r->keyman;
+    uint64_t retry_after_s; /* the other form, a date, is passed over */
+    if (poc_u64_get(&retry_after_s, UINT32_MAX, poc_span_str(k->retry_after)) == POC_OK)
+        pocue_http_retry_after(r->ue, (uint32_t)retry_after_s);
     /* What an answer that does not hold leads to is libpocue's: it asks again. */
     (void)pocue_http_answer(r->ue, radio_now_ms(), status, poc_span_str(k->www_authenticate),
                             poc_span_str(k->authentication_info), poc_span_str(k->content_type),

@@ -99,6 +99,7 @@ static poc_err settings_take(radio *r, const radio_settings *s)
 static poc_err ue_make(radio *r, const radio_settings *s)
 {
     pocue_settings settings = s->ue;
+    settings.keep_keys = s->keep_keys;
     if (s->keep_keys && settings.msks_per_group < UE_RING_MAX)
         settings.msks_per_group = UE_RING_MAX;
     poc_err err = pocue_new(&r->ue, &settings, &poc_rng_system);
