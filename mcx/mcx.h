@@ -273,4 +273,130 @@ typedef struct mcx_choice {
 /** POC_E_DENIED: the client supports nothing that the policy allows. */
 poc_err mcx_algorithm_choose(mcx_choice *out, const mcx_offer *offer, const mcx_algorithm_policy *policy);
 
+/* ---- 4. I_MESSAGE (3) ---- */
+
+/** What the certificate of a KMS says, and what was made of it. Borrowed: all of it outlives its use below. */
+typedef struct mcx_certificate {
+    poc_span kms_uri;
+    uint64_t period_s, offset_s;
+    const mcx_sakke *sakke; /* of its Z */
+    const uint8_t *kpak;    /* MCX_POINT_LEN octets */
+} mcx_certificate;
+
+/** An identity that has keys of its own, in one key period. */
+typedef struct mcx_identity {
+    poc_span uri;
+    const mcx_certificate *kms;
+    uint64_t period_number;
+    uint8_t uid[MCX_UID_LEN];
+    const mcx_receiver *receiver; /* NULL where it only signs */
+    const mcx_signer *signer;     /* NULL where it only opens */
+} mcx_identity;
+
+/** Sets `uid` from the other fields. Errors as mcx_uid. */
+poc_err mcx_identity_init(mcx_identity *identity);
+
+/** Takes a message apart and checks its form: mikey_decode, data type 26, a purpose tag that is assigned. Nothing is
+ *  authenticated yet. POC_E_INPUT with `fault` (may be NULL). */
+poc_err mcx_i_message_read(mikey_msg *out, poc_span octets, poc_fault *fault);
+
+/** The octets of a body of type application/mikey, which peers send as octets or as base64, told apart by the first octet;
+ *  `says_base64`: the header said so. `out` has room for `cap`. POC_E_INPUT, POC_E_LIMIT. */
+poc_err mcx_body_octets(uint8_t *out, size_t cap, size_t *n, poc_span body, bool says_base64);
+
+/** What all messages of a batch have in common. */
+typedef struct mcx_seal_params {
+    const mcx_identity *sender;
+    uint32_t key_id;                 /* a PCK's, CSK's, SPK's or MuSiK's; a GMS diversifies GMKs, so they are refused */
+    uint8_t rand[MIKEY_RAND_LEN];    /* one per key: what is derived from the key depends on it */
+    uint64_t ntp;                    /* seconds since 1900 (the low 32 bits of them) || fraction */
+    uint64_t ntp_s;                  /* the same seconds, all of them */
+    uint8_t cs_id;                   /* stands in the message only beside an algorithm */
+    const mcx_algorithm *algorithms; /* in order of preference; none: nothing is said, the default is meant */
+    size_t algorithm_count;
+    const mcx_key_parameters *parameters; /* NULL: none */
+    bool hides_identities;                /* UIDs stand for the URIs of both sides (TS 33.180 5.2.6) */
+    bool to_self;                         /* add the SAKKE-to-self extension (TS 33.180 E.5) */
+} mcx_seal_params;
+
+/** One recipient's message. The caller sets all but the last two. */
+typedef struct mcx_seal_job {
+    poc_span uri;
+    const mcx_certificate *kms;
+    uint8_t *out;
+    size_t cap;  /* MIKEY_MESSAGE_MAX is always enough */
+    size_t len;  /* set: octets written */
+    poc_err err; /* set: POC_OK or why this recipient has no message */
+} mcx_seal_job;
+
+/** Seals `key` (16 or 32 octets) for `n` recipients: one encapsulation each, in batches, and one signature each. Draws from
+ *  `rng` the IV of the key parameters, once, and what the signatures take. Pure over the array: callable from several
+ *  threads at once on disjoint slices. Returns POC_OK when every job is, else the first error; the other jobs are done all
+ *  the same, unless it is an error of `params`, which every job then has: POC_E_STATE when the sender's key is not of the
+ *  period of `ntp_s`, POC_E_BUG, POC_E_INPUT for a key id that has no place here. */
+poc_err mcx_i_message_seal(const mcx_seal_params *params, const poc_secret *key, const poc_rng *rng, mcx_seal_job *jobs,
+                           size_t n);
+
+/** Which messages were accepted, for as long as they would be accepted again: bounded, for one thread. */
+typedef struct mcx_replay mcx_replay;
+/** Remembers `capacity` messages (at least 1). When it has to forget one early, it refuses from then on everything as old
+ *  as that one. `seed` as for poc_table_init. */
+poc_err mcx_replay_new(mcx_replay **out, size_t capacity, uint64_t seed);
+void mcx_replay_free(mcx_replay *r);
+POC_DEFINE_OWNED(mcx_replay, mcx_replay_free)
+size_t mcx_replay_count(const mcx_replay *r);
+
+/** What a message is held against. Everything is borrowed for the call. */
+typedef struct mcx_expected {
+    uint64_t now_ntp_s;
+    uint32_t skew_s;               /* how far the time of the message may be from now, either way */
+    bool any_time;                 /* no skew and no expiry: for looking at stored messages */
+    const uint64_t *period_number; /* the period of every key here; NULL: that of the time of the message */
+    const mcx_identity *own;       /* every identity of ours, in every period for which there is a key */
+    size_t own_count;
+    const mcx_certificate *certificates; /* of every KMS whose users may send */
+    size_t certificate_count;
+    poc_span sender;       /* who the bearer says it is, octet by octet; empty: whoever signed */
+    uint32_t types;        /* MCX_TYPE_BIT of each key type that may come this way */
+    bool accepts_revoked;  /* for a receiver of downloads: a revocation is a message like any other */
+    bool strict_signature; /* refuse what old senders signed without the header of SIGN */
+    mcx_replay *replay;    /* NULL: not remembered */
+    mcx_verifier *verifier;
+    /** Whether the id is that of another user's key; may be NULL. `sender` is the identity that stands in the message. */
+    bool (*is_taken)(void *ctx, uint32_t csb_id, poc_span sender);
+    void *ctx;
+} mcx_expected;
+
+/** An opened message. */
+typedef struct mcx_opened {
+    poc_secret *key; /* owned; 16 or 32 octets */
+    mcx_key_type type;
+    uint32_t key_id; /* of a GMK: the GMK-ID; else the same as csb_id */
+    uint32_t csb_id;
+    uint8_t cs_id;
+    uint8_t rand[MIKEY_RAND_MAX];
+    size_t rand_len;
+    uint64_t sent_ntp_s;
+    uint8_t sender_uid[MCX_UID_LEN];
+    const mcx_identity *own; /* for which of ours it was */
+    mcx_offer offer;
+    bool signature_valid;    /* also when a later step failed */
+    bool signature_is_short; /* one of an old sender */
+    bool has_parameters;
+    mcx_key_parameters parameters; /* spans point into `plain` */
+    uint8_t *plain;                /* owned */
+} mcx_opened;
+
+/** Checks and opens a message in the order of digest 3.10: own identity, sender, time, replay, key id, signature, and only
+ *  then the decapsulation and the key parameters; what passes all is remembered in the replay cache. The first step that
+ *  fails ends it, `fault` (may be NULL) saying where and why:
+ *  POC_E_DENIED: not for us, not from that sender, a key that may not come this way, revoked, id of another's key;
+ *  POC_E_AUTH: time, replay, signature, key for no identity of ours, wrong TEST, key parameters not under that key;
+ *  POC_E_INPUT: malformed inside, or a point that is none. On any error there is no key and nothing is remembered. */
+poc_err mcx_i_message_open(mcx_opened *out, const mikey_msg *msg, const mcx_expected *expected, poc_fault *fault);
+/** Only the steps that need no key of ours: sender and signature, whoever it is for and whenever it was. Errors as above. */
+poc_err mcx_i_message_verify(const mikey_msg *msg, const mcx_expected *expected, poc_fault *fault);
+/** Safe on what any mcx_i_message_open has left, and on zeros. */
+void mcx_opened_done(mcx_opened *opened);
+
 #endif
