@@ -45,6 +45,15 @@ static poc_err text_copy(char *out, size_t cap, const char *text)
     return POC_OK;
 }
 
+/* Both go into texts of which others are made: URIs, without white space or controls, and a path that quotes as it is. */
+static bool is_plain(const char *text, const char *but_not)
+{
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text > '~' || strchr(but_not, *text) != NULL)
+            return false;
+    return true;
+}
+
 poc_err pocue_service_add(pocue *ue, const pocue_service *announced)
 {
     service s = { .key_domain = announced->key_domain,
@@ -54,6 +63,8 @@ poc_err pocue_service_add(pocue *ue, const pocue_service *announced)
                   .has_channel = announced->channel != NULL };
     POC_TRY(text_copy(s.id, sizeof(s.id), announced->service_id));
     POC_TRY(text_copy(s.path, sizeof(s.path), announced->path != NULL ? announced->path : default_path));
+    if (!is_plain(s.id, "") || !is_plain(s.path, "\"\\?#") || s.path[0] != '/')
+        return POC_E_INPUT;
     if (service_find(ue, s.id) != NULL || has_key_group(ue, &s))
         return POC_E_STATE;
     if (ue->service_count == POCUE_SERVICES_MAX)
@@ -107,12 +118,17 @@ poc_err ue_service_reception_make(pocue *ue, service *s, reception **out)
     return POC_OK;
 }
 
+/* Its keys are of use: the client is a user of it, or its session is on the same channel. */
+static bool is_used(const pocue *ue, const service *s)
+{
+    return s->state == SERVICE_ENTERING || s->state == SERVICE_IN || is_of_session(ue, s);
+}
+
 service *ue_service_of_key(pocue *ue, poc_key_domain key_domain, poc_msk_id id)
 {
     for (size_t i = 0; i < ue->service_count; i++) {
         service *s = &ue->services[i];
-        bool is_used = s->state == SERVICE_ENTERING || s->state == SERVICE_IN || is_of_session(ue, s);
-        if (is_used && s->key_group == poc_msk_group(id) && poc_key_domain_eq(s->key_domain, key_domain))
+        if (is_used(ue, s) && s->key_group == poc_msk_group(id) && poc_key_domain_eq(s->key_domain, key_domain))
             return s;
     }
     return NULL;
@@ -197,8 +213,8 @@ void ue_service_missed(pocue *ue, int64_t now_ms, const reception *r, poc_msk_id
 {
     for (size_t i = 0; i < ue->service_count; i++) {
         service *s = &ue->services[i];
-        bool is_used = s->state == SERVICE_IN || (s->state == SERVICE_OUT && r == ue->session);
-        if (is_used && s->key_group == poc_msk_group(id) && ue_service_reception(ue, s) == r)
+        bool may_ask = s->state == SERVICE_IN || (s->state == SERVICE_OUT && r == ue->session);
+        if (may_ask && s->key_group == poc_msk_group(id) && ue_service_reception(ue, s) == r)
             pull_later(ue, now_ms, s, id);
     }
 }
@@ -207,9 +223,8 @@ void ue_service_solicited(pocue *ue, int64_t now_ms, poc_key_domain key_domain, 
 {
     for (size_t i = 0; i < ue->service_count; i++) {
         service *s = &ue->services[i];
-        bool is_used = s->state == SERVICE_IN || s->state == SERVICE_ENTERING || is_of_session(ue, s);
         bool is_meant = id == 0 || s->key_group == poc_msk_group(id);
-        if (is_used && is_meant && poc_key_domain_eq(s->key_domain, key_domain))
+        if (s->state != SERVICE_LEAVING && is_used(ue, s) && is_meant && poc_key_domain_eq(s->key_domain, key_domain))
             pull_now(s, now_ms, current_of(s));
     }
 }

@@ -267,6 +267,31 @@ static void test_keys_come_over_ipv6_as_well(void **state)
     run_until(&seen[POCUE_GRANTED], 1);
 }
 
+/* MBMS-2: in a PoC session, leaving the service is leaving the session. */
+static void test_a_radio_that_is_refused_the_msk_of_its_session_says_bye(void **state)
+{
+    (void)state;
+    static char offer[PAIR_OFFER_MAX];
+    open_at(home, "127.0.0.1");
+    assert_int_equal(radio_bootstrap(r), POC_OK);
+    run_until(&bootstrapped, 1);
+    assert_int_equal(radio_join(r, "sip:dispatch@home1.example"), POC_OK);
+    run_until(&tiny_pf_look(pf)->acked, 1);
+    w.params.seq_high = 1;
+    pair_offer(&w, offer, 2, false);
+    pair_replace(offer, "192.0.2.50", "127.0.0.1", 0);
+    tiny_pf_offer(pf, offer, true);
+    run_until(&tiny_pf_look(pf)->answer_status, 1);
+    assert_int_equal(tiny_pf_look(pf)->answer_status, 200);
+    c.item_status = 403;
+    pair_on_air(&w);
+    assert_int_equal(bcast_protector_roll_mtk(w.protector, w.now_ms, true), POC_OK);
+    tiny_pf_transmit(pf);
+    run_until(&seen[POCUE_SERVICE_LEFT], 1);
+    run_until(&tiny_pf_look(pf)->byed, 1);
+    assert_int_equal(seen[POCUE_LEAVE_GROUP], 1);
+}
+
 static void test_a_radio_can_end_with_a_request_under_way(void **state)
 {
     (void)state;
@@ -288,6 +313,7 @@ int main(void)
         T(test_a_radio_out_of_coverage_hears_nothing_and_pulls_what_it_missed_afterwards),
         T(test_solicited_and_refused_a_radio_bootstraps_again_and_gets_its_msk_under_the_new_muk),
         T(test_keys_come_over_ipv6_as_well),
+        T(test_a_radio_that_is_refused_the_msk_of_its_session_says_bye),
         T(test_a_radio_can_end_with_a_request_under_way),
     };
     return cmocka_run_group_tests_name("radio and push", tests, NULL, NULL);

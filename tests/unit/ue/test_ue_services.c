@@ -286,6 +286,11 @@ static void test_a_service_is_announced_once_and_with_all_it_needs(void **state)
     assert_int_equal(pocue_service_add(w.ue, &s), POC_E_STATE);
     s = user_announced("", 7, &fire_channel);
     assert_int_equal(pocue_service_add(w.ue, &s), POC_E_INPUT);
+    s = user_announced("urn:a b", 7, &fire_channel);
+    assert_int_equal(pocue_service_add(w.ue, &s), POC_E_INPUT);
+    s = user_announced("urn:path", 7, &fire_channel);
+    s.path = "/key\"management";
+    assert_int_equal(pocue_service_add(w.ue, &s), POC_E_INPUT);
     assert_int_equal(pocue_register(w.ue, w.now_ms, "urn:other", true), POC_E_STATE);
     assert_int_equal(pocue_request_msk(w.ue, w.now_ms, fire, poc_msk_id_of(MEDICS_GROUP, 1)), POC_E_INPUT);
     for (uint16_t i = 2; i < POCUE_SERVICES_MAX; i++) {
