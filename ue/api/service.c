@@ -49,7 +49,7 @@ static poc_err text_copy(char *out, size_t cap, const char *text)
 static bool is_plain(const char *text, const char *but_not)
 {
     for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text > '~' || strchr(but_not, *text) != NULL)
+        if ((uint8_t)*text <= ' ' || *text == 0x7F || strchr(but_not, *text) != NULL)
             return false;
     return true;
 }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "pair.h"
 #include "pf/wire/wire.h"
+#include "ue/core/core.h"
 
 static pair w;
 static wire_unicast of_client;
@@ -164,6 +165,64 @@ static void test_a_bearer_given_up_and_taken_back_is_understood_by_both(void **s
     assert_int_equal(pocue_answer_read(w.ue, poc_span_str(answer)), POC_E_INPUT);
 }
 
+/* ---- the key management service ---- */
+
+static const ue_keyman_item asked[] = {
+    { .service_id = "sip:fire@home1.example", .key_domain = { { 0x00, 0xf1, 0x10 } }, .msk_id = 0x10010000 },
+    { .service_id = "urn:a&b", .key_domain = { { 0x00, 0xf1, 0x10 } }, .msk_id = 0x10020007 },
+};
+static const wire_mbms_procedure procedure_of[UE_KEYMAN_KINDS] = { [UE_KEYMAN_REGISTER] = WIRE_MBMS_REGISTER,
+                                                                   [UE_KEYMAN_DEREGISTER] = WIRE_MBMS_DEREGISTER,
+                                                                   [UE_KEYMAN_MSK] = WIRE_MBMS_MSK_REQUEST };
+
+/* What the PF read of the request of this kind. */
+static void request_carry(ue_keyman_kind kind, wire_mbms_body *at_pf)
+{
+    char text[PAIR_OFFER_MAX], target[128];
+    const char *why;
+    poc_wr wr = poc_wr_into(text, sizeof(text)), target_wr = poc_wr_into(target, sizeof(target));
+    ue_keyman_request_put(&wr, kind, asked, POC_COUNT(asked));
+    ue_keyman_target_put(&target_wr, kind, "/keymanagement");
+    assert_int_equal(poc_wr_text(&target_wr), POC_OK);
+    assert_string_equal(strchr(target, '=') + 1, wire_mbms_requesttype(procedure_of[kind]));
+    assert_string_equal(ue_keyman_content_type(kind), wire_mbms_media_type(procedure_of[kind], WIRE_MBMS_REQUEST));
+    assert_int_equal(wire_mbms_read(at_pf, procedure_of[kind], WIRE_MBMS_REQUEST, poc_span_of(text, wr.len), &why),
+                     POC_OK);
+    assert_int_equal(at_pf->count, POC_COUNT(asked));
+}
+
+static void answer_carry(ue_keyman_kind kind, const wire_mbms_body *at_pf, ue_keyman_item *items)
+{
+    char text[PAIR_OFFER_MAX];
+    poc_wr wr = poc_wr_into(text, sizeof(text));
+    const char *type = wire_mbms_media_type(procedure_of[kind], WIRE_MBMS_RESPONSE);
+    assert_int_equal(wire_mbms_write(&wr, at_pf, procedure_of[kind], WIRE_MBMS_RESPONSE), POC_OK);
+    assert_int_equal(
+        ue_keyman_answer_read(items, POC_COUNT(asked), kind, poc_span_str(type), poc_span_of(text, wr.len)), POC_OK);
+}
+
+/* MBMS-3, MBMS-5 */
+static void test_requests_and_their_item_statuses_are_understood_by_both(void **state)
+{
+    (void)state;
+    for (ue_keyman_kind kind = 0; kind < UE_KEYMAN_KINDS; kind++) {
+        static wire_mbms_body at_pf;
+        ue_keyman_item items[POC_COUNT(asked)];
+        memcpy(items, asked, sizeof(items));
+        request_carry(kind, &at_pf);
+        for (size_t i = 0; i < POC_COUNT(asked); i++)
+            if (kind == UE_KEYMAN_MSK)
+                assert_int_equal(at_pf.items[i].msk_id, asked[i].msk_id);
+            else
+                assert_string_equal(at_pf.items[i].service_id, asked[i].service_id);
+        at_pf.items[0].status = 403;
+        at_pf.items[1].status = 200;
+        answer_carry(kind, &at_pf, items);
+        assert_int_equal(items[0].status, 403);
+        assert_int_equal(items[1].status, 200);
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -174,6 +233,7 @@ int main(void)
         T(test_so_it_is_with_ipv6_and_without_a_source),
         T(test_a_withdrawal_is_understood_by_both),
         T(test_a_bearer_given_up_and_taken_back_is_understood_by_both),
+        T(test_requests_and_their_item_statuses_are_understood_by_both),
     };
     return cmocka_run_group_tests_name("ue and pf over text", tests, NULL, NULL);
 }
