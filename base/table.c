@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Small, since a table may have a hundred thousand members in it: a key of four gigabytes is none. */
 struct poc_table_slot {
-    uint64_t hash;
-    poc_span key;
+    uint32_t hash, key_len;
+    const uint8_t *key;
     void *value; /* NULL: never used; &tombstone: removed */
 };
 
@@ -13,7 +14,7 @@ static char tombstone;
 enum { SLOTS_MIN = 16 };
 
 /* A seeded multiply-and-fold: enough to keep peers from aiming, cheap for keys of thirty octets. */
-static uint64_t hash_of(uint64_t seed, poc_span key)
+static uint32_t hash_of(uint64_t seed, poc_span key)
 {
     uint64_t h = seed ^ (key.n * UINT64_C(0x9E3779B97F4A7C15));
     for (size_t i = 0; i < key.n; i += 8) {
@@ -22,7 +23,7 @@ static uint64_t hash_of(uint64_t seed, poc_span key)
         __uint128_t product = (__uint128_t)(h ^ word) * UINT64_C(0xD6E8FEB86659FD93);
         h = (uint64_t)product ^ (uint64_t)(product >> 64) ^ seed;
     }
-    return h ^ h >> 32;
+    return (uint32_t)(h ^ h >> 32);
 }
 
 void poc_table_init(poc_table *t, uint64_t seed)
@@ -41,7 +42,7 @@ static bool is_live(const poc_table_slot *slot)
     return slot->value != NULL && slot->value != &tombstone;
 }
 
-static poc_table_slot *find(const poc_table *t, uint64_t hash, poc_span key)
+static poc_table_slot *find(const poc_table *t, uint32_t hash, poc_span key)
 {
     if (t->slot_count == 0)
         return NULL;
@@ -49,7 +50,7 @@ static poc_table_slot *find(const poc_table *t, uint64_t hash, poc_span key)
         poc_table_slot *slot = &t->slots[i];
         if (slot->value == NULL)
             return NULL;
-        if (is_live(slot) && slot->hash == hash && poc_span_eq(slot->key, key))
+        if (is_live(slot) && slot->hash == hash && poc_span_eq(poc_span_of(slot->key, slot->key_len), key))
             return slot;
     }
 }
@@ -62,10 +63,17 @@ static void place(poc_table_slot *slots, size_t slot_count, poc_table_slot entry
     slots[i] = entry;
 }
 
+/* Full at seven eighths, made anew at three quarters or less: between two rebuildings a table that stays as large as it is
+ * takes an eighth of its slots in changes. */
+static bool is_full(const poc_table *t)
+{
+    return 8 * (t->used + 1) > 7 * t->slot_count;
+}
+
 static poc_err rebuild(poc_table *t)
 {
     size_t slot_count = SLOTS_MIN;
-    while (slot_count < 2 * (t->count + 1))
+    while (3 * slot_count < 4 * (t->count + 1))
         slot_count *= 2;
     poc_table_slot *slots = calloc(slot_count, sizeof(*slots));
     if (slots == NULL)
@@ -88,12 +96,14 @@ void *poc_table_get(const poc_table *t, poc_span key)
 
 poc_err poc_table_put(poc_table *t, poc_span key, void *value)
 {
-    uint64_t hash = hash_of(t->seed, key);
+    uint32_t hash = hash_of(t->seed, key);
+    if (key.n > UINT32_MAX)
+        return POC_E_LIMIT;
     if (find(t, hash, key) != NULL)
         return POC_E_STATE;
-    if (4 * (t->used + 1) > 3 * t->slot_count)
+    if (is_full(t))
         POC_TRY(rebuild(t));
-    place(t->slots, t->slot_count, (poc_table_slot){ hash, key, value });
+    place(t->slots, t->slot_count, (poc_table_slot){ hash, (uint32_t)key.n, key.p, value });
     t->count++;
     t->used++;
     return POC_OK;

@@ -279,6 +279,32 @@ static void table_finds_what_was_put_and_not_removed(void **state)
     poc_table_done(&t);
 }
 
+/* Entries come and go for ever in a table that stays as large as it is. */
+static void table_of_constant_size_neither_grows_nor_loses_anything(void **state)
+{
+    (void)state;
+    enum { KEYS = 2000, LIVE = 890, CHANGES = 40000 }; /* nearly seven eighths of 1,024 */
+    static char keys[KEYS][8];
+    poc_table t;
+    poc_table_init(&t, 7);
+    for (size_t i = 0; i < KEYS; i++)
+        snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
+    for (size_t i = 0; i < LIVE; i++)
+        assert_int_equal(poc_table_put(&t, poc_span_str(keys[i]), keys[i]), POC_OK);
+    for (size_t i = 0; i < CHANGES; i++) {
+        char *out = keys[i % KEYS], *in = keys[(i + LIVE) % KEYS];
+        assert_ptr_equal(poc_table_remove(&t, poc_span_str(out)), out);
+        assert_null(poc_table_get(&t, poc_span_str(out)));
+        assert_int_equal(poc_table_put(&t, poc_span_str(in), in), POC_OK);
+        assert_ptr_equal(poc_table_get(&t, poc_span_str(keys[(i + 1) % KEYS])), keys[(i + 1) % KEYS]);
+        assert_true(t.slot_count <= 2048);
+    }
+    for (size_t i = 0; i < LIVE; i++)
+        assert_non_null(poc_table_get(&t, poc_span_str(keys[(CHANGES + i) % KEYS])));
+    assert_int_equal(t.count, LIVE);
+    poc_table_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +323,7 @@ int main(void)
         cmocka_unit_test(cut_description_never_reads_outside),
         cmocka_unit_test(time_goes_both_ways),
         cmocka_unit_test(table_finds_what_was_put_and_not_removed),
+        cmocka_unit_test(table_of_constant_size_neither_grows_nor_loses_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
