@@ -238,6 +238,8 @@ poc_span gba_naf_naf_id(const gba_naf *n);
 
 /** The value of WWW-Authenticate with a fresh nonce (no state is kept for it). */
 poc_err gba_naf_challenge(gba_naf *n, int64_t now_s, bool stale, poc_wr *out);
+/** The same, offering auth-int alone: for a service where a body has to be protected. */
+poc_err gba_naf_challenge_auth_int(gba_naf *n, int64_t now_s, bool stale, poc_wr *out);
 
 /** A bootstrapped user as the NAF knows him. Borrowed; valid until the next call that changes the NAF. */
 typedef struct gba_naf_user {
@@ -271,6 +273,11 @@ poc_span gba_naf_btid(const gba_request *request);
  *  POC_E_INPUT when there is no key in it. Two bootstraps of one IMPI are kept: a third takes the oldest one's place. A
  *  B-TID that is known stays as it is. */
 poc_err gba_naf_learn(gba_naf *n, int64_t now_s, poc_span btid, const gba_zn_answer *answer);
+/** True when this user's MUK lives shorter than `margin_s`, so that he is to bootstrap again (TS 33.246 6.3.2.2.4). Who has
+ *  just done so because he was told to is not told again: his BSF gives no longer life, and he would never get in. */
+bool gba_naf_renewal_due(gba_naf *n, int64_t now_s, poc_span btid, int64_t margin_s);
+/** Counts one more request of this user; false when they are more than `per_s` (0: no limit) in the second `now_s`. */
+bool gba_naf_within_rate(gba_naf *n, int64_t now_s, poc_span btid, uint32_t per_s);
 /** The user who may act as `uri` (canonical) and bootstrapped last; false when there is none alive. */
 bool gba_naf_by_identity(gba_naf *n, int64_t now_s, poc_span uri, gba_naf_user *user);
 /** True when `uri` (canonical) is among the user's identities; also true when the BSF gave none and `strict` is off. */

@@ -98,17 +98,28 @@ static nonce_age nonce_read(const gba_naf *n, int64_t now_s, poc_span text, naf_
     return nonce_is_old(n, now_s, nonce->issued_s) ? NONCE_OLD : NONCE_FRESH;
 }
 
-poc_err gba_naf_challenge(gba_naf *n, int64_t now_s, bool stale, poc_wr *out)
+static poc_err challenge(gba_naf *n, int64_t now_s, bool stale, const char *qop, poc_wr *out)
 {
     char nonce[NONCE_TEXT_LEN];
     POC_TRY(nonce_make(n, now_s, nonce));
     poc_wr_fmt(out, "Digest ");
     gba_param_quoted(out, "realm", poc_span_str(n->realm));
     gba_param_quoted(out, "nonce", poc_span_of(nonce, sizeof(nonce)));
-    poc_wr_fmt(out, ", algorithm=MD5, qop=\"auth-int,auth\"");
+    poc_wr_fmt(out, ", algorithm=MD5");
+    gba_param_quoted(out, "qop", poc_span_str(qop));
     gba_param_quoted(out, "opaque", poc_span_str(n->opaque));
     poc_wr_fmt(out, ", stale=%s", stale ? "true" : "false");
     return poc_wr_done(out);
+}
+
+poc_err gba_naf_challenge(gba_naf *n, int64_t now_s, bool stale, poc_wr *out)
+{
+    return challenge(n, now_s, stale, "auth-int,auth", out);
+}
+
+poc_err gba_naf_challenge_auth_int(gba_naf *n, int64_t now_s, bool stale, poc_wr *out)
+{
+    return challenge(n, now_s, stale, "auth-int", out);
 }
 
 /* ---- nonce counts ---- */
@@ -261,6 +272,30 @@ poc_span gba_naf_btid(const gba_request *request)
 poc_err gba_naf_learn(gba_naf *n, int64_t now_s, poc_span btid, const gba_zn_answer *answer)
 {
     return naf_book_learn(&n->book, now_s, btid, answer, n->uicc_keys);
+}
+
+bool gba_naf_renewal_due(gba_naf *n, int64_t now_s, poc_span btid, int64_t margin_s)
+{
+    naf_user *u = naf_book_find(&n->book, btid);
+    if (u == NULL || u->is_renewal || u->expires_s - now_s >= margin_s)
+        return false;
+    u->renewal_asked = true;
+    return true;
+}
+
+bool gba_naf_within_rate(gba_naf *n, int64_t now_s, poc_span btid, uint32_t per_s)
+{
+    naf_user *u = naf_book_find(&n->book, btid);
+    if (u == NULL || per_s == 0)
+        return true;
+    if (u->asked_s != now_s) {
+        u->asked_s = now_s;
+        u->asked = 0;
+    }
+    if (u->asked >= per_s)
+        return false;
+    u->asked++;
+    return true;
 }
 
 bool gba_naf_by_identity(gba_naf *n, int64_t now_s, poc_span uri, gba_naf_user *user)

@@ -113,6 +113,12 @@ void naf_book_sweep(naf_book *b, int64_t now_s)
             user_forget(b, u);
 }
 
+static bool renewal_is_asked(const naf_book *b, const char *impi)
+{
+    const naf_holder *h = poc_table_get(&b->by_impi, poc_span_str(impi));
+    return h != NULL && h->newest->user->renewal_asked;
+}
+
 static poc_err user_fill(naf_book *b, naf_user *u, poc_span btid, const gba_zn_answer *answer, bool uicc_keys)
 {
     POC_TRY(gba_text_copy(u->btid, sizeof(u->btid), btid));
@@ -127,6 +133,7 @@ static poc_err user_fill(naf_book *b, naf_user *u, poc_span btid, const gba_zn_a
     memcpy(u->impus, answer->impus, answer->impu_count * sizeof(*u->impus));
     for (size_t i = 0; i < u->impu_count; i++)
         POC_TRY(claim_add(&b->by_impu, &u->by_impu[i], u, poc_span_str(u->impus[i])));
+    u->is_renewal = renewal_is_asked(b, u->impi);
     if (u->impi[0] != '\0')
         POC_TRY(claim_add(&b->by_impi, &u->by_impi, u, poc_span_str(u->impi)));
     return poc_table_put(&b->users, poc_span_str(u->btid), u);

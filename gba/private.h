@@ -72,6 +72,10 @@ struct naf_user {
         uint32_t nc; /* highest accepted */
     } spent[GBA_NONCES_PER_USER];
     size_t spent_count;
+    int64_t asked_s; /* the second in which `asked` requests came */
+    uint32_t asked;
+    bool renewal_asked; /* was told to bootstrap again          */
+    bool is_renewal;    /* came because he was told to do so    */
     naf_claim by_impu[GBA_IMPUS_MAX];
     naf_claim by_impi;
 };
