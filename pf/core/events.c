@@ -122,7 +122,7 @@ static poc_err revive(core_engine *e, core_channel *ch, const core_channel_conf 
         session_open(e, ch);
     for (uint32_t i = 0; i < ch->count; i++) {
         core_member *m = ch->members[i];
-        if (m->state == M_UNICAST && m->capable && m->receives)
+        if (m->state == M_UNICAST && m->capable && (m->receives || !m->by_sip))
             engine_tell_member(e, m, ME_BEARER_ON);
     }
     return POC_OK;
@@ -282,6 +282,9 @@ poc_err core_member_bearer(core_engine *e, int64_t now_ms, const char *channel, 
     if (m == NULL || !m->by_sip || !m->capable || m->channel->state == C_CLOSED)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
+    bool is_news = m->state == M_UNICAST || m->receives != receives;
+    if (!is_news)
+        return ended(e, engine_refuse(e, m->channel, m, receives ? "bearer_on" : "bearer_off"));
     return ended(e, member_do(e, m, receives ? ME_BEARER_ON : ME_BEARER_OFF));
 }
 
@@ -332,7 +335,10 @@ static const struct {
 static poc_err answer(core_engine *e, core_member *m, core_answer a, poc_span verification)
 {
     const core_msk *key = seal_key(m->channel, m->offered_id);
-    core_event event = { .type = (uint8_t)answer_rows[a].event, .for_member = true, .detail = answer_rows[a].detail };
+    core_event event = { .type = (uint8_t)answer_rows[a].event,
+                         .for_member = true,
+                         .lines = a == CORE_ANSWER_ACCEPTED,
+                         .detail = answer_rows[a].detail };
     if (key == NULL && a != CORE_ANSWER_GONE)
         return POC_E_STATE; /* that key will never be used */
     if (a == CORE_ANSWER_ACCEPTED && !verified(e, m, key, verification)) {

@@ -401,7 +401,8 @@ static poc_err read_member(core_engine *e, poc_rd *key, poc_rd *value, uint8_t l
     m->capable = (r.flags & FLAG_CAPABLE) != 0;
     m->receives = (r.flags & FLAG_RECEIVES) != 0;
     m->registered = (r.flags & FLAG_REGISTERED) != 0;
-    m->state = m->capable && m->receives ? M_WAIT_KEY : M_UNICAST;
+    bool by_lines = m->capable && m->receives;
+    m->state = by_lines || (m->registered && (!by_sip || !m->capable)) ? M_WAIT_KEY : M_UNICAST;
     return POC_OK;
 }
 

@@ -183,9 +183,17 @@ static void pull(core_engine *e, core_member *m, const core_event *ev)
     m->ways = CORE_BY_PUSH;
     m->tries = 0;
     m->refused = false;
+    rekey_count(m, true, false);
     push(e, m, ev);
     m->confirmed_id = 0;
     doubt(e, m);
+}
+
+/* He has refused his lines, or turned them off: until he turns them on again he wants the key without them. */
+static void pull_without_lines(core_engine *e, core_member *m, const core_event *ev)
+{
+    m->receives = false;
+    pull(e, m, ev);
 }
 
 /* What is on its way by SIP goes by push as well: it is one message. */
@@ -235,8 +243,8 @@ static void change_ways(core_engine *e, core_member *m, const core_event *ev)
 
 static void confirm(core_engine *e, core_member *m, const core_event *ev)
 {
-    (void)ev;
     core_channel *ch = m->channel;
+    m->shut = m->shut && !ev->lines;
     forget_offer(m);
     m->tries = 0;
     m->confirmed_id = m->offered_id;
@@ -244,7 +252,8 @@ static void confirm(core_engine *e, core_member *m, const core_event *ev)
         m->holds_current = true;
     fx_audit_member(e, m, CORE_AUDIT_MEMBER_CONFIRMED, CORE_REASON_NONE, NULL);
     member_serve(e, m, m->holds_current && ch->air_on);
-    if (m->confirmed_id != rekey_target(ch)->id) /* it answered an offer of the key that is being replaced */
+    bool is_old = m->confirmed_id != rekey_target(ch)->id; /* it answered an offer of the key that is being replaced */
+    if (is_old || rekey_lacks_lines(m))
         queue_up(m);
     engine_tell_channel(e, ch, &(core_event){ .type = CE_CONFIRMED, .member = m });
 }
@@ -263,6 +272,7 @@ static void to_unicast(core_engine *e, core_member *m)
 static void fall_back(core_engine *e, core_member *m, const char *why)
 {
     to_unicast(e, m);
+    m->shut = true;
     fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, why);
 }
 
@@ -294,6 +304,13 @@ static void bearer_off(core_engine *e, core_member *m, const core_event *ev)
     (void)ev;
     fall_back(e, m, "the client does not receive the bearer");
     m->receives = false;
+}
+
+/* He had got the key without his lines. */
+static void bearer_on(core_engine *e, core_member *m, const core_event *ev)
+{
+    m->receives = true;
+    change_ways(e, m, ev);
 }
 
 static void back_off(core_engine *e, core_member *m, const core_event *ev)
@@ -424,6 +441,7 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                   [ME_RELEASED] = { leave, M_OUT },
                   [ME_TIMEOUT] = { give_up, M_READY },
                   [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
+                  [ME_BEARER_ON] = { bearer_on, M_READY },
                   [ME_WITHDRAW] = { withdraw, M_UNICAST },
                   [ME_MISSED] = { missed, M_READY },
                   [ME_CLOSE] = { fail_over, M_READY },
@@ -448,17 +466,29 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                     [ME_LEFT] = { leave, M_OUT },
                     [ME_EXPELLED] = { expel, M_OUT },
                     [ME_SESSION_OVER] = { end_with_session, M_OUT } },
-    [M_PUSHED] = { [ME_MUK] = { push_anew, M_PUSHED },      [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
-                   [ME_SEEN] = { keep, M_PUSHED },          [ME_OFFER] = { offer, M_OFFERED },
-                   [ME_PUSH] = { push, M_PUSHED },          [ME_PULL] = { pull_again, M_PUSHED },
-                   [ME_AGAIN] = { push_again, M_PUSHED },   [ME_VAIN] = { go_stale, M_STALE },
-                   [ME_ACCEPTED] = { confirm, M_KEYED },    [ME_DECLINED] = { decline, M_UNICAST },
-                   [ME_REFUSED] = { refuse, M_UNICAST },    [ME_RELEASED] = { leave, M_OUT },
-                   [ME_TIMEOUT] = { offer_over, M_PUSHED }, [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
-                   [ME_DIALOG] = { change_ways, M_READY },  [ME_NO_ADDRESS] = { change_ways, M_READY },
-                   [ME_WITHDRAW] = { withdraw, M_UNICAST }, [ME_MISSED] = { miss_push, M_PUSHED },
-                   [ME_CLOSE] = { fail_over, M_READY },     [ME_LEFT] = { leave, M_OUT },
-                   [ME_EXPELLED] = { expel, M_OUT },        [ME_SESSION_OVER] = { end_with_session, M_OUT } },
+    [M_PUSHED] = { [ME_MUK] = { push_anew, M_PUSHED },
+                   [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
+                   [ME_SEEN] = { keep, M_PUSHED },
+                   [ME_OFFER] = { offer, M_OFFERED },
+                   [ME_PUSH] = { push, M_PUSHED },
+                   [ME_PULL] = { pull_again, M_PUSHED },
+                   [ME_AGAIN] = { push_again, M_PUSHED },
+                   [ME_VAIN] = { go_stale, M_STALE },
+                   [ME_ACCEPTED] = { confirm, M_KEYED },
+                   [ME_DECLINED] = { decline, M_UNICAST },
+                   [ME_REFUSED] = { refuse, M_UNICAST },
+                   [ME_RELEASED] = { leave, M_OUT },
+                   [ME_TIMEOUT] = { offer_over, M_PUSHED },
+                   [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
+                   [ME_BEARER_ON] = { bearer_on, M_READY },
+                   [ME_DIALOG] = { change_ways, M_READY },
+                   [ME_NO_ADDRESS] = { change_ways, M_READY },
+                   [ME_WITHDRAW] = { withdraw, M_UNICAST },
+                   [ME_MISSED] = { miss_push, M_PUSHED },
+                   [ME_CLOSE] = { fail_over, M_READY },
+                   [ME_LEFT] = { leave, M_OUT },
+                   [ME_EXPELLED] = { expel, M_OUT },
+                   [ME_SESSION_OVER] = { end_with_session, M_OUT } },
     [M_KEYED] = { [ME_MUK] = { keep, M_KEYED },
                   [ME_MUK_GONE] = { lose_key, M_WAIT_KEY },
                   [ME_SEEN] = { keep, M_KEYED },
@@ -467,6 +497,7 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                   [ME_PULL] = { pull, M_PUSHED },
                   [ME_DIALOG] = { change_ways, M_READY },
                   [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
+                  [ME_BEARER_ON] = { bearer_on, M_READY },
                   [ME_WITHDRAW] = { withdraw, M_UNICAST },
                   [ME_SWITCHED] = { switched, M_KEYED },
                   [ME_MISSED] = { miss_turn, M_READY },
@@ -482,6 +513,7 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                   [ME_PULL] = { pull, M_PUSHED },
                   [ME_ACCEPTED] = { confirm, M_KEYED },
                   [ME_BEARER_OFF] = { bearer_off, M_UNICAST },
+                  [ME_BEARER_ON] = { bearer_on, M_READY },
                   [ME_DIALOG] = { change_ways, M_READY },
                   [ME_NO_ADDRESS] = { change_ways, M_READY },
                   [ME_WITHDRAW] = { withdraw, M_UNICAST },
@@ -492,7 +524,7 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                   [ME_SESSION_OVER] = { end_with_session, M_OUT } },
     [M_UNICAST] = { [ME_MUK] = { come_back, M_UNICAST },
                     [ME_SEEN] = { keep, M_UNICAST },
-                    [ME_PULL] = { pull, M_PUSHED },
+                    [ME_PULL] = { pull_without_lines, M_PUSHED },
                     [ME_DIALOG] = { keep, M_UNICAST },
                     [ME_BEARER_ON] = { want_key, M_WAIT_KEY },
                     [ME_LEFT] = { leave, M_OUT },

@@ -147,7 +147,7 @@ void member_unref(core_engine *e, core_member *m)
 /* Without a session there is nobody to tell; without open lines nothing can be heard on them. */
 void member_serve(core_engine *e, core_member *m, bool multicast)
 {
-    bool is_served = multicast && m->by_sip && m->opened;
+    bool is_served = multicast && m->by_sip && m->opened && !m->shut;
     if (m->served == is_served)
         return;
     m->served = is_served;

@@ -196,7 +196,7 @@ struct core_member {
     uint8_t state, offer_kind, tries, ways, sent;
     uint8_t solicits; /* still to be sent */
     bool capable : 1, receives : 1, seen : 1, inside : 1, holds_current : 1, served : 1, refused : 1, emitted : 1;
-    bool by_sip : 1, registered : 1, opened : 1, windowed : 1, listed : 1, relisted : 1, renewal_asked : 1;
+    bool by_sip : 1, registered : 1, opened : 1, shut : 1, windowed : 1, listed : 1, relisted : 1, renewal_asked : 1;
 };
 
 static inline const char *member_name(const core_member *m)
@@ -351,6 +351,7 @@ typedef struct core_event {
     uint8_t type;             /* member_event or channel_event */
     bool for_member, for_all; /* of the channel */
     bool release;             /* tell the shell to end the session */
+    bool lines;               /* the client took the multicast lines */
     uint8_t reason;
     poc_msk_id given_id;
     core_channel *channel;
@@ -570,6 +571,8 @@ bool rekey_hands_out(const core_channel *ch);
 void rekey_round(core_channel *ch);
 /** Counts the member in or out of what the barrier, and of what the window waits for. */
 void rekey_count(core_member *m, bool outstanding, bool windowed);
+/** He has a session, and its multicast lines are not open though they could be. */
+bool rekey_lacks_lines(const core_member *m);
 /** By which ways this member is given the key. */
 uint32_t rekey_ways(const core_member *m);
 /** Offers as many as the window allows, and pushes; true when it did anything. */

@@ -28,12 +28,22 @@ void rekey_count(core_member *m, bool outstanding, bool windowed)
     ch->windowed += m->windowed;
 }
 
-/* The first MSK of a client with a dialog goes by SIP: that is how its lines are negotiated. */
+static bool has_lines(const core_member *m)
+{
+    return m->by_sip && m->capable && m->receives;
+}
+
+bool rekey_lacks_lines(const core_member *m)
+{
+    return has_lines(m) && (!m->opened || m->shut);
+}
+
+/* The first MSK of a client with a dialog goes by SIP, and so does the first after its lines were shut: that is how they
+ * are negotiated. */
 uint32_t rekey_ways(const core_member *m)
 {
-    bool has_lines = m->by_sip && m->capable;
-    uint32_t has = (has_lines ? CORE_BY_SIP : 0u) | (m->address_len > 0 ? CORE_BY_PUSH : 0u);
-    if (has_lines && !m->opened)
+    uint32_t has = (has_lines(m) ? CORE_BY_SIP : 0u) | (m->address_len > 0 ? CORE_BY_PUSH : 0u);
+    if (rekey_lacks_lines(m))
         return CORE_BY_SIP;
     uint32_t wanted = has & m->channel->policy.delivery;
     return wanted != 0 ? wanted : has;
@@ -49,8 +59,8 @@ static bool needs(const core_engine *e, const core_channel *ch, const core_membe
     case M_PUSHED:
     case M_STALE:
         return m->offered_id != target;
-    case M_KEYED:
-        return m->confirmed_id != target;
+    case M_KEYED: /* he may have it by a push that he asked for, while his lines are still to be opened */
+        return m->confirmed_id != target || rekey_lacks_lines(m);
     default:
         return false;
     }

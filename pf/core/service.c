@@ -84,6 +84,8 @@ static poc_err renew(core_engine *e, core_member *m, const core_registration *r)
     solicit_watch(e, m);
     if (is_new)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_REGISTERED, CORE_REASON_NONE, NULL);
+    if (m->state == M_UNICAST && !m->capable && m->channel->state != C_CLOSED)
+        return member_do(e, m, ME_BEARER_ON); /* what its session cannot do its registration can */
     return can_pull(m) ? member_do(e, m, ME_PULL) : POC_OK;
 }
 

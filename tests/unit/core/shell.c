@@ -169,6 +169,11 @@ void shell_authenticate(shell *s, client *c)
     c->sent_count = 0;
     c->may_be_ahead = false;
     (void)snprintf(c->btid, sizeof(c->btid), "%02x%02x%02x%02x@bsf.example", bytes[0], bytes[1], bytes[2], bytes[3]);
+    shell_contact(s, c);
+}
+
+void shell_contact(shell *s, client *c)
+{
     pocpf_credential credential = { sizeof(credential), c->name, c->btid, c->muk, s->now_ms + 86400000 };
     assert_int_equal(pocpf_authenticated(s->pf, s->now_ms, &credential), POCPF_OK);
 }
@@ -179,7 +184,7 @@ pocpf_err shell_join_only(shell *s, client *c)
     pocpf_err err = pocpf_member_joined(s->pf, s->now_ms, &join);
     if (err == POCPF_OK) {
         c->inside = true;
-        c->released = c->multicast = false;
+        c->released = c->multicast = c->expelled = false;
         c->barred_from = 0;
     }
     return err;
@@ -201,6 +206,8 @@ pocpf_err shell_depart(shell *s, const char *name, pocpf_departure how)
     pocpf_err err = pocpf_member_departed(s->pf, s->now_ms, SHELL_CHANNEL, name, how);
     if (err == POCPF_OK)
         c->inside = c->multicast = false;
+    if (err == POCPF_OK && (how == POCPF_REMOVED || how == POCPF_EXPELLED))
+        c->expelled = true;
     return err;
 }
 
@@ -680,10 +687,20 @@ uint32_t shell_msk(shell *s)
 const char *shell_member_state(shell *s, const char *name)
 {
     pocpf_member_status status = { .size = sizeof(status) };
-    for (size_t at = 0; pocpf_member_next(s->pf, SHELL_CHANNEL, &at, &status);)
-        if (strcmp(status.user, name) == 0)
-            return status.state;
-    return "out";
+    return pocpf_member_look(s->pf, SHELL_CHANNEL, name, &status) == POCPF_OK ? status.state : "out";
+}
+
+bool shell_has_bar(shell *s, const client *c)
+{
+    char key[160];
+    int len = snprintf(key, sizeof(key), "b" SHELL_CHANNEL "%c%s", 0, c->name);
+    return poc_table_get(&s->store, poc_span_of(key, (size_t)len)) != NULL;
+}
+
+bool shell_look(shell *s, const client *c, pocpf_member_status *out)
+{
+    *out = (pocpf_member_status){ .size = sizeof(*out) };
+    return pocpf_member_look(s->pf, SHELL_CHANNEL, c->name, out) == POCPF_OK;
 }
 
 shell *shell_trio(pocpf_rekey_policy policy)

@@ -52,6 +52,7 @@ typedef struct client {
     bool multicast, released, inside;
     bool may_be_ahead; /* of the engine, with a MUK that was not durable */
     bool deaf;         /* no push reaches him */
+    bool expelled;     /* no registration lets him in */
     bool came_back;    /* a crash forgot that he is out: only a roster can tell that he is */
 } client;
 
@@ -101,6 +102,8 @@ void shell_crash(shell *s);
 client *shell_client(shell *s, const char *name);
 /** A new MUK and B-TID for him, told to the engine. */
 void shell_authenticate(shell *s, client *c);
+/** The credential he has, told once more, as with every HTTP request of his. */
+void shell_contact(shell *s, client *c);
 /** Joins; with `everything`, also authenticated, in the roster and carried out. */
 client *shell_join(shell *s, const char *name);
 pocpf_err shell_join_only(shell *s, client *c);
@@ -143,5 +146,9 @@ void shell_forget(shell *s);
 const char *shell_state(shell *s);
 const char *shell_member_state(shell *s, const char *name);
 uint32_t shell_msk(shell *s);
+/** A durable record keeps him out. */
+bool shell_has_bar(shell *s, const client *c);
+/** False: he is no member. */
+bool shell_look(shell *s, const client *c, pocpf_member_status *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* Thousands of seeded histories: joins, leaves, expulsions, silence, refusals, lost enablers, failing stores and crashes
- * at any effect. Whatever happens, some things never do. */
+/* Thousands of seeded histories: joins, registrations, leaves, expulsions, pulls, silence, refusals, lost datagrams, lost
+ * enablers, failing stores and crashes at any effect. Whatever happens, some things never do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,6 +39,71 @@ static void do_join(shell *s, client *c)
     (void)shell_join_only(s, c);
 }
 
+/* Whom the operator or the focus expelled no registration lets in again. */
+static void do_register(shell *s, client *c)
+{
+    if (c->muk == NULL || test_rng_below(&s->chance, 8) == 0)
+        shell_authenticate(s, c);
+    else
+        shell_contact(s, c);
+    bool was_barred = c->expelled && !is_member(s, c);
+    pocpf_err err = shell_register_only(s, c);
+    assert_true(!was_barred || err == POCPF_E_DENIED);
+}
+
+static void do_deregister(shell *s, client *c)
+{
+    pocpf_err err = pocpf_deregistered(s->pf, s->now_ms, SHELL_CHANNEL, c->name);
+    if (err == POCPF_OK && !is_member(s, c))
+        bar(s, c);
+}
+
+static void do_pull(shell *s, client *c)
+{
+    bool is_in = is_member(s, c);
+    if (c->muk == NULL)
+        return;
+    shell_contact(s, c);
+    pocpf_err err = shell_pull(s, c, SHELL_ID((uint32_t)test_rng_below(&s->chance, 3)));
+    assert_true(is_in || err != POCPF_OK);
+}
+
+static void do_admit(shell *s, client *c)
+{
+    pocpf_err err = pocpf_admit(s->pf, s->now_ms, SHELL_CHANNEL, c->name);
+    if (err == POCPF_OK)
+        c->expelled = false;
+}
+
+static void do_push_thing(shell *s, client *c)
+{
+    switch (test_rng_below(&s->chance, 10)) {
+    case 0:
+    case 1:
+    case 2:
+        do_register(s, c);
+        break;
+    case 3:
+        do_deregister(s, c);
+        break;
+    case 4:
+    case 5:
+        do_pull(s, c);
+        break;
+    case 6:
+        do_admit(s, c);
+        break;
+    case 7:
+        (void)pocpf_solicit(s->pf, s->now_ms, SHELL_CHANNEL, test_rng_below(&s->chance, 2) == 0 ? NULL : c->name);
+        break;
+    case 8:
+        shell_move(s, c);
+        break;
+    default:
+        c->deaf = !c->deaf;
+    }
+}
+
 static void do_depart(shell *s, client *c)
 {
     static const pocpf_departure ways[] = { POCPF_LEFT, POCPF_LOST, POCPF_REMOVED, POCPF_EXPELLED };
@@ -59,8 +124,10 @@ static void do_partial(shell *s, client *c)
     pocpf_conf_method method = methods[test_rng_below(&s->chance, 4)];
     bool was_member = is_member(s, c);
     (void)shell_partial(s, c->name, POCPF_CONF_FULL, POCPF_CONF_DISCONNECTED, method, NULL);
-    if (was_member && !is_member(s, c))
+    if (was_member && !is_member(s, c)) {
         bar(s, c);
+        c->expelled |= method == POCPF_CONF_BOOTED;
+    }
 }
 
 static void do_subscription(shell *s)
@@ -96,9 +163,12 @@ static void do_crash(shell *s)
     s->highest_id = highest;
     for (size_t i = 0; i < s->client_count; i++) {
         client *c = s->clients[i];
-        if (c->barred_from != 0 && is_member(s, c))
-            c->barred_from = highest + 1; /* the focus does not list him: he gets nothing new unless we are blind */
-        c->came_back = c->barred_from != 0 && is_member(s, c);
+        pocpf_member_status status;
+        bool is_in = shell_look(s, c, &status);
+        c->expelled = shell_has_bar(s, c); /* the rest was not durable */
+        if (c->barred_from != 0 && is_in)  /* the focus does not list him: he gets nothing new unless we are blind */
+            c->barred_from = status.by_sip ? highest + 1 : 0;
+        c->came_back = c->barred_from != 0 && is_in;
         if (c->inside && !is_member(s, c))
             c->inside = false;
     }
@@ -107,7 +177,7 @@ static void do_crash(shell *s)
 static void do_something(shell *s)
 {
     client *c = anybody(s);
-    switch (test_rng_below(&s->chance, 16)) {
+    switch (test_rng_below(&s->chance, 20)) {
     case 0:
     case 1:
     case 2:
@@ -139,6 +209,12 @@ static void do_something(shell *s)
         break;
     case 13:
         do_enabler(s);
+        break;
+    case 16:
+    case 17:
+    case 18:
+    case 19:
+        do_push_thing(s, c);
         break;
     case 14:
         if (test_rng_below(&s->chance, 4) == 0)
@@ -187,6 +263,8 @@ static void some_effects(shell *s)
         shell_written(s);
     if (test_rng_below(&s->chance, 2) == 0)
         shell_answer(s, anybody(s));
+    if (test_rng_below(&s->chance, 2) == 0)
+        (void)shell_reply(s, anybody(s));
     if (test_rng_below(&s->chance, 3) == 0) {
         shell_run(s);
         nobody_expelled_listens(s);
@@ -195,26 +273,58 @@ static void some_effects(shell *s)
         shell_pass(s, (int64_t)test_rng_below(&s->chance, 3000));
 }
 
+/* In the session as the focus says, or registered for the service. */
+static bool is_listener(shell *s, const client *c)
+{
+    pocpf_member_status status;
+    return shell_look(s, c, &status) && (c->inside || !status.by_sip);
+}
+
+/* MBMS-1, MBMS-12: who was pushed to in vain comes by himself, from where he is now. */
+static void come_again(shell *s)
+{
+    for (size_t i = 0; i < s->client_count; i++) {
+        pocpf_member_status status;
+        if (shell_look(s, s->clients[i], &status) && status.by_push && strcmp(status.state, "keyed") != 0) {
+            shell_contact(s, s->clients[i]);
+            (void)shell_pull(s, s->clients[i], SHELL_ID(0));
+        }
+    }
+    shell_run(s);
+}
+
 /* After quiet all who can be reached hold what is on air, and nobody else does. */
 static void calm_down(shell *s)
 {
     s->store_fails = false;
-    for (size_t i = 0; i < s->client_count; i++)
+    s->push_loss = 0;
+    for (size_t i = 0; i < s->client_count; i++) {
         s->clients[i]->habit = CLIENT_ACCEPTS;
+        s->clients[i]->deaf = false;
+    }
     shell_run(s);
     s->version = 0;
     (void)pocpf_subscription_changed(s->pf, s->now_ms, SHELL_CHANNEL, POCPF_SUB_ACTIVE, true, 0);
     for (size_t i = 0; i < s->client_count; i++) {
         client *c = s->clients[i];
-        c->inside = is_member(s, c) && c->barred_from == 0;
+        pocpf_member_status status;
+        bool is_in = shell_look(s, c, &status);
+        c->inside = is_in && status.by_sip && c->barred_from == 0;
+        if (is_in && status.by_push) { /* back where he was reached before */
+            c->address_len = status.address_len;
+            memcpy(c->address, status.address, status.address_len);
+        }
         (void)pocpf_member_bearer(s->pf, s->now_ms, SHELL_CHANNEL, c->name, true);
     }
     shell_full(s);
     shell_run(s);
     for (size_t i = 0; i < s->client_count; i++) /* who was refused comes back with a fresh MUK */
-        if (s->clients[i]->inside)
+        if (is_listener(s, s->clients[i]))
             shell_authenticate(s, s->clients[i]);
+    come_again(s);
     shell_live(s, 200000);
+    come_again(s);
+    shell_live(s, 40000);
 }
 
 static void check_calm(shell *s)
@@ -222,11 +332,11 @@ static void check_calm(shell *s)
     size_t listeners = 0;
     for (size_t i = 0; i < s->client_count; i++) {
         client *c = s->clients[i];
-        if (!c->inside || !is_member(s, c))
+        if (!is_listener(s, c))
             continue;
         listeners++;
         assert_string_equal(shell_member_state(s, c->name), "keyed");
-        assert_true(c->multicast);
+        assert_true(c->multicast == c->inside);
         assert_int_equal(c->holds, s->air_id);
     }
     assert_string_equal(shell_state(s), listeners > 0 ? "active" : "idle");
@@ -247,6 +357,12 @@ static void live_one(uint64_t seed)
     s->conf.rekey.gate = (pocpf_gate)test_rng_below(&s->chance, 2);
     s->conf.rekey.interval_s = test_rng_below(&s->chance, 3) == 0 ? 90 : 0;
     s->set.offer_window = 1 + (uint32_t)test_rng_below(&s->chance, 4);
+    s->set.push_tries = 1 + (uint32_t)test_rng_below(&s->chance, 5);
+    s->set.solicit_per_s = 1 + (uint32_t)test_rng_below(&s->chance, 20);
+    s->conf.rekey.delivery = (uint32_t)test_rng_below(&s->chance, 4);
+    s->push_loss = test_rng_below(&s->chance, 2) == 0 ? 0 : 30;
+    if ((s->conf.rekey.delivery & POCPF_BY_PUSH) != 0 && test_rng_below(&s->chance, 3) == 0)
+        s->conf.group_uri = NULL;
     shell_boot(s);
     for (unsigned i = 0; i < CLIENTS; i++) {
         char name[32];
