@@ -312,18 +312,23 @@ pocpf_err pocpf_msk_requested(pocpf *pf, int64_t now_ms, const pocpf_msk_request
     return (pocpf_err)core_msk_requested(pf->core, now_ms, &request);
 }
 
+static size_t hear(pocpf *pf, int64_t now_ms, pocpf_datagram *datagrams, size_t n)
+{
+    core_datagram batch[CORE_HEARD_BATCH];
+    for (size_t i = 0; i < n; i++)
+        batch[i] = (core_datagram){ .address = poc_span_of(datagrams[i].address, datagrams[i].address_len),
+                                    .octets = poc_span_of(datagrams[i].octets, datagrams[i].len) };
+    const size_t confirmed = core_push_heard(pf->core, now_ms, batch, n);
+    for (size_t i = 0; i < n; i++)
+        datagrams[i].verdict = (pocpf_err)batch[i].verdict;
+    return confirmed;
+}
+
 size_t pocpf_push_heard(pocpf *pf, int64_t now_ms, pocpf_datagram *datagrams, size_t n)
 {
-    poc_err begun = core_push_begin(pf->core, now_ms);
     size_t confirmed = 0;
-    for (size_t i = 0; i < n; i++) {
-        pocpf_datagram *d = &datagrams[i];
-        core_datagram datagram = { poc_span_of(d->address, d->address_len), poc_span_of(d->octets, d->len) };
-        d->verdict = (pocpf_err)(begun == POC_OK ? core_push_heard(pf->core, &datagram) : begun);
-        confirmed += d->verdict == POCPF_OK;
-    }
-    if (begun == POC_OK)
-        core_push_end(pf->core);
+    for (size_t i = 0; i < n; i += CORE_HEARD_BATCH)
+        confirmed += hear(pf, now_ms, datagrams + i, n - i < CORE_HEARD_BATCH ? n - i : CORE_HEARD_BATCH);
     return confirmed;
 }
 

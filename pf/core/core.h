@@ -110,13 +110,14 @@ typedef struct core_msk_request {
 } core_msk_request;
 poc_err core_msk_requested(core_engine *e, int64_t now_ms, const core_msk_request *request);
 
+#define CORE_HEARD_BATCH 64u /* datagrams that are verified together */
+
 typedef struct core_datagram {
     poc_span address, octets;
+    poc_err verdict; /* set */
 } core_datagram;
-/** Before and behind the datagrams of one batch; core_push_heard in between, POC_OK: it confirmed something. */
-poc_err core_push_begin(core_engine *e, int64_t now_ms);
-poc_err core_push_heard(core_engine *e, const core_datagram *datagram);
-void core_push_end(core_engine *e);
+/** Returns how many confirmed something. */
+size_t core_push_heard(core_engine *e, int64_t now_ms, core_datagram *datagrams, size_t n);
 
 poc_err core_solicit(core_engine *e, int64_t now_ms, const char *channel, const char *user);
 poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user);

@@ -199,16 +199,6 @@ poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const ch
 
 /* ---- what comes back ---- */
 
-poc_err core_push_begin(core_engine *e, int64_t now_ms)
-{
-    return engine_begin(e, now_ms);
-}
-
-void core_push_end(core_engine *e)
-{
-    (void)ended(e, POC_OK);
-}
-
 /* A push of this member is out, from there, under this number. */
 static bool is_outstanding(const core_member *m, poc_span address, uint32_t counter)
 {
@@ -232,22 +222,6 @@ static core_member *acknowledged(const core_engine *e, const core_datagram *d, c
     for (; u != NULL && m == NULL; u = u->same_btid)
         m = outstanding_of(u, d, msg->counter);
     return m;
-}
-
-static poc_err confirm(core_engine *e, const core_datagram *d, const mikey_msg *msg)
-{
-    core_member *m = acknowledged(e, d, msg);
-    if (m == NULL)
-        return POC_E_STATE;
-    const core_msk *key = seal_key(m->channel, m->offered_id);
-    mikey_expected expected = { .csb_id = key->csb_id,
-                                .counter = msg->counter,
-                                .rand = poc_span_of(key->rand, sizeof(key->rand)),
-                                .idi = e->set.naf_id,
-                                .idr = poc_span_of(m->user->btid, m->user->btid_len),
-                                .accept_ts64 = e->set.accept_ts64 };
-    POC_TRY(mikey_verification_check(msg, &expected, m->user->muk.key));
-    return member_do(e, m, ME_ACCEPTED);
 }
 
 static core_member *refuser(const core_engine *e, const core_datagram *d, uint32_t counter)
@@ -280,15 +254,91 @@ static poc_err refuse(core_engine *e, const core_datagram *d, const mikey_msg *m
     return POC_E_DENIED;
 }
 
-poc_err core_push_heard(core_engine *e, const core_datagram *d)
+/* What one system call brought: read as a whole, verified side by side, then taken in one after the other. */
+typedef struct reading {
+    mikey_msg msg[CORE_HEARD_BATCH];
+    core_member *member[CORE_HEARD_BATCH]; /* whom it would confirm, held by reference; NULL: nobody */
+    mikey_verification_job job[CORE_HEARD_BATCH], *job_of[CORE_HEARD_BATCH];
+    size_t jobs;
+} reading;
+
+static mikey_verification_job job_for(const core_engine *e, const core_member *m, const mikey_msg *msg)
 {
-    mikey_msg msg;
-    POC_TRY(mikey_decode(&msg, d->octets, NULL));
-    poc_err err = POC_E_STATE;
-    if (msg.data_type == MIKEY_PSK_VERIFICATION)
-        err = confirm(e, d, &msg);
-    else if (msg.data_type == MIKEY_ERROR)
-        err = refuse(e, d, &msg);
+    const core_msk *key = seal_key(m->channel, m->offered_id);
+    return (mikey_verification_job){ .verification = msg,
+                                     .muk = m->user->muk.key,
+                                     .expected = { .csb_id = key->csb_id,
+                                                   .counter = msg->counter,
+                                                   .rand = poc_span_of(key->rand, sizeof(key->rand)),
+                                                   .idi = e->set.naf_id,
+                                                   .idr = poc_span_of(m->user->btid, m->user->btid_len),
+                                                   .accept_ts64 = e->set.accept_ts64 } };
+}
+
+static void read_one(core_engine *e, reading *r, size_t i, core_datagram *d)
+{
+    mikey_msg *msg = &r->msg[i];
+    r->member[i] = NULL;
+    d->verdict = mikey_decode(msg, d->octets, NULL);
+    if (d->verdict != POC_OK || msg->data_type != MIKEY_PSK_VERIFICATION)
+        return;
+    core_member *m = acknowledged(e, d, msg);
+    if (m == NULL)
+        return;
+    m->refs++;
+    r->member[i] = m;
+    r->job_of[i] = &r->job[r->jobs++];
+    *r->job_of[i] = job_for(e, m, msg);
+}
+
+/* What came before it in the batch may have been its twin. */
+static poc_err confirm(core_engine *e, const core_datagram *d, uint32_t counter, core_member *m, poc_err verified)
+{
+    if (verified != POC_OK)
+        return verified;
+    return is_outstanding(m, d->address, counter) ? member_do(e, m, ME_ACCEPTED) : POC_E_STATE;
+}
+
+static void take_in(core_engine *e, const reading *r, size_t i, core_datagram *d)
+{
+    if (d->verdict != POC_OK)
+        return;
+    d->verdict = POC_E_STATE;
+    if (r->member[i] != NULL)
+        d->verdict = confirm(e, d, r->msg[i].counter, r->member[i], r->job_of[i]->err);
+    else if (r->msg[i].data_type == MIKEY_ERROR)
+        d->verdict = refuse(e, d, &r->msg[i]);
     engine_settle(e);
-    return err;
+}
+
+static size_t hear_batch(core_engine *e, core_datagram *datagrams, size_t n)
+{
+    reading r;
+    size_t confirmed = 0;
+    r.jobs = 0;
+    for (size_t i = 0; i < n; i++)
+        read_one(e, &r, i, &datagrams[i]);
+    (void)mikey_verification_check_many(r.job, r.jobs);
+    for (size_t i = 0; i < n; i++) {
+        take_in(e, &r, i, &datagrams[i]);
+        confirmed += datagrams[i].verdict == POC_OK;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (r.member[i] != NULL)
+            member_unref(e, r.member[i]);
+    return confirmed;
+}
+
+size_t core_push_heard(core_engine *e, int64_t now_ms, core_datagram *datagrams, size_t n)
+{
+    const poc_err begun = engine_begin(e, now_ms);
+    size_t confirmed = 0;
+    for (size_t i = 0; begun != POC_OK && i < n; i++)
+        datagrams[i].verdict = begun;
+    if (begun != POC_OK)
+        return 0;
+    for (size_t i = 0; i < n; i += CORE_HEARD_BATCH)
+        confirmed += hear_batch(e, datagrams + i, n - i < CORE_HEARD_BATCH ? n - i : CORE_HEARD_BATCH);
+    (void)ended(e, POC_OK);
+    return confirmed;
 }
