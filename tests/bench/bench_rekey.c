@@ -11,7 +11,7 @@ enum { ROUNDS = 5 };
 
 typedef struct way {
     const char *name;
-    bool (*run)(rekey_times *out, const crowd *c);
+    bool (*run)(rekey_times *out, const rekey_stage *s);
     rekey_times rounds[ROUNDS], median;
 } way;
 
@@ -42,11 +42,11 @@ static void way_sum_up(way *w)
 }
 
 /* The ways take turns, so that what else the machine does meets all of them. */
-static bool measure(way *ways, size_t n, const crowd *c)
+static bool measure(way *ways, size_t n, const rekey_stage *s)
 {
     for (size_t round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < n; i++) {
-            if (!ways[i].run(&ways[i].rounds[round], c)) {
+            if (!ways[i].run(&ways[i].rounds[round], s)) {
                 fprintf(stderr, "pocbench: %s could not be measured\n", ways[i].name);
                 return false;
             }
@@ -57,48 +57,69 @@ static bool measure(way *ways, size_t n, const crowd *c)
     return true;
 }
 
-static void report(const bench *b, const way *w, const way *floor)
+static void say(const bench *b, const way *w, const char *what, bench_value v, const bench_value *against)
 {
     char name[64];
-    const size_t n = b->members;
-    const bench_value floor_out = { "floor, last datagram", "ms", 1e3 * floor->median.last_out_s, n };
-    const bench_value floor_rate = { "floor, messages", "messages/s", (double)n / floor->median.last_out_s, n };
-    const bench_value everybody = { "members", "members", (double)n, n };
-    (void)snprintf(name, sizeof(name), "%s, last datagram", w->name);
-    bench_say(b, &(bench_value){ name, "ms", 1e3 * w->median.last_out_s, n }, &floor_out);
-    (void)snprintf(name, sizeof(name), "%s, last confirmation", w->name);
-    bench_say(b, &(bench_value){ name, "ms", 1e3 * w->median.last_confirmed_s, n }, &floor_out);
-    (void)snprintf(name, sizeof(name), "%s, messages", w->name);
-    bench_say(b, &(bench_value){ name, "messages/s", (double)n / w->median.last_out_s, n }, &floor_rate);
-    (void)snprintf(name, sizeof(name), "%s, confirmed at once", w->name);
-    bench_say(b, &(bench_value){ name, "members", (double)w->median.confirmed, n }, &everybody);
+    (void)snprintf(name, sizeof(name), "%s, %s", w->name, what);
+    v.name = name;
+    bench_say(b, &v, against);
 }
 
-static bool run_all(const bench *b, const crowd *c)
+static void report(const bench *b, const way *w, const way *floor)
+{
+    const size_t n = b->members;
+    const rekey_times *t = &w->median, *f = &floor->median;
+    const bench_value out = { "floor, last datagram", "ms", 1e3 * f->last_out_s, n };
+    const bench_value confirmed = { "floor, last confirmation", "ms", 1e3 * f->last_confirmed_s, n };
+    const bench_value rate = { "floor, messages", "messages/s", (double)n / f->last_out_s, n };
+    const bench_value everybody = { "members", "members", (double)n, n };
+    say(b, w, "last datagram", (bench_value){ .unit = "ms", .value = 1e3 * t->last_out_s, .n = n }, &out);
+    say(b, w, "last confirmation", (bench_value){ .unit = "ms", .value = 1e3 * t->last_confirmed_s, .n = n }, &out);
+    if (w != floor)
+        say(b, w, "last confirmation", (bench_value){ .unit = "ms", .value = 1e3 * t->last_confirmed_s, .n = n },
+            &confirmed);
+    say(b, w, "messages", (bench_value){ .unit = "messages/s", .value = (double)n / t->last_out_s, .n = n }, &rate);
+    say(b, w, "confirmed at once", (bench_value){ .unit = "members", .value = (double)t->confirmed, .n = n },
+        &everybody);
+}
+
+static void report_memory(const bench *b, double octets)
+{
+    const bench_value memory = { "rekey push, memory", "octets/member", octets, b->members };
+    if (octets > 0)
+        bench_say(b, &memory, NULL);
+    else
+        bench_absent(b, memory.name, "the heap of this build does not say what is in it");
+}
+
+static bool run_all(const bench *b, const rekey_stage *s)
 {
     way ways[] = {
         { .name = "floor", .run = rekey_floor },
         { .name = "naive", .run = rekey_naive },
+        { .name = "rekey push", .run = rekey_by_engine },
     };
-    if (!measure(ways, POC_COUNT(ways), c))
+    if (!measure(ways, POC_COUNT(ways), s))
         return false;
     for (size_t i = 0; i < POC_COUNT(ways); i++)
         report(b, &ways[i], &ways[0]);
+    report_memory(b, rekey_engine_octets(s->engine));
     return true;
 }
 
 int bench_rekey(const bench *b)
 {
+    rekey_stage s = { NULL, NULL };
     if (b->delivery != NULL && strcmp(b->delivery, "push") != 0) {
         fputs("pocbench: rekey is measured with --delivery push\n", stderr);
         return EXIT_FAILURE;
     }
-    crowd *c = crowd_new(b->members);
-    if (c == NULL) {
-        fputs("pocbench: members and their listener could not be made\n", stderr);
-        return EXIT_FAILURE;
-    }
-    const bool good = run_all(b, c);
-    crowd_free(c);
+    s.crowd = crowd_new(b->members);
+    s.engine = s.crowd == NULL ? NULL : rekey_engine_new(s.crowd);
+    if (s.engine == NULL)
+        fputs("pocbench: the members, or an engine that has them, could not be made\n", stderr);
+    const bool good = s.engine != NULL && run_all(b, &s);
+    rekey_engine_free(s.engine);
+    crowd_free(s.crowd);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mikey/mikey.h"
+#include "base/ident.h"
+#include "tests/bench/crowd_answer.h"
 
 enum {
     BATCH = 64,
-    OCTETS_MAX = 512,
     BTID_MAX = 80,
     FIRST_ADDRESS = 0x7f010001, /* 127.1.0.1 */
     SOCKETS_MAX = 16,
@@ -29,7 +29,7 @@ typedef struct letters {
     struct iovec iov[BATCH];
     struct sockaddr_in peer[BATCH];
     _Alignas(struct cmsghdr) uint8_t control[BATCH][CMSG_SPACE(sizeof(struct in_pktinfo))];
-    uint8_t octets[BATCH][OCTETS_MAX];
+    uint8_t octets[BATCH][CROWD_OCTETS_MAX];
 } letters;
 
 struct crowd {
@@ -96,7 +96,7 @@ struct sockaddr_in crowd_address(const crowd *c, size_t i)
 static void letters_init(letters *l)
 {
     for (size_t i = 0; i < BATCH; i++) {
-        l->iov[i] = (struct iovec){ l->octets[i], OCTETS_MAX };
+        l->iov[i] = (struct iovec){ l->octets[i], CROWD_OCTETS_MAX };
         l->msg[i].msg_hdr = (struct msghdr){ .msg_name = &l->peer[i],
                                              .msg_namelen = sizeof(l->peer[i]),
                                              .msg_iov = &l->iov[i],
@@ -117,28 +117,26 @@ static size_t member_of(struct msghdr *h)
     return (size_t)ntohl(info.ipi_addr.s_addr) - FIRST_ADDRESS;
 }
 
-static poc_err answer_make(poc_wr *answer, poc_span octets, const poc_secret *muk)
+/* Hands out what came, answers it, and makes the answers the first letters to be sent. */
+static size_t answer_all(crowd *c, size_t n)
 {
-    mikey_msg msg;
-    mikey_msk opened;
-    POC_TRY(mikey_decode(&msg, octets, NULL));
-    POC_TRY(mikey_msk_open(&opened, &msg, muk, NULL));
-    mikey_msk_done(&opened);
-    return mikey_verification_seal(answer, &msg, muk);
-}
-
-/* Answers datagram `i` as letter `at` of those to be sent. */
-static bool answer(crowd *c, size_t i, size_t at)
-{
-    const size_t member = member_of(&c->in.msg[i].msg_hdr);
-    poc_wr wr = poc_wr_into(c->out.octets[at], OCTETS_MAX);
-    if (member >= c->members ||
-        answer_make(&wr, poc_span_of(c->in.octets[i], c->in.msg[i].msg_len), c->muks[member]) != POC_OK)
-        return false;
-    c->out.iov[at].iov_len = wr.len;
-    c->out.peer[at] = c->in.peer[i];
-    memcpy(c->out.control[at], c->in.control[i], sizeof(c->out.control[at])); /* from where it came to */
-    return true;
+    crowd_letter mail[BATCH];
+    size_t answers = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t member = member_of(&c->in.msg[i].msg_hdr);
+        mail[i] = (crowd_letter){ .in = poc_span_of(c->in.octets[i], c->in.msg[i].msg_len),
+                                  .muk = member < c->members ? c->muks[member] : NULL,
+                                  .out = c->out.octets[i] };
+    }
+    crowd_answer(mail, n);
+    for (size_t i = 0; i < n; i++) {
+        if (mail[i].out_len == 0)
+            continue;
+        c->out.iov[answers] = (struct iovec){ mail[i].out, mail[i].out_len };
+        c->out.peer[answers] = c->in.peer[i];
+        memcpy(c->out.control[answers++], c->in.control[i], sizeof(c->in.control[i])); /* from where it came to */
+    }
+    return answers;
 }
 
 static void send_all(int fd, struct mmsghdr *msg, size_t n)
@@ -154,17 +152,15 @@ static void send_all(int fd, struct mmsghdr *msg, size_t n)
 
 static size_t socket_serve(crowd *c, int fd)
 {
-    size_t answers = 0;
     for (size_t i = 0; i < BATCH; i++) {
         c->in.msg[i].msg_hdr.msg_namelen = sizeof(c->in.peer[i]);
         c->in.msg[i].msg_hdr.msg_controllen = sizeof(c->in.control[i]);
     }
     const int n = recvmmsg(fd, c->in.msg, BATCH, MSG_DONTWAIT, NULL);
-    for (size_t i = 0; n > 0 && i < (size_t)n; i++)
-        answers += answer(c, i, answers);
-    send_all(fd, c->out.msg, answers);
     if (n <= 0)
         return 0;
+    const size_t answers = answer_all(c, (size_t)n);
+    send_all(fd, c->out.msg, answers);
     atomic_fetch_add(&c->answered, answers);
     atomic_fetch_add(&c->refused, (size_t)n - answers);
     return (size_t)n;

@@ -23,7 +23,7 @@ static int usage(FILE *to, int status)
     for (size_t i = 0; i < POC_COUNT(table); i++)
         fprintf(to, "  %-8s %s\n", table[i].name, table[i].what);
     fputs("\n  --members N    members of a channel (1000)\n"
-          "  --delivery D   how keys travel, where that matters\n"
+          "  --delivery D   how keys travel, where that matters (push)\n"
           "  --seconds S    CPU time spent on each figure (1)\n"
           "  --json         one JSON object per line\n",
           to);

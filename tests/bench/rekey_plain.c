@@ -9,7 +9,7 @@
 #include "tests/bench/peers_mikey.h"
 #include "tests/bench/rekey.h"
 
-enum { BATCH = 64, SLOT = 256, SILENCE_MS = 500, BUFFER_OCTETS = 16 * 1024 * 1024, SECRET_TAIL = 47 };
+enum { BATCH = 64, SLOT = 256, SILENCE_MS = 500, BUFFER_OCTETS = 64 * 1024 * 1024, SECRET_TAIL = 47 };
 
 static const char idi[] = "pf1.poc.example.org\x01\x00\x00\x00\x01";
 
@@ -32,9 +32,11 @@ static void widen(int fd, int forced, int asked)
 static bool socket_make(outbox *o)
 {
     const struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    const int whole = IP_PMTUDISC_DO;
     o->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (o->fd < 0)
         return false;
+    (void)setsockopt(o->fd, IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof(whole)); /* as the push socket has it */
     widen(o->fd, SO_SNDBUFFORCE, SO_SNDBUF);
     widen(o->fd, SO_RCVBUFFORCE, SO_RCVBUF);
     return bind(o->fd, (const struct sockaddr *)&at, sizeof(at)) == 0;
@@ -162,12 +164,12 @@ static bool timed(rekey_times *out, const crowd *c, bool (*send)(const outbox *o
     return good && out->confirmed > 0;
 }
 
-bool rekey_floor(rekey_times *out, const crowd *c)
+bool rekey_floor(rekey_times *out, const rekey_stage *s)
 {
-    return timed(out, c, batches_send);
+    return timed(out, s->crowd, batches_send);
 }
 
-bool rekey_naive(rekey_times *out, const crowd *c)
+bool rekey_naive(rekey_times *out, const rekey_stage *s)
 {
-    return timed(out, c, naive_send);
+    return timed(out, s->crowd, naive_send);
 }
