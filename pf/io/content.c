@@ -20,6 +20,14 @@ typedef struct content_socket {
     uint16_t port;
 } content_socket;
 
+/** Packets of one system call, with room for each. */
+typedef struct content_batch {
+    struct mmsghdr msg[BATCH];
+    struct iovec iov[BATCH];
+    struct sockaddr_storage from[BATCH];
+    uint8_t octets[BATCH][BCAST_PACKET_MAX];
+} content_batch;
+
 struct content {
     su_root_t *root;
     char channel[sizeof(((bcast_channel *)0)->id)];
@@ -29,6 +37,7 @@ struct content {
     relay_feed_fn *feed;
     void *user;
     content_counts counts;
+    content_batch in;
 };
 
 /* ---- packets ---- */
@@ -71,19 +80,16 @@ static void take(const content_socket *k, const struct sockaddr_storage *from, c
 
 static int read_batch(const content_socket *k)
 {
-    uint8_t octets[BATCH][BCAST_PACKET_MAX];
-    struct sockaddr_storage from[BATCH];
-    struct iovec iov[BATCH];
-    struct mmsghdr in[BATCH];
+    content_batch *in = &k->content->in;
     for (size_t i = 0; i < BATCH; i++) {
-        iov[i] = (struct iovec){ octets[i], sizeof(octets[i]) };
-        in[i].msg_hdr = (struct msghdr){
-            .msg_name = &from[i], .msg_namelen = sizeof(from[i]), .msg_iov = &iov[i], .msg_iovlen = 1
+        in->iov[i] = (struct iovec){ in->octets[i], BCAST_PACKET_MAX };
+        in->msg[i].msg_hdr = (struct msghdr){
+            .msg_name = &in->from[i], .msg_namelen = sizeof(in->from[i]), .msg_iov = &in->iov[i], .msg_iovlen = 1
         };
     }
-    int n = recvmmsg(k->fd, in, BATCH, MSG_DONTWAIT, NULL);
+    int n = recvmmsg(k->fd, in->msg, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++)
-        take(k, &from[i], &in[i]);
+        take(k, &in->from[i], &in->msg[i]);
     return n;
 }
 
