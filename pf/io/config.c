@@ -240,7 +240,7 @@ static poc_err take_preset(const option *o, void *at)
         *(char **)at = strdup(o->preset);
         return *(char **)at == NULL ? POC_E_NOMEM : POC_OK;
     case OPTION_WORD:
-        *(int *)at = 0;
+        *(int *)at = o->preset == NULL ? 0 : -1;
         return POC_OK;
     case OPTION_WORDS:
         *(uint32_t *)at = 1;
@@ -293,6 +293,21 @@ static poc_err take_group(loader *l, const config_setting_t *s, const config_set
     return POC_OK;
 }
 
+/** The group of one channel and the groups in it. */
+static poc_err take_channel(loader *l, const config_setting_t *s, config_channel *channel)
+{
+    static const char prefix[] = "channels.";
+    POC_TRY(take_group(l, s, s, "channels", channel));
+    for (size_t i = 0; i < option_group_count; i++) {
+        const char *group = option_groups[i].name;
+        if (strncmp(group, prefix, strlen(prefix)) != 0)
+            continue;
+        const config_setting_t *inner = config_setting_get_member(s, group + strlen(prefix));
+        POC_TRY(take_group(l, inner, s, group, channel));
+    }
+    return POC_OK;
+}
+
 static poc_err take_channels(loader *l, const config_setting_t *s)
 {
     if (s == NULL)
@@ -309,8 +324,7 @@ static poc_err take_channels(loader *l, const config_setting_t *s)
         const config_setting_t *element = config_setting_get_elem(s, (unsigned)i);
         config_channel *channel = &l->c->channels[l->c->channel_count++];
         channel->line = line_of(element);
-        POC_TRY(take_group(l, element, s, "channels", channel));
-        POC_TRY(take_group(l, config_setting_get_member(element, "rekey"), element, "channels.rekey", channel));
+        POC_TRY(take_channel(l, element, channel));
     }
     return POC_OK;
 }
@@ -348,7 +362,7 @@ poc_err config_parse(config **out, const char *text, const char *name, char why[
     return POC_OK;
 }
 
-static poc_err file_text(char **out, const char *path, char why[CONFIG_WHY_MAX])
+poc_err config_file_text(char **out, const char *path, char why[CONFIG_WHY_MAX])
 {
     struct stat st;
     FILE *f = fopen(path, "re");
@@ -396,7 +410,7 @@ poc_err config_load(config **out, const char *path, char why[CONFIG_WHY_MAX])
 {
     char *text = NULL;
     *out = NULL;
-    POC_TRY(file_text(&text, path, why));
+    POC_TRY(config_file_text(&text, path, why));
     int line = include_line(text);
     poc_err err = line > 0
                       ? config_fail(why, path, line, "@include is not used here: write the settings into this file")
@@ -407,7 +421,7 @@ poc_err config_load(config **out, const char *path, char why[CONFIG_WHY_MAX])
 
 /* ---- comparing, freeing ---- */
 
-static bool same_texts(const config_texts *a, const config_texts *b)
+bool config_same_texts(const config_texts *a, const config_texts *b)
 {
     if (a->count != b->count)
         return false;
@@ -427,7 +441,7 @@ bool config_same(const option *o, const config *a, const config *b)
     case OPTION_FILE:
         return strcmp(*(char *const *)at_a, *(char *const *)at_b) == 0;
     case OPTION_TEXTS:
-        return same_texts((const config_texts *)at_a, (const config_texts *)at_b);
+        return config_same_texts((const config_texts *)at_a, (const config_texts *)at_b);
     case OPTION_BOOL:
         return *(const bool *)at_a == *(const bool *)at_b;
     case OPTION_NUMBER:

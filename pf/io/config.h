@@ -23,6 +23,8 @@ enum { CONFIG_ZN_EMBEDDED, CONFIG_ZN_DIAMETER, CONFIG_ZN_NBSP };
 enum { CONFIG_CARRIER_MULTICAST, CONFIG_CARRIER_MBSTF, CONFIG_CARRIER_MB2 };
 enum { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 enum { CONFIG_DELIVERY_SIP, CONFIG_DELIVERY_PUSH };
+enum { CONFIG_PUSH_HTTP_SRC, CONFIG_PUSH_SIP_CONTACT };
+enum { CONFIG_ADMIT_SESSION, CONFIG_ADMIT_LISTED, CONFIG_ADMIT_AUTHENTICATED };
 
 typedef struct config_rekey {
     int on_leave; /* as pocpf_on_leave */
@@ -34,11 +36,25 @@ typedef struct config_rekey {
     uint32_t delivery;
 } config_rekey;
 
+/** The channel as a user service. The check fills in what the file leaves open, and makes `users` canonical. */
+typedef struct config_mbms {
+    char *service;
+    int admit;
+    config_texts users;
+} config_mbms;
+
+typedef struct config_feed {
+    char *listen, *floor_listen; /* "" or "udp:ADDRESS:PORT" */
+    config_texts source;
+} config_feed;
+
 typedef struct config_channel {
-    char *id, *group, *address, *source;
+    char *id, *group, *address, *source; /* group "": no PoC session */
     uint32_t port, floor_port, stkm_port, ttl, key_group;
     uint8_t key_domain_id[POC_KEY_DOMAIN_LEN];
     config_rekey rekey;
+    config_mbms mbms;
+    config_feed feed;
     bcast_channel air; /* filled by the check: addresses and ports of the three flows */
     int line;
 } config_channel;
@@ -60,6 +76,16 @@ typedef struct config {
     struct {
         bool require_verification, accept_ts64, idi_fqdn, sdp_ids;
     } mikey;
+    struct {
+        config_texts key_management_listen, push_listen;
+        char *path, *tls_certificate, *tls_key;
+        uint32_t push_port, push_tries, retransmission_ms, retransmission_cap_ms, solicit_per_s, muk_renew_s,
+            back_off_ms;
+        uint32_t requests_per_source_s, requests_per_btid_s, refused_per_source_s;
+        uint32_t connections_max, connections_per_source;
+        int push_address;
+        bool qop_auth;
+    } mbms;
     struct {
         char *address;
         uint32_t port_min, port_max, feed_silence_ms;
@@ -101,6 +127,8 @@ POC_DEFINE_OWNED(config, config_free)
 struct option;
 /** True when an option outside the channels has the same value in both. */
 bool config_same(const struct option *o, const config *a, const config *b);
+
+bool config_same_texts(const config_texts *a, const config_texts *b);
 
 /** Splits "HOST:PORT" or "[HOST]:PORT". POC_E_INPUT. */
 poc_err config_address(struct sockaddr_storage *out, const char *text);

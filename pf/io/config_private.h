@@ -11,6 +11,9 @@ poc_err config_fail(char why[CONFIG_WHY_MAX], const char *name, int line, const 
 /** What no single row can check: options that must fit each other. Fills config_channel.air. */
 poc_err config_check(config *c, const char *name, char why[CONFIG_WHY_MAX]);
 
+/** A whole text file, with terminator, owned by the caller. POC_E_INPUT: `why` tells. */
+poc_err config_file_text(char **out, const char *path, char why[CONFIG_WHY_MAX]);
+
 /** `path`, or when relative the same counted from the folder of the file `name`; owned by the caller, NULL: no memory. */
 char *config_beside(const char *name, const char *path);
 

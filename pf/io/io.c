@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "pf/io/admin.h"
-#include "pf/io/config.h"
+#include "pf/io/config_private.h"
 #include "pf/io/log.h"
 #include "pf/io/options.h"
 #include "pf/io/shell.h"
@@ -36,12 +36,26 @@ static poc_err check_subscribers(const config *c, char why[IO_WHY_MAX])
     return subscribers_load(bsf, c->gba.subscribers, why);
 }
 
+static poc_err check_pem(const char *path, char why[IO_WHY_MAX])
+{
+    char *text = NULL;
+    if (path[0] == '\0')
+        return POC_OK;
+    POC_TRY(config_file_text(&text, path, why));
+    poc_err err = strstr(text, "-----BEGIN ") != NULL ? POC_OK : config_fail(why, path, 0, "is no PEM file");
+    poc_wipe(text, strlen(text)); /* it may be the private key */
+    free(text);
+    return err;
+}
+
 /** What io_check and every load share. */
 static poc_err load(config **out, const char *path, char why[IO_WHY_MAX])
 {
     POC_OWNED(config, c, config_free);
     POC_TRY(config_load(&c, path, why));
     POC_TRY(check_subscribers(c, why));
+    POC_TRY(check_pem(c->mbms.tls_certificate, why));
+    POC_TRY(check_pem(c->mbms.tls_key, why));
     *out = (config *)POC_RELEASE(c);
     return POC_OK;
 }

@@ -13,6 +13,8 @@ static const char *const words_leave[] = { "never", "always", "batch", NULL };
 static const char *const words_gate[] = { "hold", "continue", NULL };
 static const char *const words_refusal[] = { "unicast", "release", NULL };
 static const char *const words_delivery[] = { "sip", "push", NULL };
+static const char *const words_push_address[] = { "http-src", "sip-contact", NULL };
+static const char *const words_admit[] = { "session", "listed", "authenticated", NULL };
 
 /* ---- forms of texts ---- */
 
@@ -60,6 +62,24 @@ static const char *check_uri(const char *text)
     return fits ? NULL : "a SIP URI, such as \"sip:dispatch@poc.example.org\"";
 }
 
+static const char *check_path(const char *text)
+{
+    bool fits = text[0] == '/' && strpbrk(text, "?# \"\r\n\t") == NULL;
+    return fits ? NULL : "the path of a URI, such as \"/keymanagement\"";
+}
+
+static const char *check_service(const char *text)
+{
+    return strpbrk(text, " \r\n\t") == NULL ? NULL : "a URI without white space";
+}
+
+static const char *check_udp(const char *text)
+{
+    struct sockaddr_storage addr;
+    bool fits = strncmp(text, "udp:", 4) == 0 && config_address(&addr, text + 4) == POC_OK;
+    return fits ? NULL : "\"udp:ADDRESS:PORT\", IPv6 addresses in brackets";
+}
+
 static const char *check_hop(const char *text)
 {
     bool fits = strncmp(text, "sip:", 4) == 0 && text[4] != '\0' && strpbrk(text, " <>\"\r\n") == NULL;
@@ -86,6 +106,9 @@ const option_group option_groups[] = {
     { "channels", "A list with one element for each Multicast PoC Channel." },
     { "channels.rekey",
       "When the MSK of a channel changes. An expulsion always changes it; there is no option for that." },
+    { "channels.mbms", "The channel as an MBMS user service: who may register for it over HTTP." },
+    { "channels.feed",
+      "Where the clear media of a channel without a PoC session comes from. Clear: keep it on a network of your own." },
     { "log", "Lines on standard error." },
     { "admin", "The operator's door: HTTP and JSON for pocpfctl, see docs/admin.md." },
     { "limits", "What bounds memory and work." },
@@ -128,6 +151,11 @@ const size_t option_group_count = POC_COUNT(option_groups);
     {                                                                                           \
         group, name, OPTION_WORD, OPTION_OPTIONAL, "", NULL, 0, 0, words, built, NULL, at, says \
     }
+/* A word whose default depends on other options: the sentence says how. */
+#define WORD_OPEN(group, name, words, built, at, says)                                        \
+    {                                                                                         \
+        group, name, OPTION_WORD, OPTION_OPTIONAL, "", "", 0, 0, words, built, NULL, at, says \
+    }
 #define WORDS(group, name, words, built, at, says)                                               \
     {                                                                                            \
         group, name, OPTION_WORDS, OPTION_OPTIONAL, "", NULL, 0, 0, words, built, NULL, at, says \
@@ -165,7 +193,7 @@ const option options[] = {
     WORD("gba", "sip_auth", words_auth, 1u << CONFIG_AUTH_DIGEST | 1u << CONFIG_AUTH_REGISTERED,
          TOP(gba.sip_auth),
           "Who authenticates clients: the PF with the GBA realm, or a trusted core that asserts who they are. With the core, "
-          "B-TIDs become known by an HTTP registration, which this version does not have: members stay on unicast then."),
+          "B-TIDs become known by an HTTP registration (mbms.key_management_listen); before it a member stays on unicast."),
     WORD("gba", "zn", words_zn, 1u << CONFIG_ZN_EMBEDDED, TOP(gba.zn),
           "Where the keys of a B-TID come from: the BSF inside this process, or an outer one."),
     FLAG("gba", "uicc_keys", "false", TOP(gba.uicc_keys),
@@ -190,10 +218,44 @@ const option options[] = {
     FLAG("mikey", "sdp_ids", "true", TOP(mikey.sdp_ids),
           "Put the list of offered key management protocols into MSK messages (RFC 4567, 7)."),
 
-    ABSENT("mbms", "key_management_listen", OPTION_TEXT, "Where MSK requests are taken (HTTP)."),
-    ABSENT("mbms", "push_port", OPTION_NUMBER, "UDP port of a client to which MSK messages are pushed (2269)."),
-    ABSENT("mbms", "retransmission_ms", OPTION_NUMBER, "Time after which a pushed message that nobody confirmed is sent again."),
-    ABSENT("mbms", "back_off_ms", OPTION_NUMBER, "Time over which clients spread their requests."),
+    TEXTS("mbms", "key_management_listen", OPTION_OPTIONAL, 0, 8, check_socket, TOP(mbms.key_management_listen),
+          "Where registrations and MSK requests are taken (HTTP, or HTTPS with tls_certificate); empty: nowhere."),
+    TEXT("mbms", "path", "/keymanagement", 128, check_path, TOP(mbms.path),
+          "Path of the key management server, as the service announcement names it."),
+    PATH("mbms", "tls_certificate", OPTION_OPTIONAL, TOP(mbms.tls_certificate),
+          "Certificate chain (PEM) of key_management_listen; read once, at the start. Empty: plain HTTP."),
+    PATH("mbms", "tls_key", OPTION_OPTIONAL, TOP(mbms.tls_key),
+          "Private key (PEM) that belongs to tls_certificate."),
+    TEXTS("mbms", "push_listen", OPTION_OPTIONAL, 0, 2, check_socket, TOP(mbms.push_listen),
+          "Where MSK messages are pushed from, and confirmed to: one UDP address for each family."),
+    NUMBER("mbms", "push_port", "", "2269", 1, 65535, TOP(mbms.push_port),
+          "UDP port of a client to which MSK messages are pushed."),
+    WORD("mbms", "push_address", words_push_address, 3, TOP(mbms.push_address),
+          "Where a client is pushed to: the address that his registration comes from, or, also before he registers, that of his SIP Contact."),
+    NUMBER("mbms", "push_tries", "", "5", 1, 16, TOP(mbms.push_tries),
+          "How often an MSK message is pushed; then the member is stale and has to ask."),
+    NUMBER("mbms", "retransmission_ms", "ms", "1000", 100, 60000, TOP(mbms.retransmission_ms),
+          "Time after which a pushed message that nobody confirmed is sent again; doubled each time."),
+    NUMBER("mbms", "retransmission_cap_ms", "ms", "8000", 100, 600000, TOP(mbms.retransmission_cap_ms),
+          "Longest such time."),
+    NUMBER("mbms", "solicit_per_s", "1/s", "100", 1, 10000, TOP(mbms.solicit_per_s),
+          "Members per second who are asked to pull: they all come back with a request."),
+    NUMBER("mbms", "muk_renew_s", "s", "300", 1, 86400, TOP(mbms.muk_renew_s),
+          "A MUK that ends so soon is renewed: its owner is asked to pull, and told to bootstrap again when he comes."),
+    NUMBER("mbms", "requests_per_source_s", "1/s", "50", 0, 100000, TOP(mbms.requests_per_source_s),
+          "HTTP requests per second from one address; 0: no bound."),
+    NUMBER("mbms", "requests_per_btid_s", "1/s", "10", 0, 100000, TOP(mbms.requests_per_btid_s),
+          "Authentic requests per second of one B-TID; 0: no bound."),
+    NUMBER("mbms", "refused_per_source_s", "1/s", "20", 0, 100000, TOP(mbms.refused_per_source_s),
+          "Datagrams per second from one address and port that may confirm nothing, before it is ignored until the next second; 0: no bound."),
+    NUMBER("mbms", "connections_max", "", "1024", 1, 10000, TOP(mbms.connections_max),
+          "HTTP connections to each address of key_management_listen."),
+    NUMBER("mbms", "connections_per_source", "", "64", 1, 10000, TOP(mbms.connections_per_source),
+          "The same from one address."),
+    NUMBER("mbms", "back_off_ms", "ms", "10000", 0, 3600000, TOP(mbms.back_off_ms),
+          "Time over which clients that missed a key update spread their requests: the service description tells them."),
+    FLAG("mbms", "qop_auth", "true", TOP(mbms.qop_auth),
+          "Offer the digest without integrity of the body (qop auth) beside auth-int, for clients that know no other."),
 
     TEXT_NEEDED("media", "address", 64, check_address, TOP(media.address),
           "The PF's own media address, towards clients and Controlling Function alike."),
@@ -230,8 +292,8 @@ const option options[] = {
 
     TEXT_NEEDED("channels", "id", 63, check_id, CHANNEL(id),
           "Name of the channel in logs and commands."),
-    TEXT_NEEDED("channels", "group", 255, check_uri, CHANNEL(group),
-          "SIP URI of the PoC group or session that the channel carries."),
+    TEXT("channels", "group", "", 255, check_uri, CHANNEL(group),
+          "SIP URI of the PoC group or session that the channel carries. Empty: a pure MBMS user service, whose rekey.delivery must have \"push\"."),
     TEXT_NEEDED("channels", "address", 64, check_address, CHANNEL(address),
           "Multicast address of the channel, IPv4 or IPv6."),
     NUMBER_NEEDED("channels", "port", "", 1024, 65534, CHANNEL(port),
@@ -265,8 +327,22 @@ const option options[] = {
           "Media between an expulsion and the switch: held back, or going on readable by the expelled client."),
     WORD("channels.rekey", "on_refusal", words_refusal, 3, CHANNEL(rekey.on_refusal),
           "A member who refuses the offer goes on by unicast, or his session is ended."),
-    WORDS("channels.rekey", "delivery", words_delivery, 1u << CONFIG_DELIVERY_SIP, CHANNEL(rekey.delivery),
-          "How a new MSK reaches members."),
+    WORDS("channels.rekey", "delivery", words_delivery, 3, CHANNEL(rekey.delivery),
+          "How a new MSK reaches members who can be reached in more than one way: by SIP, by UDP push, or by both at once."),
+
+    TEXT("channels.mbms", "service", "", 255, check_service, CHANNEL(mbms.service),
+          "User service ID that clients register for; empty: the group's SIP URI, without a group urn:pocpf:ID."),
+    WORD_OPEN("channels.mbms", "admit", words_admit, 7, CHANNEL(mbms.admit),
+          "Who may register: members of the PoC session (the default with a group), those in users (the default without), or everybody who is bootstrapped."),
+    TEXTS("channels.mbms", "users", OPTION_OPTIONAL, 0, 100000, check_uri, CHANNEL(mbms.users),
+          "SIP URIs that may register, for admit = \"listed\"."),
+
+    TEXT("channels.feed", "listen", "", 64, check_udp, CHANNEL(feed.listen),
+          "Where the clear RTP packets are taken, \"udp:ADDRESS:PORT\"; empty: there is no feed."),
+    TEXT("channels.feed", "floor_listen", "", 64, check_udp, CHANNEL(feed.floor_listen),
+          "The same for floor packets; empty: there are none."),
+    TEXTS("channels.feed", "source", OPTION_OPTIONAL, 0, 16, check_peer, CHANNEL(feed.source),
+          "Addresses, or addresses and ports, whose packets are taken."),
 
     WORD("log", "format", words_log, 3, TOP(log.format),
           "One event a line, as key=value text or as a JSON object."),
@@ -367,6 +443,8 @@ static void print_preset(FILE *out, const option *o)
 {
     if (o->need == OPTION_MANDATORY)
         fputs("*mandatory*", out);
+    else if (o->type == OPTION_WORD && o->preset != NULL)
+        fputs("*as said*", out);
     else if (o->type == OPTION_WORD)
         fprintf(out, "\"%s\"", o->words[0]);
     else if (o->type == OPTION_WORDS)

@@ -30,7 +30,8 @@ typedef struct option {
     option_type type;
     option_need need;
     const char *unit;   /* "ms", "s", "octets" ...; "" for none */
-    const char *preset; /* the default as one writes it; NULL: mandatory, an empty list, or the first word */
+    const char *preset; /* the default as one writes it; NULL: mandatory, an empty list, or the first word; "" for a
+                           word: none (-1), the check of the configuration fills it in */
     int64_t min, max;
     const char *const *words; /* ends with NULL */
     uint32_t words_built;     /* bit set: what this version can do; other words are refused as not built in */

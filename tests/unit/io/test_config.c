@@ -24,6 +24,14 @@
 #define CHANNEL_B \
     "id = \"b\"; group = \"sip:h@x.example\"; address = \"239.1.2.4\"; port = 4000; key_domain_id = \"00f110\"; key_group = 2; "
 
+#define BARE    "id = \"a\"; address = \"239.1.2.3\"; port = 4000; key_domain_id = \"00f110\"; key_group = 1; "
+#define BY_PUSH "rekey = { delivery = [ \"push\" ]; }; "
+#define SERVICE BARE BY_PUSH "mbms = { admit = \"authenticated\"; }; "
+#define PUSHING "mbms = { push_listen = [ \"127.0.0.1:2269\" ]; };\n"
+#define MBMS                                                                                                       \
+    "mbms = { key_management_listen = [ \"127.0.0.1:0\" ]; push_listen = [ \"127.0.0.1:2269\", \"[::1]:2269\" ]; " \
+    "};\n"
+
 static config *good(const char *text)
 {
     config *c;
@@ -75,6 +83,42 @@ static void what_is_written_is_what_is_read(void **state)
     assert_int_equal(c->limits.members_max, 5);
     assert_int_equal(c->log.format, CONFIG_LOG_JSON);
     config_free(c);
+}
+
+/* MBMS-8: a channel that no SIP session feeds. */
+static void a_channel_without_group_is_a_service_of_its_own(void **state)
+{
+    (void)state;
+    config *c = good(HEAD MBMS "channels = ( { " BARE BY_PUSH
+                               "mbms = { users = [ \"sip:Alice@HOME.example\" ]; }; feed = { listen = "
+                               "\"udp:[::1]:7000\"; source = [ \"10.0.0.1\", \"[::1]:9\" ]; }; } );");
+    const config_channel *ch = &c->channels[0];
+    assert_string_equal(ch->group, "");
+    assert_string_equal(ch->mbms.service, "urn:pocpf:a");
+    assert_int_equal(ch->mbms.admit, CONFIG_ADMIT_LISTED);
+    assert_string_equal(ch->mbms.users.item[0], "sip:Alice@home.example");
+    assert_string_equal(ch->feed.listen, "udp:[::1]:7000");
+    assert_int_equal(ch->feed.source.count, 2);
+    assert_int_equal(ch->rekey.delivery, 1u << CONFIG_DELIVERY_PUSH);
+    assert_int_equal(c->mbms.push_port, 2269);
+    config_free(c);
+}
+
+static void a_channel_with_group_is_a_service_of_its_session(void **state)
+{
+    (void)state;
+    config *c = good(HEAD MBMS "channels = ( { " CHANNEL "rekey = { delivery = [ \"sip\", \"push\" ]; }; } );");
+    const config_channel *ch = &c->channels[0];
+    assert_string_equal(ch->mbms.service, "sip:g@x.example");
+    assert_int_equal(ch->mbms.admit, CONFIG_ADMIT_SESSION);
+    assert_int_equal(ch->rekey.delivery, 1u << CONFIG_DELIVERY_SIP | 1u << CONFIG_DELIVERY_PUSH);
+    config_free(c);
+}
+
+static void an_interface_that_exists_is_taken(void **state)
+{
+    (void)state;
+    config_free(good(HEAD "bcast = { interface = \"lo\"; };"));
 }
 
 static void relative_paths_count_from_the_folder_of_the_file(void **state)
@@ -136,16 +180,36 @@ static const bad_case bad_cases[] = {
     { HEAD "mikey = { sdp_ids = 1; };", 5, "mikey.sdp_ids must be true or false" },
     { HEAD "bcast = { carrier = \"mb2\"; };", 5, "\"mb2\" is not built into this version" },
     { HEAD "bcast = { carrier = \"mbstf\"; };", 5, "\"mbstf\" is not built into this version" },
-    { HEAD "mbms = { push_port = 2269; };", 5, "mbms.push_port is not built into this version" },
-    { HEAD "mbms = { key_management_listen = \"x\"; };", 5,
-      "mbms.key_management_listen is not built into this version" },
+    { HEAD "mbms = { key_management_listen = \"x\"; };", 5, "mbms.key_management_listen must be a list of texts" },
+    { HEAD "mbms = { key_management_listen = [ \"x\" ]; };", 5, "must be \"ADDRESS:PORT\"" },
+    { HEAD "mbms = { path = \"keys\"; };", 5, "must be the path of a URI" },
+    { HEAD "mbms = { path = \"/keys?a=b\"; };", 5, "must be the path of a URI" },
+    { HEAD "mbms = { push_port = 0; };", 5, "mbms.push_port = 0 is out of bounds" },
+    { HEAD "mbms = { push_address = \"nat\"; };", 5, "mbms.push_address must be one of \"http-src\", \"sip-contact\"" },
     { HEAD "channels = { };", 5, "channels must be a list of groups" },
     { HEAD "channels = ( 3 );", 5, "channels must be a group" },
-    { HEAD "channels = ( { id = \"a\"; } );", 5, "channels.group is missing" },
+    { HEAD "channels = ( { id = \"a\"; } );", 5, "channels.address is missing" },
+    { HEAD "channels = ( { " BARE "} );", 5, "channels.group of \"a\" is missing" },
+    { HEAD "channels = ( { " BARE BY_PUSH "} );", 5, "mbms.push_listen is missing" },
+    { HEAD PUSHING "channels = ( { " BARE BY_PUSH "} );", 6, "mbms.key_management_listen is missing" },
+    { HEAD MBMS "channels = ( { " BARE BY_PUSH "} );", 6, "channels.mbms.users of \"a\" is empty" },
+    { HEAD MBMS "channels = ( { " BARE BY_PUSH "mbms = { admit = \"session\"; }; } );", 6, "needs a PoC session" },
+    { HEAD MBMS "channels = ( { " BARE BY_PUSH "mbms = { users = [ \"bob\" ]; }; } );", 6, "must be a SIP URI" },
+    { HEAD MBMS "channels = ( { " SERVICE "feed = { listen = \"udp:127.0.0.1:7000\"; }; } );", 6,
+      "channels.feed.source of \"a\" is empty" },
+    { HEAD MBMS "channels = ( { " SERVICE "feed = { listen = \"tcp:127.0.0.1:7000\"; }; } );", 6,
+      "must be \"udp:ADDRESS:PORT\"" },
+    { HEAD MBMS "channels = ( { " SERVICE "feed = { source = [ \"127.0.0.1\" ]; }; } );", 6,
+      "channels.feed.listen of \"a\" is missing" },
+    { HEAD MBMS "channels = ( { " CHANNEL
+                "feed = { listen = \"udp:127.0.0.1:7000\"; source = [ \"127.0.0.1\" ]; }; } );",
+      6, "the PoC session of channels.group is the feed" },
+    { HEAD MBMS "channels = ( { " CHANNEL "mbms = { service = \"x\"; }; }, { " CHANNEL_B
+                "mbms = { service = \"x\"; }; } );",
+      6, "channels.mbms.service = \"x\" is that of the channel in line 6" },
     { HEAD "channels = (\n{ " CHANNEL "\nport2 = 1; } );", 7, "channels.port2 is not an option" },
     { HEAD "channels = ( { " CHANNEL "rekey = 1; } );", 5, "channels.rekey must be a group" },
-    { HEAD "channels = ( { " CHANNEL "rekey = {\ndelivery = [ \"push\" ]; }; } );", 6,
-      "\"push\" is not built into this version" },
+    { HEAD "channels = ( { " CHANNEL BY_PUSH "} );", 5, "delivers by push: mbms.push_listen is missing" },
     { HEAD "channels = ( { " CHANNEL "rekey = {\ndeadline_ms = 33000; }; } );", 6,
       "channels.rekey.deadline_ms = 33000 is out of bounds; it goes from 50 to 32000 ms" },
     { HEAD "channels = ( { " CHANNEL "source = \"239.0.0.1\"; } );", 5, "must be a unicast address" },
@@ -221,6 +285,19 @@ static void rekey_on_expulsion_cannot_be_configured_in_any_spelling(void **state
         }
 }
 
+/* Of no single line: the reason names the options. */
+static const struct {
+    const char *text, *says;
+} misfits[] = {
+    { HEAD "mbms = { key_management_listen = [ \"127.0.0.1:0\" ]; };", "mbms.push_listen is missing" },
+    { HEAD "mbms = { push_address = \"sip-contact\"; };", "mbms.push_listen is missing" },
+    { HEAD "mbms = { push_listen = [ \"127.0.0.1:0\", \"127.0.0.2:0\" ]; };", "not two of one family" },
+    { HEAD "mbms = { tls_key = \"k\"; };", "go together: one of them is missing" },
+    { HEAD "mbms = { retransmission_ms = 9000; };", "is less than mbms.retransmission_ms = 9000" },
+    { HEAD "bcast = { interface = \"nosuchif0\"; };",
+      "bcast.interface = \"nosuchif0\": there is no such network interface" },
+};
+
 static void options_that_must_fit_each_other_are_checked_together(void **state)
 {
     (void)state;
@@ -237,6 +314,11 @@ static void options_that_must_fit_each_other_are_checked_together(void **state)
                      why),
         POC_E_INPUT);
     assert_non_null(strstr(why, "limits.channels_max"));
+    for (size_t i = 0; i < POC_COUNT(misfits); i++) {
+        assert_int_equal(config_parse(&c, misfits[i].text, "x", why), POC_E_INPUT);
+        if (strstr(why, misfits[i].says) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", why, misfits[i].says);
+    }
 }
 
 static void the_files_we_ship_load(void **state)
@@ -390,6 +472,9 @@ int main(void)
         cmocka_unit_test(what_is_left_out_has_the_default_of_its_row),
         cmocka_unit_test(what_is_written_is_what_is_read),
         cmocka_unit_test(core_may_stand_for_its_clients_when_it_is_named),
+        cmocka_unit_test(a_channel_without_group_is_a_service_of_its_own),
+        cmocka_unit_test(a_channel_with_group_is_a_service_of_its_session),
+        cmocka_unit_test(an_interface_that_exists_is_taken),
         cmocka_unit_test(relative_paths_count_from_the_folder_of_the_file),
         cmocka_unit_test(every_bad_file_is_refused_with_file_line_and_reason),
         cmocka_unit_test(rekey_on_expulsion_cannot_be_configured_in_any_spelling),
