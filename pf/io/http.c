@@ -100,7 +100,7 @@ static poc_err start(http *h, int fd, const http_settings *s)
     }
     put(&l, MHD_OPTION_END, 0, NULL);
     h->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, s->on_request, s->user, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_start_daemon(flags, 0, s->on_connect, s->user, s->on_request, s->user, MHD_OPTION_LISTEN_SOCKET, fd,
                          MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                          (unsigned)s->connections_per_source, MHD_OPTION_CONNECTION_MEMORY_LIMIT, s->connection_octets,
                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->idle_s, MHD_OPTION_ARRAY, l.item, MHD_OPTION_END);

@@ -21,9 +21,10 @@ typedef struct http_settings {
     /** The target as it stands on the request line, before anything is decoded; returns the state that on_request finds. May
      *  be NULL. */
     void *(*on_target)(void *user, const char *target, struct MHD_Connection *c);
+    MHD_AcceptPolicyCallback on_connect; /* MHD_NO closes a connection at once; may be NULL */
     MHD_AccessHandlerCallback on_request;
     MHD_RequestCompletedCallback on_completed; /* may be NULL */
-    void *user;                                /* of both */
+    void *user;                                /* of all */
 } http_settings;
 
 /** Listens on a bound stream socket, nonblocking; returns it or -1 with errno. */

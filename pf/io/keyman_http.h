@@ -1,0 +1,52 @@
+/* The key management service over HTTP (TS 33.246 6.2.1.3, 6.3.2): carries requests to wire_keyman and its answers back, waits
+ * for Zn, and bounds what one source can cause. Private to pf/io. */
+#ifndef PF_IO_KEYMAN_HTTP_H
+#define PF_IO_KEYMAN_HTTP_H
+
+#include <sofia-sip/su_wait.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "gba/gba.h"
+#include "pf/io/zn.h"
+#include "pf/wire/wire.h"
+
+#define KEYMAN_LISTEN_MAX 8u
+
+typedef struct keyman_http keyman_http;
+
+typedef struct keyman_http_settings {
+    struct sockaddr_storage listen[KEYMAN_LISTEN_MAX];
+    size_t listen_count;
+    const char *tls_certificate, *tls_key; /* PEM texts, needed for keyman_http_new only; NULL: plain HTTP */
+    uint32_t connections_max, connections_per_source;
+    uint32_t requests_per_source_s; /* more get 503, many more not even a connection; 0: no bound */
+    uint16_t push_port;             /* a client is pushed to at the source of his request and this port */
+} keyman_http_settings;
+
+/** A request was served: the engine may want something done. Called before the answer goes out. */
+typedef void keyman_served_fn(void *user);
+
+/** POC_E_IO: an address cannot be bound, or (errno EPROTO) certificate and key do not serve. `service`, `naf` and `zn` are
+ *  borrowed. */
+poc_err keyman_http_new(keyman_http **out, su_root_t *root, const keyman_http_settings *settings, wire_keyman *service,
+                        gba_naf *naf, zn *zn, keyman_served_fn *served, void *user);
+/** Answers who still waits with 503. NULL is fine. */
+void keyman_http_free(keyman_http *k);
+/** Where the n-th address listens, for a port 0. */
+uint16_t keyman_http_port(const keyman_http *k, size_t n);
+
+typedef struct keyman_http_counts {
+    uint64_t requests;
+    uint64_t done;       /* 200 */
+    uint64_t challenged; /* 401 */
+    uint64_t refused;    /* any other status */
+    uint64_t limited;    /* of the refused: their source was over its bound */
+    uint64_t dropped;    /* connections that were not accepted, for the same reason */
+    uint64_t asked_zn;
+} keyman_http_counts;
+keyman_http_counts keyman_http_look(const keyman_http *k);
+
+#endif
