@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "pf/io/config_private.h"
 #include "pf/io/keyfile.h"
@@ -12,21 +13,62 @@
 #include "pf/io/subscribers.h"
 #include "pf/io/zn_embedded.h"
 
-enum { SWEEP_MS = 60000 };
+enum {
+    SWEEP_MS = 60000,
+    PUMP_NS = 1000000, /* of pushing at a time: then whoever else waits in the loop is served */
+    PUMP_LOOKS = 32    /* effects between two looks at the clock */
+};
 
 /* ---- the pump ---- */
 
+static int64_t clock_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/** A rekey by push is thousands of effects in a row. */
+static bool has_pumped_enough(shell *s, int64_t until_ns)
+{
+    if (s->pumped < PUMP_LOOKS)
+        return false;
+    s->pumped = 0;
+    return clock_ns() >= until_ns;
+}
+
+static bool is_push_full(const shell *s)
+{
+    return s->push != NULL && push_is_full(s->push);
+}
+
+/** Only behind a PUSH or an AUDIT it stops before the end: nothing else comes in such numbers. The rest follows in its order. */
+static bool carry_out_all(shell *s)
+{
+    int64_t until_ns = clock_ns() + PUMP_NS;
+    pocpf_effect e;
+    while (!is_push_full(s) && !has_pumped_enough(s, until_ns)) {
+        if (!pocpf_poll(s->pf, &e))
+            return true;
+        s->pumped += e.type == POCPF_DO_PUSH || e.type == POCPF_DO_AUDIT;
+        shell_carry_out(s, &e);
+    }
+    return false;
+}
+
 void shell_pump(shell *s)
 {
-    pocpf_effect e;
     if (s->is_pumping)
-        return; /* an effect told the engine something: the loop below goes on with it */
+        return; /* an effect told the engine something: the loop goes on with it */
     s->is_pumping = true;
-    while (pocpf_poll(s->pf, &e))
-        shell_carry_out(s, &e);
+    bool is_all = carry_out_all(s);
     s->is_pumping = false;
-    if (!s->write_failed)
-        wake_at(s->timer, pocpf_deadline_ms(s->pf));
+    if (s->push != NULL)
+        (void)push_flush(s->push);
+    if (!is_all && !is_push_full(s))
+        wake_soon(s->timer);
+    else if (!s->write_failed)
+        wake_at(s->timer, pocpf_deadline_ms(s->pf)); /* a full network: the push tells when it goes on */
 }
 
 static void on_timer(void *user)
@@ -49,7 +91,7 @@ static void on_sweep(void *user)
 
 /* ---- building: GBA ---- */
 
-static poc_err fail_system(char why[CONFIG_WHY_MAX], const char *what, const char *where)
+poc_err shell_fail_system(char why[CONFIG_WHY_MAX], const char *what, const char *where)
 {
     (void)config_fail(why, what, 0, "%s: %s", where, strerror(errno));
     return POC_E_IO;
@@ -89,7 +131,7 @@ static poc_err make_ub(shell *s, char why[CONFIG_WHY_MAX])
                                   .connections_per_source = c->limits.ub_connections_per_source };
     POC_TRY(config_address(&settings.listen, c->gba.ub_listen));
     poc_err err = ub_http_new(&s->ub, s->root, &settings, s->bsf);
-    return err == POC_E_IO ? fail_system(why, "gba.ub_listen", c->gba.ub_listen) : err;
+    return err == POC_E_IO ? shell_fail_system(why, "gba.ub_listen", c->gba.ub_listen) : err;
 }
 
 /* ---- building: engine and store ---- */
@@ -116,7 +158,12 @@ static poc_err engine_new(shell *s)
                                 .require_verification = c->mikey.require_verification,
                                 .accept_ts64 = c->mikey.accept_ts64,
                                 .idi_fqdn = c->mikey.idi_fqdn,
-                                .sdp_ids = c->mikey.sdp_ids };
+                                .sdp_ids = c->mikey.sdp_ids,
+                                .push_tries = c->mbms.push_tries,
+                                .push_first_ms = c->mbms.retransmission_ms,
+                                .push_cap_ms = c->mbms.retransmission_cap_ms,
+                                .solicit_per_s = c->mbms.solicit_per_s,
+                                .muk_renew_s = c->mbms.muk_renew_s };
     return (poc_err)pocpf_new(&s->pf, &host, &settings);
 }
 
@@ -164,7 +211,7 @@ static poc_err make_relay(shell *s, char why[CONFIG_WHY_MAX])
     relay_session *probe = NULL;
     POC_TRY(relay_new(&s->relay, s->root, &settings, shell_feed, s));
     if (relay_session_new(&probe, s->relay) != POC_OK)
-        return fail_system(why, "media.address", c->media.address); /* found now, not with the first call */
+        return shell_fail_system(why, "media.address", c->media.address); /* found now, not with the first call */
     relay_session_free(probe);
     return POC_OK;
 }
@@ -190,6 +237,19 @@ static poc_err make_enabler(shell *s, char why[CONFIG_WHY_MAX])
     return POC_OK;
 }
 
+static poc_err make_feeds(shell *s, char why[CONFIG_WHY_MAX])
+{
+    const config *c = s->boot;
+    for (size_t i = 0; i < c->channel_count; i++) {
+        const config_channel *ch = &c->channels[i];
+        poc_err err = shell_content_open(s, shell_channel_of(s, ch->id), ch);
+        if (err == POC_E_IO)
+            return shell_fail_system(why, "channels.feed.listen", ch->feed.listen);
+        POC_TRY(err);
+    }
+    return POC_OK;
+}
+
 static poc_err make_sip(shell *s, char why[CONFIG_WHY_MAX])
 {
     const config *c = s->boot;
@@ -205,19 +265,20 @@ static poc_err make_sip(shell *s, char why[CONFIG_WHY_MAX])
                               .requests_per_source_s = c->limits.requests_per_source_s,
                               .strict_identities = c->sip.strict_identities };
     poc_err err = sip_new(&s->sip, s->root, &settings, s->naf, s->zn, s->relay, &shell_sip_events, s);
-    return err == POC_E_IO ? fail_system(why, "sip.listen", "an address cannot be bound") : err;
+    return err == POC_E_IO ? shell_fail_system(why, "sip.listen", "an address cannot be bound") : err;
 }
 
 /* ---- life ---- */
 
 static poc_err make_tables(shell *s, char why[CONFIG_WHY_MAX])
 {
-    uint64_t seeds[3];
+    uint64_t seeds[4];
     (void)why;
     POC_TRY(poc_rng_system.fill(poc_rng_system.ctx, seeds, sizeof(seeds)));
     poc_table_init(&s->channels, seeds[0]);
     poc_table_init(&s->groups, seeds[1]);
     poc_table_init(&s->members, seeds[2]);
+    poc_table_init(&s->services, seeds[3]);
     POC_TRY(events_new(&s->events, s->boot->admin.events_kept));
     POC_TRY(wake_new(&s->timer, s->root, on_timer, s));
     return wake_new(&s->sweeper, s->root, on_sweep, s);
@@ -228,8 +289,9 @@ static const struct {
     const char *name;
     poc_err (*make)(shell *s, char why[CONFIG_WHY_MAX]);
 } steps[] = {
-    { "tables", make_tables }, { "gba", make_gba },         { "store", make_store }, { "engine", make_engine },
-    { "media", make_relay },   { "enabler", make_enabler }, { "sip", make_sip },     { "ub", make_ub },
+    { "tables", make_tables },   { "gba", make_gba },         { "store", make_store }, { "engine", make_engine },
+    { "media", make_relay },     { "enabler", make_enabler }, { "feeds", make_feeds }, { "sip", make_sip },
+    { "mbms", shell_mbms_make }, { "ub", make_ub },
 };
 
 static poc_err set_up(shell *s, char why[CONFIG_WHY_MAX])
@@ -278,6 +340,7 @@ void shell_free(shell *s)
     if (s == NULL)
         return;
     ub_http_free(s->ub);
+    shell_mbms_free(s);
     sip_free(s->sip);
     enabler_multicast_free(s->multicast);
     relay_free(s->relay);
@@ -289,6 +352,7 @@ void shell_free(shell *s)
     gba_bsf_free(s->bsf);
     poc_secret_free(s->store_key);
     shell_members_free(s);
+    shell_services_free(s);
     shell_channels_free(s);
     events_free(s->events);
     wake_free(s->timer);

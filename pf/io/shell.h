@@ -6,7 +6,10 @@
 #include <sofia-sip/su_wait.h>
 
 #include "pf/io/config.h"
+#include "pf/io/content.h"
 #include "pf/io/events.h"
+#include "pf/io/keyman_http.h"
+#include "pf/io/push.h"
 #include "pf/io/relay.h"
 #include "pf/io/sip.h"
 #include "pf/io/store.h"
@@ -34,13 +37,27 @@ typedef struct shell_status {
     sip_counts sip;
     relay_counts relay;
     store_counts store;
+    push_counts push;
+    keyman_http_counts keyman;
+    content_counts content;
 } shell_status;
 void shell_look(const shell *s, shell_status *out);
 
 typedef struct shell_channel_status {
-    const char *id, *group; /* borrowed */
+    const char *id, *group, *service; /* borrowed; group "": none, service NULL: none */
     pocpf_channel_status engine;
 } shell_channel_status;
+
+/** What a service announcement says of a channel (TS 33.246 6.3.2.2.1). */
+typedef struct shell_service {
+    const char *service, *path; /* borrowed */
+    poc_key_domain key_domain;
+    uint16_t key_group;
+    uint32_t max_back_off_s, push_port;
+    bool is_tls;
+} shell_service;
+/** False: no such channel, or nobody can register for it. */
+bool shell_service_look(const shell *s, const char *id, shell_service *out);
 /** Walks the channels in the order of the configuration: start with `*at` = 0; false at the end. */
 bool shell_channel_next(const shell *s, size_t *at, shell_channel_status *out);
 /** False: no such channel. */
@@ -51,6 +68,11 @@ bool shell_member_next(const shell *s, const char *id, size_t *at, pocpf_member_
  *  channel is not active. */
 poc_err shell_expel(shell *s, const char *id, const char *user);
 poc_err shell_rekey(shell *s, const char *id);
+/** Asks a member, or with NULL all that can be pushed to, to request the MSK. POC_E_STATE: no such member, or none to push
+ *  to. */
+poc_err shell_solicit(shell *s, const char *id, const char *user);
+/** Lets one who was expelled register again. POC_E_STATE: he is not barred. */
+poc_err shell_admit(shell *s, const char *id, const char *user);
 /** The audit events; borrowed. */
 event_ring *shell_events(const shell *s);
 

@@ -7,6 +7,7 @@ static bool look(const shell *s, const shell_channel *ch, shell_channel_status *
 {
     *out = (shell_channel_status){ .id = ch->air.id,
                                    .group = ch->group,
+                                   .service = ch->mbms == NULL ? NULL : ch->mbms->service,
                                    .engine = { .size = sizeof(pocpf_channel_status) } };
     return pocpf_channel_look(s->pf, ch->air.id, &out->engine) == POCPF_OK;
 }
@@ -31,13 +32,32 @@ bool shell_member_next(const shell *s, const char *id, size_t *at, pocpf_member_
     return pocpf_member_next(s->pf, id, at, out);
 }
 
+static content_counts look_at_content(const shell *s)
+{
+    content_counts all = { 0 };
+    const shell_channel *ch;
+    for (size_t at = 0; (ch = (const shell_channel *)poc_table_next(&s->channels, &at)) != NULL;) {
+        if (ch->content == NULL)
+            continue;
+        content_counts one = content_look(ch->content);
+        all.packets += one.packets;
+        all.foreign_dropped += one.foreign_dropped;
+    }
+    return all;
+}
+
 void shell_look(const shell *s, shell_status *out)
 {
     shell_channel_status ignored;
     *out = (shell_status){ .up_ms = io_now_ms() - s->started_ms,
                            .sip = sip_look(s->sip),
                            .relay = relay_look(s->relay),
-                           .store = store_look(s->store) };
+                           .store = store_look(s->store),
+                           .content = look_at_content(s) };
+    if (s->push != NULL)
+        out->push = push_look(s->push);
+    if (s->keyman_http != NULL)
+        out->keyman = keyman_http_look(s->keyman_http);
     for (size_t at = 0; shell_channel_next(s, &at, &ignored);)
         out->channels++;
 }
@@ -63,6 +83,24 @@ poc_err shell_rekey(shell *s, const char *id)
     pocpf_err err = pocpf_rekey(s->pf, io_now_ms(), id);
     if (err == POCPF_OK)
         log_event(LOG_LEVEL_INFO, "operator_rekeys", LOG_TEXT("channel", id));
+    shell_pump(s);
+    return (poc_err)err;
+}
+
+poc_err shell_solicit(shell *s, const char *id, const char *user)
+{
+    pocpf_err err = pocpf_solicit(s->pf, io_now_ms(), id, user);
+    if (err == POCPF_OK)
+        log_event(LOG_LEVEL_INFO, "operator_solicits", LOG_TEXT("channel", id), LOG_TEXT("user", user));
+    shell_pump(s);
+    return (poc_err)err;
+}
+
+poc_err shell_admit(shell *s, const char *id, const char *user)
+{
+    pocpf_err err = pocpf_admit(s->pf, io_now_ms(), id, user);
+    if (err == POCPF_OK)
+        log_event(LOG_LEVEL_INFO, "operator_admits", LOG_TEXT("channel", id), LOG_TEXT("user", user));
     shell_pump(s);
     return (poc_err)err;
 }

@@ -37,17 +37,33 @@ static pocpf_channel engine_channel(const config_channel *c, const char *group)
     return out;
 }
 
+static void channel_free(shell_channel *ch)
+{
+    shell_content_close(ch);
+    poc_table_done(&ch->users);
+    free(ch);
+}
+
+static void leave_group(shell *s, const shell_channel *ch)
+{
+    if (ch->group[0] != '\0')
+        (void)poc_table_remove(&s->groups, poc_span_str(ch->group));
+}
+
 static void forget(shell *s, shell_channel *ch)
 {
     (void)poc_table_remove(&s->channels, poc_span_str(ch->air.id));
-    (void)poc_table_remove(&s->groups, poc_span_str(ch->group));
-    free(ch);
+    leave_group(s, ch);
+    channel_free(ch);
 }
 
 static poc_err describe(shell *s, shell_channel *ch, const config_channel *c)
 {
     ch->air = c->air;
+    ch->key_group = (uint16_t)c->key_group;
     ch->is_kept = true;
+    if (c->group[0] == '\0')
+        return POC_OK;
     POC_TRY(poc_uri_canonical(ch->group, poc_span_str(c->group)));
     return poc_table_put(&s->groups, poc_span_str(ch->group), ch);
 }
@@ -59,9 +75,9 @@ static poc_err remember(shell *s, const config_channel *c)
         return POC_E_NOMEM;
     poc_err err = describe(s, ch, c);
     if (err == POC_OK && (err = poc_table_put(&s->channels, poc_span_str(ch->air.id), ch)) != POC_OK)
-        (void)poc_table_remove(&s->groups, poc_span_str(ch->group));
+        leave_group(s, ch);
     if (err != POC_OK)
-        free(ch);
+        channel_free(ch);
     return err;
 }
 
@@ -86,7 +102,7 @@ static poc_err bring_back(shell *s, shell_channel *ch, const config_channel *c)
     POC_TRY(describe(s, ch, c));
     poc_err err = add_to_engine(s, c);
     if (err != POC_OK)
-        (void)poc_table_remove(&s->groups, poc_span_str(ch->group));
+        leave_group(s, ch);
     ch->is_closed = err != POC_OK;
     return err;
 }
@@ -101,33 +117,61 @@ poc_err shell_channels_add(shell *s, const config *c, char why[CONFIG_WHY_MAX])
             return err;
         }
     }
-    return POC_OK;
+    return shell_services_load(s, c);
 }
 
 /* ---- reload ---- */
 
 static bool same_on_air(const shell_channel *ch, const config_channel *c)
 {
-    char group[POC_URI_MAX];
-    return poc_uri_canonical(group, poc_span_str(c->group)) == POC_OK && strcmp(group, ch->group) == 0 &&
+    char group[POC_URI_MAX] = "";
+    if (c->group[0] != '\0' && poc_uri_canonical(group, poc_span_str(c->group)) != POC_OK)
+        return false;
+    return strcmp(group, ch->group) == 0 &&
            memcmp(&ch->air, &c->air, sizeof(c->air)) == 0; /* both were zeroed before they were filled */
 }
 
-static bool same_policy(const config *running, const config_channel *c)
+static const config_channel *running_channel(const shell *s, const char *id)
 {
-    for (size_t i = 0; i < running->channel_count; i++)
-        if (strcmp(running->channels[i].id, c->id) == 0)
-            return memcmp(&running->channels[i].rekey, &c->rekey, sizeof(c->rekey)) == 0; /* zeroed before filled */
-    return false;
+    for (size_t i = 0; i < s->current->channel_count; i++)
+        if (strcmp(s->current->channels[i].id, id) == 0)
+            return &s->current->channels[i];
+    return NULL;
+}
+
+static bool same_policy(const config_channel *a, const config_channel *b)
+{
+    return a != NULL && memcmp(&a->rekey, &b->rekey, sizeof(a->rekey)) == 0; /* zeroed before filled */
+}
+
+static bool same_service(const config_channel *a, const config_channel *b)
+{
+    return a != NULL && strcmp(a->mbms.service, b->mbms.service) == 0 && a->mbms.admit == b->mbms.admit &&
+           config_same_texts(&a->mbms.users, &b->mbms.users);
+}
+
+/** What a reload wants of a channel that only a restart can bring; NULL: nothing. */
+static const char *needs_restart(const shell *s, const config_channel *c)
+{
+    bool pushes = (c->rekey.delivery >> CONFIG_DELIVERY_PUSH & 1u) != 0;
+    return pushes && s->push == NULL ? "delivery by push needs mbms.push_listen, which is opened at the start" : NULL;
+}
+
+static const char *cannot_change(const shell *s, const shell_channel *ch, const config_channel *c)
+{
+    if (!same_on_air(ch, c) || !shell_content_same(ch, c))
+        return "group, addresses, ports, key domain and feed of a channel that exists stay as they are";
+    return needs_restart(s, c);
 }
 
 static void change(shell *s, shell_channel *ch, const config_channel *c)
 {
-    static const char fixed[] = "group, addresses, ports and key domain of a channel that exists stay as they are";
+    const config_channel *before = running_channel(s, c->id);
+    const char *why = cannot_change(s, ch, c);
     ch->is_kept = true;
-    if (!same_on_air(ch, c)) {
-        log_event(LOG_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("channel", c->id), LOG_TEXT("reason", fixed));
-        shell_told(s, "reload_needs_restart", c->id, fixed);
+    if (why != NULL) {
+        log_event(LOG_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("channel", c->id), LOG_TEXT("reason", why));
+        shell_told(s, "reload_needs_restart", c->id, why);
         return;
     }
     pocpf_channel engine = engine_channel(c, ch->group);
@@ -136,23 +180,9 @@ static void change(shell *s, shell_channel *ch, const config_channel *c)
         log_event(LOG_LEVEL_WARNING, "channel_not_changed", LOG_TEXT("channel", c->id),
                   LOG_TEXT("reason", pocpf_err_name(err)));
         shell_told(s, "channel_not_changed", c->id, pocpf_err_name(err));
-    } else if (!same_policy(s->current, c)) {
+    } else if (!same_policy(before, c) || !same_service(before, c)) {
         log_event(LOG_LEVEL_INFO, "channel_changed", LOG_TEXT("channel", c->id));
         shell_told(s, "channel_changed", c->id, NULL);
-    }
-}
-
-static void add_new(shell *s, const config_channel *c)
-{
-    shell_channel *closed = shell_channel_of(s, c->id);
-    poc_err err = closed == NULL ? add(s, c) : bring_back(s, closed, c);
-    if (err == POC_OK) {
-        log_event(LOG_LEVEL_INFO, "channel_added", LOG_TEXT("channel", c->id));
-        shell_told(s, "channel_added", c->id, NULL);
-    } else {
-        log_event(LOG_LEVEL_ERROR, "channel_not_added", LOG_TEXT("channel", c->id),
-                  LOG_TEXT("reason", poc_err_name(err)));
-        shell_told(s, "channel_not_added", c->id, poc_err_name(err));
     }
 }
 
@@ -160,9 +190,39 @@ static void add_new(shell *s, const config_channel *c)
 static void close_channel(shell *s, shell_channel *ch)
 {
     ch->is_closed = true;
-    (void)poc_table_remove(&s->groups, poc_span_str(ch->group));
+    leave_group(s, ch);
+    shell_content_close(ch);
     (void)pocpf_channel_stop(s->pf, io_now_ms(), ch->air.id);
     shell_pump(s);
+}
+
+static void tell_not_added(const shell *s, const char *id, const char *why)
+{
+    log_event(LOG_LEVEL_ERROR, "channel_not_added", LOG_TEXT("channel", id), LOG_TEXT("reason", why));
+    shell_told(s, "channel_not_added", id, why);
+}
+
+static poc_err open_new(shell *s, const config_channel *c)
+{
+    shell_channel *closed = shell_channel_of(s, c->id);
+    POC_TRY(closed == NULL ? add(s, c) : bring_back(s, closed, c));
+    shell_channel *ch = shell_channel_of(s, c->id);
+    poc_err err = shell_content_open(s, ch, c);
+    if (err != POC_OK)
+        close_channel(s, ch);
+    return err;
+}
+
+static void add_new(shell *s, const config_channel *c)
+{
+    const char *why = needs_restart(s, c);
+    poc_err err = why == NULL ? open_new(s, c) : POC_E_STATE;
+    if (err != POC_OK) {
+        tell_not_added(s, c->id, why == NULL ? poc_err_name(err) : why);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "channel_added", LOG_TEXT("channel", c->id));
+    shell_told(s, "channel_added", c->id, NULL);
 }
 
 static void close_others(shell *s)
@@ -195,6 +255,8 @@ void shell_channels_reload(shell *s, const config *c)
     for (size_t i = 0; i < c->channel_count; i++)
         if (!is_open(s, c->channels[i].id))
             add_new(s, &c->channels[i]);
+    if (shell_services_load(s, c) != POC_OK)
+        log_event(LOG_LEVEL_ERROR, "services_not_loaded", LOG_TEXT("reason", "out of memory"));
     shell_pump(s);
 }
 
@@ -210,7 +272,7 @@ void shell_channels_free(shell *s)
 {
     shell_channel *ch;
     for (size_t at = 0; (ch = (shell_channel *)poc_table_next(&s->channels, &at)) != NULL;)
-        free(ch);
+        channel_free(ch);
     poc_table_done(&s->channels);
     poc_table_done(&s->groups);
 }

@@ -182,6 +182,7 @@ static effect_fn *const effect_table[] = {
     [POCPF_DO_UNSUBSCRIBE] = do_unsubscribe,
     [POCPF_DO_RESTORED] = do_restored,
     [POCPF_DO_AUDIT] = do_audit,
+    [POCPF_DO_PUSH] = shell_push,
 };
 
 void shell_carry_out(shell *s, const pocpf_effect *e)

@@ -28,7 +28,7 @@ static void on_authenticated(void *user, const char *impu, const gba_naf_user *w
 
 static void join(shell *s, sip_session *session)
 {
-    uint8_t dialog[DIALOG_MAX];
+    uint8_t dialog[DIALOG_MAX], address[PUSH_ADDRESS_MAX];
     poc_wr record = poc_wr_into(dialog, sizeof(dialog));
     if (sip_session_save(session, &record) != POC_OK)
         record.len = 0; /* he has to come again after a restart */
@@ -37,7 +37,9 @@ static void join(shell *s, sip_session *session)
                      .user = sip_session_user(session),
                      .multicast_capable = sip_session_capable(session),
                      .dialog = dialog,
-                     .dialog_len = record.len };
+                     .dialog_len = record.len,
+                     .push_address = address,
+                     .push_address_len = shell_push_address(s, session, address) };
     pocpf_err err = pocpf_member_joined(s->pf, io_now_ms(), &j);
     if (err != POCPF_OK)
         log_refusal("join_refused", pocpf_err_name(err), j.user,

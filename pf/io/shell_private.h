@@ -3,9 +3,12 @@
 #define PF_IO_SHELL_PRIVATE_H
 
 #include "base/table.h"
+#include "pf/io/content.h"
 #include "pf/io/enabler_multicast.h"
+#include "pf/io/keyman_http.h"
 #include "pf/io/log.h"
 #include "pf/io/now.h"
+#include "pf/io/push.h"
 #include "pf/io/shell.h"
 #include "pf/io/sip.h"
 #include "pf/io/store.h"
@@ -18,9 +21,15 @@
 /** A channel as it is on air; identity and addresses do not change while it exists. */
 typedef struct shell_channel {
     bcast_channel air;
-    char group[POC_URI_MAX]; /* canonical */
-    bool is_kept;            /* during a reload */
-    bool is_closed;          /* no longer configured; its sessions go on by unicast */
+    char group[POC_URI_MAX]; /* canonical; "": no PoC session */
+    const config_mbms *mbms; /* of the configuration that runs; NULL: not a service now */
+    wire_keyman_service service;
+    poc_table users; /* those of mbms->users, by themselves */
+    uint16_t key_group;
+    content *content; /* NULL: the PoC session is the feed */
+    char *feed;       /* what the configuration said of it */
+    bool is_kept;     /* during a reload */
+    bool is_closed;   /* no longer configured; its sessions go on by unicast */
 } shell_channel;
 
 /** A client's session on a channel, by "channel user". */
@@ -44,12 +53,16 @@ struct shell {
     bcast_enabler enabler;
     sip *sip;
     pocpf *pf;
-    poc_table channels, groups; /* shell_channel, by id and by group */
-    poc_table members;          /* shell_member */
-    wake *timer;                /* the engine's deadline */
-    wake *sweeper;              /* forgets expired users */
+    push *push; /* NULL: mbms.push_listen is empty */
+    wire_keyman *keyman;
+    keyman_http *keyman_http;             /* NULL: mbms.key_management_listen is empty */
+    poc_table channels, groups, services; /* shell_channel, by id, by group, by user service ID */
+    poc_table members;                    /* shell_member */
+    wake *timer;                          /* the engine's deadline */
+    wake *sweeper;                        /* forgets expired users */
     wake *drain_bound;
     bool is_pumping;
+    unsigned pumped;   /* effects since the clock was looked at */
     bool write_failed; /* a PERSIST that could not even be begun: told from the loop */
     bool is_draining, sip_drained;
     event_ring *events;
@@ -63,6 +76,8 @@ struct shell {
 /* shell.c */
 /** Carries out what the engine wants until it wants nothing more, and sets the timer. */
 void shell_pump(shell *s);
+/** "WHAT: WHERE: the system's word" in `why`; POC_E_IO. */
+poc_err shell_fail_system(char why[CONFIG_WHY_MAX], const char *what, const char *where);
 /** Ends the drain when nothing is left to wait for. */
 void shell_drain_look(shell *s);
 
@@ -75,6 +90,27 @@ void shell_feed(void *user, const char *channel, bcast_flow flow, poc_span packe
 void shell_enabler_event(void *user, const char *channel_id, bcast_event event, const char *why);
 void shell_mtk_made(void *user, const char *channel_id, poc_msk_id msk_id, uint32_t mtks);
 void shell_persisted(void *user, bool ok, const char *why);
+
+/* shell_mbms.c */
+/** The push sockets and the key management service. */
+poc_err shell_mbms_make(shell *s, char why[CONFIG_WHY_MAX]);
+void shell_mbms_free(shell *s);
+void shell_push(shell *s, const pocpf_effect *e);
+/** Where a client with this session can be pushed to; 0 octets when that is not known. */
+size_t shell_push_address(const shell *s, const sip_session *session, uint8_t out[PUSH_ADDRESS_MAX]);
+
+/* shell_services.c */
+/** Makes user services of the channels of `c` that are open, in place of the former ones; borrows from `c`. */
+poc_err shell_services_load(shell *s, const config *c);
+void shell_services_free(shell *s);
+/** The callbacks of wire_keyman. */
+const wire_keyman_service *shell_service_of(void *user, const char *service_id);
+bool shell_service_lists(void *user, const char *channel, const char *impu);
+/** Opens the content source of a channel, if it has one. */
+poc_err shell_content_open(shell *s, shell_channel *ch, const config_channel *c);
+void shell_content_close(shell_channel *ch);
+/** True when the channel has the content source that `c` says. */
+bool shell_content_same(const shell_channel *ch, const config_channel *c);
 
 /* shell_members.c */
 shell_member *shell_member_of(const shell *s, const char *channel, const char *user);

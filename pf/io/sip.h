@@ -74,6 +74,8 @@ const char *sip_session_user(const sip_session *s);    /* canonical SIP URI */
 const char *sip_session_channel(const sip_session *s); /* NULL: plain unicast */
 bool sip_session_capable(const sip_session *s);        /* a=bcastversion */
 relay_session *sip_session_relay(sip_session *s);
+/** The address in the client's Contact, without port; false when it is none (a host name). */
+bool sip_session_contact(const sip_session *s, struct sockaddr_storage *out);
 
 /** Offers the multicast lines to the client: UPDATE when it allows it, else re-INVITE; 491 and 500 with Retry-After are
  *  retried within `timeout_ms`. The end is events.answered. A newer offer to the same session replaces one that still waits. */

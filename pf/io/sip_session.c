@@ -440,3 +440,16 @@ relay_session *sip_session_relay(sip_session *s)
 {
     return s->media;
 }
+
+bool sip_session_contact(const sip_session *s, struct sockaddr_storage *out)
+{
+    const sip_route_t *route = NULL;
+    const sip_contact_t *target = NULL;
+    if (s->client.nta == NULL || nta_leg_get_route(s->client.nta, &route, &target) < 0 || target == NULL ||
+        target->m_url->url_host == NULL)
+        return false;
+    poc_span host = poc_span_str(target->m_url->url_host);
+    if (host.n > 2 && host.p[0] == '[')
+        host = poc_span_of(host.p + 1, host.n - 2);
+    return poc_addr_parse(out, host, 0) == POC_OK;
+}

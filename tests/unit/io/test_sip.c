@@ -112,6 +112,23 @@ static void joins(const world_options *options)
     world_stop(&w);
 }
 
+/* What MSKs are pushed to with mbms.push_address = "sip-contact": also over a TCP connection, whose port says nothing. */
+static void address_in_the_contact_of_a_client_is_known(void **state)
+{
+    (void)state;
+    const world_options *const both[] = { &over_udp, &over_tcp };
+    for (size_t i = 0; i < POC_COUNT(both); i++) {
+        world w;
+        struct sockaddr_storage contact, loopback;
+        world_start(&w, both[i]);
+        world_join(&w);
+        assert_int_equal(poc_addr_parse(&loopback, poc_span_str("127.0.0.1"), 0), POC_OK);
+        assert_true(sip_session_contact(w.session, &contact));
+        assert_true(poc_addr_eq((struct sockaddr *)&contact, (struct sockaddr *)&loopback));
+        world_stop(&w);
+    }
+}
+
 static void bootstrapped_client_joins_over_udp(void **state)
 {
     (void)state;
@@ -802,6 +819,7 @@ int main(void)
         cmocka_unit_test(listen_entries_become_urls_or_are_refused),
         cmocka_unit_test(tls_without_certificates_does_not_start),
         cmocka_unit_test(unknown_client_is_challenged_for_the_bootstrapping_realm),
+        cmocka_unit_test(address_in_the_contact_of_a_client_is_known),
         cmocka_unit_test(bootstrapped_client_joins_over_udp),
         cmocka_unit_test(bootstrapped_client_joins_over_tcp),
         cmocka_unit_test(wrong_digest_is_challenged_again_and_counted),
