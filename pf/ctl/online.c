@@ -52,7 +52,7 @@ static void print_counts(const json_t *o, const char *title, const char *key)
     json_t *value;
     json_object_foreach(json_object_get(o, key), name, value)
     {
-        (void)printf("%-8s %-18s %s\n", title, name, ctl_cell(cell, value));
+        (void)printf("%-14s %-18s %s\n", title, name, ctl_cell(cell, value));
     }
 }
 
@@ -64,14 +64,15 @@ static void print_refusals(json_t *refused)
     json_object_foreach(refused, reason, count)
     {
         json_t *text = json_string(reason);
-        (void)printf("refused  %" JSON_INTEGER_FORMAT " times: %s\n", json_integer_value(count), ctl_cell(cell, text));
+        (void)printf("%-14s %" JSON_INTEGER_FORMAT " times: %s\n", "refused", json_integer_value(count),
+                     ctl_cell(cell, text));
         json_decref(text);
     }
 }
 
 static int print_status(const json_t *o, void *user)
 {
-    static const char *const groups[] = { "sip", "relay", "store" };
+    static const char *const groups[] = { "sip", "relay", "store", "push", "key_management", "content" };
     const char *version;
     json_int_t up_s, channels, sessions;
     char cell[320];
@@ -141,7 +142,9 @@ static int members_of(json_t **out, const ctl_door *door, const char *channel)
 
 static int run_members(const ctl_door *door, int argc, char **argv)
 {
-    static const ctl_column columns[] = { { "USER", "user" }, { "STATE", "state" }, { "MSK", "msk_id" } };
+    static const ctl_column columns[] = {
+        { "USER", "user" }, { "STATE", "state" }, { "MSK", "msk_id" }, { "WAYS", "ways" }, { "PUSH", "push_address" }
+    };
     json_t *all = NULL;
     (void)argc;
     int status = members_of(&all, door, argv[0]);
@@ -224,25 +227,69 @@ static int user_of(char out[USER_MAX], const ctl_door *door, const char *channel
     return CTL_USAGE;
 }
 
-static int run_expel(const ctl_door *door, int argc, char **argv)
+/** Posts an order about a user, or about all of a channel when `user` is NULL. */
+static int order(const ctl_door *door, const char *rest, const char *user, int (*print)(const json_t *o, void *words),
+                 char **argv)
 {
-    char path[PATH_MAX_OCTETS], user[USER_MAX];
-    (void)argc;
-    int status = user_of(user, door, argv[0], argv[1]);
-    if (status != CTL_OK)
-        return status;
-    if (!channel_path(path, argv[0], "/expel"))
+    char path[PATH_MAX_OCTETS];
+    if (!channel_path(path, argv[0], rest))
         return CTL_USAGE;
-    json_t *order = json_pack("{s:s}", "user", user);
-    char *body = order == NULL ? NULL : json_dumps(order, JSON_COMPACT);
-    json_decref(order);
+    json_t *o = user == NULL ? json_object() : json_pack("{s:s}", "user", user);
+    char *body = o == NULL ? NULL : json_dumps(o, JSON_COMPACT);
+    json_decref(o);
     if (body == NULL) {
         ctl_complain("the name is not UTF-8");
         return CTL_USAGE;
     }
-    status = ask(door, path, body, print_expelled, argv);
+    int status = ask(door, path, body, print, argv);
     free(body);
     return status;
+}
+
+static int run_expel(const ctl_door *door, int argc, char **argv)
+{
+    char user[USER_MAX];
+    (void)argc;
+    int status = user_of(user, door, argv[0], argv[1]);
+    return status == CTL_OK ? order(door, "/expel", user, print_expelled, argv) : status;
+}
+
+static int print_admitted(const json_t *o, void *user)
+{
+    char *const *words = (char *const *)user;
+    (void)o;
+    (void)printf("%s may register for %s again\n", words[1], words[0]);
+    return CTL_OK;
+}
+
+/** Who was expelled is no member, so there is no short name to be found. */
+static int run_admit(const ctl_door *door, int argc, char **argv)
+{
+    char user[USER_MAX];
+    (void)argc;
+    if (strchr(argv[1], '@') == NULL) {
+        ctl_complain("admit takes a SIP URI: \"%s\" is none", argv[1]);
+        return CTL_USAGE;
+    }
+    int status = user_of(user, door, argv[0], argv[1]);
+    return status == CTL_OK ? order(door, "/admit", user, print_admitted, argv) : status;
+}
+
+static int print_solicited(const json_t *o, void *user)
+{
+    char *const *words = (char *const *)user;
+    const char *who = text_of(o, "user");
+    (void)printf("asked to request the MSK of %s: %s\n", words[0], who == NULL ? "all who can be pushed to" : who);
+    return CTL_OK;
+}
+
+static int run_solicit(const ctl_door *door, int argc, char **argv)
+{
+    char user[USER_MAX];
+    if (argc == 1)
+        return order(door, "/solicit", NULL, print_solicited, argv);
+    int status = user_of(user, door, argv[0], argv[1]);
+    return status == CTL_OK ? order(door, "/solicit", user, print_solicited, argv) : status;
 }
 
 static int print_rekeyed(const json_t *o, void *user)
@@ -348,6 +395,8 @@ const ctl_order ctl_orders[] = {
     { "channels", "", "The channels, their MSK and their members in numbers.", 0, 0, run_channels },
     { "members", "CHANNEL", "Who is in a channel.", 1, 1, run_members },
     { "expel", "CHANNEL USER", "Ends the session of a member and rekeys.", 2, 2, run_expel },
+    { "admit", "CHANNEL USER", "Lets one who was expelled register again.", 2, 2, run_admit },
+    { "solicit", "CHANNEL [USER]", "Asks members to request the MSK.", 1, 2, run_solicit },
     { "rekey", "CHANNEL", "Makes a new MSK.", 1, 1, run_rekey },
     { "reload", "", "Reads the configuration again, as SIGHUP does.", 0, 0, run_reload },
     { "events", "[--follow]", "What happened lately; with --follow also what happens.", 0, 1, run_events },

@@ -5,6 +5,22 @@
 
 enum { COLUMNS_MAX = 10, CELL_MAX = 320 };
 
+/** The texts of a list, with commas. */
+static void put_list(char out[CELL_MAX], const json_t *list)
+{
+    size_t i, n = 0;
+    const json_t *item;
+    (void)snprintf(out, CELL_MAX, "-");
+    json_array_foreach(list, i, item)
+    {
+        int more = snprintf(out + n, CELL_MAX - n, "%s%s", i == 0 ? "" : ",",
+                            json_is_string(item) ? json_string_value(item) : "?");
+        if (more < 0 || n + (size_t)more >= CELL_MAX)
+            return;
+        n += (size_t)more;
+    }
+}
+
 const char *ctl_cell(char out[320], const json_t *value)
 {
     if (json_is_string(value))
@@ -14,7 +30,7 @@ const char *ctl_cell(char out[320], const json_t *value)
     else if (json_is_boolean(value))
         (void)snprintf(out, CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
     else
-        (void)snprintf(out, CELL_MAX, "-");
+        put_list(out, value); /* of none: "-" */
     for (char *p = out; *p != '\0'; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7F)
             *p = '?'; /* peers choose names: nothing for the terminal to obey */

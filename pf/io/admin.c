@@ -171,7 +171,8 @@ static enum MHD_Result finish(admin *a, request *r)
     (void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, take_argument, &args);
     if (!args.are_good)
         return refuse(r, MHD_HTTP_BAD_REQUEST, "input", "unknown argument, or not a number");
-    if (admin_body_read(&body, poc_span_of(r->body, r->body_len), r->route->field, why) != POC_OK)
+    if (admin_body_read(&body, poc_span_of(r->body, r->body_len), r->route->field, r->route->may_lack_it, why) !=
+        POC_OK)
         return refuse(r, MHD_HTTP_BAD_REQUEST, "input", why);
     call.text = r->route->field == NULL ? NULL : json_string_value(json_object_get(body, r->route->field));
     enum MHD_Result result = serve(a, r, &call);

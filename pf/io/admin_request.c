@@ -28,7 +28,7 @@ static poc_err fail(char why[ADMIN_WHY_MAX], const char *what, const char *which
     return POC_E_INPUT;
 }
 
-static poc_err check_fields(json_t *object, const char *field, char why[ADMIN_WHY_MAX])
+static poc_err check_fields(json_t *object, const char *field, bool is_needed, char why[ADMIN_WHY_MAX])
 {
     const char *name;
     json_t *value;
@@ -41,21 +41,22 @@ static poc_err check_fields(json_t *object, const char *field, char why[ADMIN_WH
         if (!json_is_string(value) || strlen(json_string_value(value)) != json_string_length(value))
             return fail(why, "\"%s\" is not a text", name);
     }
-    if (field != NULL && json_object_size(object) == 0)
+    if (is_needed && json_object_size(object) == 0)
         return fail(why, "\"%s\" is missing", field);
     return POC_OK;
 }
 
-poc_err admin_body_read(json_t **out, poc_span body, const char *field, char why[ADMIN_WHY_MAX])
+poc_err admin_body_read(json_t **out, poc_span body, const char *field, bool may_lack_it, char why[ADMIN_WHY_MAX])
 {
+    bool is_needed = field != NULL && !may_lack_it;
     json_error_t error;
     *out = NULL;
     if (body.n == 0)
-        return field == NULL ? POC_OK : fail(why, "\"%s\" is missing", field);
+        return !is_needed ? POC_OK : fail(why, "\"%s\" is missing", field);
     json_t *object = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, &error);
     if (object == NULL)
         return fail(why, "not JSON: %.100s", error.text);
-    poc_err err = check_fields(object, field, why);
+    poc_err err = check_fields(object, field, is_needed, why);
     if (err == POC_OK)
         *out = object;
     else

@@ -64,6 +64,26 @@ static json_t *counts_of_store(const store_counts *c)
                      (json_int_t)c->failures);
 }
 
+static json_t *counts_of_push(const push_counts *c)
+{
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "sent", (json_int_t)c->sent, "send_errors",
+                     (json_int_t)c->send_errors, "system_calls", (json_int_t)c->system_calls, "blocked",
+                     (json_int_t)c->blocked, "heard", (json_int_t)c->heard, "refused", (json_int_t)c->refused,
+                     "ignored", (json_int_t)c->ignored);
+}
+
+static json_t *counts_of_keyman(const keyman_http_counts *c)
+{
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "requests", (json_int_t)c->requests, "done", (json_int_t)c->done,
+                     "challenged", (json_int_t)c->challenged, "refused", (json_int_t)c->refused, "limited",
+                     (json_int_t)c->limited, "dropped", (json_int_t)c->dropped, "asked_zn", (json_int_t)c->asked_zn);
+}
+
+static json_t *counts_of_content(const content_counts *c)
+{
+    return json_pack("{s:I,s:I}", "packets", (json_int_t)c->packets, "foreign_dropped", (json_int_t)c->foreign_dropped);
+}
+
 static json_t *counts_of_refusals(void)
 {
     log_refused refused[LOG_REFUSED_MAX];
@@ -78,19 +98,21 @@ static json_t *get_status(admin_call *call)
 {
     shell_status s;
     shell_look(call->shell, &s);
-    return json_pack("{s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "version", POC_VERSION, "uptime_s",
+    return json_pack("{s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", POC_VERSION, "uptime_s",
                      (json_int_t)(s.up_ms / 1000), "channels", (json_int_t)s.channels, "sessions",
                      (json_int_t)s.sip.sessions, "sip", counts_of_sip(&s.sip), "relay", counts_of_relay(&s.relay),
-                     "store", counts_of_store(&s.store), "refused", counts_of_refusals());
+                     "store", counts_of_store(&s.store), "push", counts_of_push(&s.push), "key_management",
+                     counts_of_keyman(&s.keyman), "content", counts_of_content(&s.content), "refused",
+                     counts_of_refusals());
 }
 
 static json_t *json_channel(const shell_channel_status *c)
 {
     const pocpf_channel_status *e = &c->engine;
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:I,s:I,s:I,s:b,s:b}", "id", c->id, "group", c->group, "state", e->state,
-                     "msk_id", json_id(e->msk_id), "next_msk_id", json_id(e->next_msk_id), "members",
-                     (json_int_t)e->members, "confirmed", (json_int_t)e->confirmed, "unicast", (json_int_t)e->unicast,
-                     "blind", e->blind, "held", e->held);
+    return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I,s:b,s:b}", "id", c->id, "group", json_name(c->group),
+                     "service", json_name(c->service), "state", e->state, "msk_id", json_id(e->msk_id), "next_msk_id",
+                     json_id(e->next_msk_id), "members", (json_int_t)e->members, "confirmed", (json_int_t)e->confirmed,
+                     "unicast", (json_int_t)e->unicast, "blind", e->blind, "held", e->held);
 }
 
 static json_t *get_channels(admin_call *call)
@@ -108,6 +130,52 @@ static json_t *get_channel(admin_call *call)
     return shell_channel_look(call->shell, call->segment, &c) ? json_channel(&c) : no_channel(call);
 }
 
+static json_t *get_service(admin_call *call)
+{
+    shell_service v;
+    char domain[2 * POC_KEY_DOMAIN_LEN + 1];
+    poc_wr hex = poc_wr_into(domain, sizeof(domain));
+    if (!shell_service_look(call->shell, call->segment, &v))
+        return refuse(call, 404, "not_found", "there is no channel \"%s\", or mbms.key_management_listen is empty",
+                      call->segment);
+    poc_hex_put(&hex, poc_span_of(v.key_domain.b, sizeof(v.key_domain.b)));
+    (void)poc_wr_text(&hex);
+    return json_pack("{s:s,s:s,s:I,s:s,s:b,s:I,s:I,s:I}", "service", v.service, "key_domain_id", domain, "key_group",
+                     (json_int_t)v.key_group, "path", v.path, "tls", v.is_tls, "push_port", (json_int_t)v.push_port,
+                     "wait_time_s", (json_int_t)0, "max_back_off_s", (json_int_t)v.max_back_off_s);
+}
+
+/** "192.0.2.7:2269", IPv6 in brackets; null when a member has no push address. */
+static json_t *json_address(const pocpf_member_status *m)
+{
+    char text[80];
+    struct sockaddr_storage at;
+    poc_wr wr = poc_wr_into(text, sizeof(text));
+    if (!m->by_push || push_address_unpack(&at, m->address, m->address_len) != POC_OK)
+        return json_null();
+    bool is_ip6 = at.ss_family == AF_INET6;
+    poc_wr_fmt(&wr, "%s", is_ip6 ? "[" : "");
+    poc_addr_put(&wr, (const struct sockaddr *)&at);
+    poc_wr_fmt(&wr, "%s:%u", is_ip6 ? "]" : "", (unsigned)poc_addr_port((const struct sockaddr *)&at));
+    return poc_wr_text(&wr) == POC_OK ? json_string(text) : json_null();
+}
+
+static json_t *json_ways(const pocpf_member_status *m)
+{
+    json_t *list = json_array();
+    if (m->by_sip)
+        (void)json_array_append_new(list, json_string("sip"));
+    if (m->by_push)
+        (void)json_array_append_new(list, json_string("push"));
+    return list;
+}
+
+static json_t *json_member(const pocpf_member_status *m)
+{
+    return json_pack("{s:s,s:s,s:o,s:o,s:o}", "user", m->user, "state", m->state, "msk_id", json_id(m->msk_id), "ways",
+                     json_ways(m), "push_address", json_address(m));
+}
+
 static json_t *get_members(admin_call *call)
 {
     shell_channel_status c;
@@ -117,8 +185,7 @@ static json_t *get_members(admin_call *call)
         return no_channel(call);
     json_t *list = json_array();
     while (json_array_size(list) < PAGE && shell_member_next(call->shell, c.id, &at, &m))
-        (void)json_array_append_new(
-            list, json_pack("{s:s,s:s,s:o}", "user", m.user, "state", m.state, "msk_id", json_id(m.msk_id)));
+        (void)json_array_append_new(list, json_member(&m));
     bool is_full = json_array_size(list) == PAGE;
     return json_pack("{s:o,s:o}", "members", list, "next", is_full ? json_integer((json_int_t)at) : json_null());
 }
@@ -170,18 +237,35 @@ static json_t *outcome(const admin_call *call, const char *user)
                      "msk_id", json_id(c.engine.msk_id), "next_msk_id", json_id(c.engine.next_msk_id));
 }
 
-static json_t *post_expel(admin_call *call)
+/** An order about one user, or with a route that lets him be left out about all. */
+static json_t *order(admin_call *call, poc_err (*give)(shell *s, const char *id, const char *user), const char *missing)
 {
     shell_channel_status c;
     char user[POC_URI_MAX];
-    if (poc_uri_canonical(user, poc_span_str(call->text)) != POC_OK)
+    if (call->text != NULL && poc_uri_canonical(user, poc_span_str(call->text)) != POC_OK)
         return refuse(call, 400, "input", "\"user\" is not a SIP URI");
     if (!shell_channel_look(call->shell, call->segment, &c))
         return no_channel(call);
-    poc_err err = shell_expel(call->shell, c.id, user);
+    const char *who = call->text == NULL ? NULL : user;
+    poc_err err = give(call->shell, c.id, who);
     if (err == POC_E_STATE)
-        return refuse(call, 404, "not_found", "%s is no member of channel \"%s\"", user, c.id);
-    return err == POC_OK ? outcome(call, user) : refuse(call, 409, poc_err_name(err), "the engine refuses");
+        return refuse(call, 404, "not_found", missing, who == NULL ? "nobody" : who, c.id);
+    return err == POC_OK ? outcome(call, who) : refuse(call, 409, poc_err_name(err), "the engine refuses");
+}
+
+static json_t *post_expel(admin_call *call)
+{
+    return order(call, shell_expel, "%s is no member of channel \"%s\"");
+}
+
+static json_t *post_solicit(admin_call *call)
+{
+    return order(call, shell_solicit, "%s is no member of channel \"%s\" who can be pushed to");
+}
+
+static json_t *post_admit(admin_call *call)
+{
+    return order(call, shell_admit, "%s is not barred from channel \"%s\"");
 }
 
 static json_t *post_rekey(admin_call *call)
@@ -213,13 +297,16 @@ static json_t *post_reload(admin_call *call)
 }
 
 const admin_route admin_routes[] = {
-    { "GET", "/v1/status", { NULL }, NULL, get_status },
-    { "GET", "/v1/channels", { NULL }, NULL, get_channels },
-    { "GET", "/v1/channels/(id)", { NULL }, NULL, get_channel },
-    { "GET", "/v1/channels/(id)/members", { "at" }, NULL, get_members },
-    { "POST", "/v1/channels/(id)/expel", { NULL }, "user", post_expel },
-    { "POST", "/v1/channels/(id)/rekey", { NULL }, NULL, post_rekey },
-    { "POST", "/v1/reload", { NULL }, NULL, post_reload },
-    { "GET", "/v1/events", { "after", "wait_s" }, NULL, get_events },
+    { "GET", "/v1/status", { NULL }, NULL, false, get_status },
+    { "GET", "/v1/channels", { NULL }, NULL, false, get_channels },
+    { "GET", "/v1/channels/(id)", { NULL }, NULL, false, get_channel },
+    { "GET", "/v1/channels/(id)/members", { "at" }, NULL, false, get_members },
+    { "GET", "/v1/channels/(id)/service", { NULL }, NULL, false, get_service },
+    { "POST", "/v1/channels/(id)/expel", { NULL }, "user", false, post_expel },
+    { "POST", "/v1/channels/(id)/admit", { NULL }, "user", false, post_admit },
+    { "POST", "/v1/channels/(id)/solicit", { NULL }, "user", true, post_solicit },
+    { "POST", "/v1/channels/(id)/rekey", { NULL }, NULL, false, post_rekey },
+    { "POST", "/v1/reload", { NULL }, NULL, false, post_reload },
+    { "GET", "/v1/events", { "after", "wait_s" }, NULL, false, get_events },
 };
 const size_t admin_route_count = POC_COUNT(admin_routes);

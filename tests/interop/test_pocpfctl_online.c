@@ -137,7 +137,9 @@ static void status_channels_and_members_show_what_runs(void **state)
          "dispatch  active  10010001  -     3        3          0        no     no    sip:dispatch@poc.example.org\n");
     assert_int_equal(ctl("members dispatch"), 0);
     says("sip:bob@");
-    says("keyed  10010001");
+    says("keyed  10010001  sip   -\n");
+    says("USER  ");
+    says("  STATE  MSK       WAYS  PUSH\n");
 }
 
 static void what_is_unknown_exits_1_and_is_named(void **state)
@@ -169,6 +171,34 @@ static void expel_rekeys_everybody_else_and_the_events_show_it(void **state)
     assert_int_equal(ctl("expel dispatch bob"), 1);
     assert_int_equal(ctl("events"), 0);
     says("rekey_switched    dispatch  reason=expel  msk_id=10010002  2 of 2\n");
+}
+
+static void who_was_expelled_is_admitted_by_his_uri(void **state)
+{
+    (void)state;
+    char uri[128], command[192];
+    assert_int_equal(ctl("--json events"), 0);
+    const char *at = strstr(stage.out, "\"user\":\"sip:bob@");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "\"user\":\"%127[^\"]", uri), 1);
+    (void)snprintf(command, sizeof(command), "admit dispatch '%s'", uri);
+    assert_int_equal(ctl(command), 0);
+    says("may register for dispatch again\n");
+    assert_int_equal(ctl(command), 1);
+    says("is not barred from channel \"dispatch\"");
+    assert_int_equal(ctl("admit dispatch bob"), 64);
+    says("admit takes a SIP URI");
+}
+
+/* MBMS-10: who has no push address cannot be asked. */
+static void solicit_asks_those_who_can_be_pushed_to(void **state)
+{
+    (void)state;
+    assert_int_equal(ctl("solicit dispatch"), 0);
+    assert_string_equal(stage.out, "asked to request the MSK of dispatch: all who can be pushed to\n");
+    assert_int_equal(ctl("solicit dispatch alice"), 1);
+    says("is no member of channel \"dispatch\" who can be pushed to");
+    assert_int_equal(ctl("solicit fire"), 1);
 }
 
 static void follow_prints_an_event_when_it_comes(void **state)
@@ -258,6 +288,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_unknown_exits_1_and_is_named),
         cmocka_unit_test(expel_rekeys_everybody_else_and_the_events_show_it),
         cmocka_unit_test(follow_prints_an_event_when_it_comes),
+        cmocka_unit_test(who_was_expelled_is_admitted_by_his_uri),
+        cmocka_unit_test(solicit_asks_those_who_can_be_pushed_to),
         cmocka_unit_test(reload_says_that_nothing_changed),
         cmocka_unit_test(wrong_usage_exits_64),
         cmocka_unit_test(no_daemon_exits_69_and_says_what_to_do),
