@@ -208,6 +208,26 @@ static void a_subscriber_file_is_checked_too(void **state)
     assert_non_null(strstr(b->said, "gba.subscribers cannot be read"));
 }
 
+static void what_this_machine_has_not_fails_the_check_too(void **state)
+{
+    static const struct {
+        const char *more, *says;
+    } rows[] = {
+        { "bcast = { interface = \"nosuchif0\"; };",
+          "bcast.interface = \"nosuchif0\": there is no such network interface" },
+        { "mbms = { tls_certificate = \"none.pem\"; tls_key = \"none.pem\"; };", "none.pem: cannot be read" },
+        { "mbms = { tls_certificate = \"pocpfd.cfg\"; tls_key = \"pocpfd.cfg\"; };", "pocpfd.cfg: is no PEM file" },
+    };
+    bench *b = (bench *)*state;
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        write_config(b, rows[i].more);
+        assert_int_equal(run(b, "-t", "-c", b->config), 78);
+        if (strstr(b->said, rows[i].says) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", b->said, rows[i].says);
+        assert_int_equal(run(b, "-c", b->config, NULL), 78);
+    }
+}
+
 static void it_serves_until_sigterm_and_exits_0(void **state)
 {
     bench *b = (bench *)*state;
@@ -305,6 +325,7 @@ int main(int argc, char **argv)
         WITH_BENCH(the_commented_default_passes_the_check_as_it_is),
         WITH_BENCH(a_bad_file_exits_78_with_file_line_and_reason),
         WITH_BENCH(a_subscriber_file_is_checked_too),
+        WITH_BENCH(what_this_machine_has_not_fails_the_check_too),
         WITH_BENCH(it_serves_until_sigterm_and_exits_0),
         WITH_BENCH(a_taken_address_is_told_and_exits_1),
         WITH_BENCH(sighup_takes_a_good_file_and_leaves_all_as_it_was_for_a_bad_one),
