@@ -15,7 +15,7 @@
 enum {
     BUFFER_OCTETS = 16 * 1024 * 1024, /* answers of thousands that come at once while the loop does something else */
     HEAR_BATCHES = 16,                /* per turn of the loop: about a millisecond */
-    STALL_MS = 200 /* a socket that takes nothing for so long: the batch is lost, others must not wait for it */
+    STALL_MS = 50 /* a socket that takes nothing for so long stands still: others must not wait for it */
 };
 
 /* ---- addresses ---- */
@@ -101,6 +101,7 @@ typedef struct push_socket {
     sa_family_t family;
     uint16_t port;
     bool is_blocked; /* the system takes no more: wait_index waits for it */
+    bool is_stalled; /* for too long: until it takes something again, what it does not take at once is lost */
     wake *stall;
     unsigned first, count; /* of `out`: what is to be sent */
     batch out;
@@ -154,6 +155,14 @@ static bool is_full_up(int why)
     return why == EAGAIN || why == EWOULDBLOCK || why == ENOBUFS;
 }
 
+/** As a network that is down loses it; the engine sends again. */
+static bool drop_batch(push_socket *k)
+{
+    k->push->counts.send_errors += k->count;
+    k->first = k->count = 0;
+    return true;
+}
+
 /** Sends what is gathered. A datagram that cannot go anywhere is dropped: it does not stop the others. */
 static bool socket_flush(push_socket *k)
 {
@@ -165,9 +174,12 @@ static bool socket_flush(push_socket *k)
             continue;
         if (n < 0 && is_full_up(errno)) {
             counts->blocked++;
+            if (k->is_stalled)
+                return drop_batch(k);
             wait_until_writable(k, true);
             return false;
         }
+        k->is_stalled = false;
         unsigned done = n > 0 ? (unsigned)n : 1;
         *(n > 0 ? &counts->sent : &counts->send_errors) += done;
         k->first += done;
@@ -221,16 +233,16 @@ static void tell_writable(const push *p)
         p->events.writable(p->user);
 }
 
-/** Nothing went for too long: the batch is lost, as on a network that is down; the engine sends again. */
 static void on_stall(void *user)
 {
     push_socket *k = (push_socket *)user;
-    if (!k->is_blocked || socket_flush(k))
+    if (!k->is_blocked)
         return;
-    k->push->counts.send_errors += k->count;
-    k->first = k->count = 0;
+    k->is_stalled = true;
+    (void)socket_flush(k);
     wait_until_writable(k, false);
-    log_refusal("push_stalled", "io", "", "the network takes no datagrams: pushed messages are lost");
+    if (k->is_stalled)
+        log_refusal("push_stalled", "io", "", "the network takes no datagrams: pushed messages are lost");
     tell_writable(k->push);
 }
 

@@ -267,7 +267,7 @@ static void a_full_network_makes_the_sender_wait_and_loses_nothing(void **state)
     world_end(&w);
 }
 
-static void a_network_that_stays_full_loses_the_batch_and_goes_on(void **state)
+static void a_network_that_stays_full_loses_datagrams_and_holds_nobody_up(void **state)
 {
     (void)state;
     world w;
@@ -279,10 +279,18 @@ static void a_network_that_stays_full_loses_the_batch_and_goes_on(void **state)
     while (w.writable == 0)
         (void)su_root_step(w.root, 1000);
     assert_int_equal(push_look(w.push).send_errors, PUSH_BATCH);
+    for (unsigned i = 0; i < 2 * PUSH_BATCH; i++) /* from now on nobody waits */
+        assert_int_equal(say(&w, &c, "MSK"), POC_OK);
+    assert_int_equal(push_look(w.push).send_errors, 3 * PUSH_BATCH);
     full_calls = 0;
     assert_int_equal(say(&w, &c, "later"), POC_OK);
     assert_true(push_flush(w.push));
     client_gets(&c, "later");
+    full_calls = 1; /* it has recovered: now it is waited for again */
+    assert_int_equal(say(&w, &c, "patient"), POC_OK);
+    assert_false(push_flush(w.push));
+    assert_true(push_flush(w.push));
+    client_gets(&c, "patient");
     (void)close(c.fd);
     world_end(&w);
 }
@@ -463,7 +471,7 @@ int main(void)
         cmocka_unit_test(datagrams_reach_both_families_as_they_were_given),
         cmocka_unit_test(a_batch_takes_one_system_call),
         cmocka_unit_test(a_full_network_makes_the_sender_wait_and_loses_nothing),
-        cmocka_unit_test(a_network_that_stays_full_loses_the_batch_and_goes_on),
+        cmocka_unit_test(a_network_that_stays_full_loses_datagrams_and_holds_nobody_up),
         cmocka_unit_test(one_that_cannot_be_reached_does_not_stop_the_others),
         cmocka_unit_test(what_cannot_be_sent_is_refused_at_once),
         cmocka_unit_test(two_sockets_of_one_family_are_refused),
