@@ -14,7 +14,7 @@
 
 enum {
     BUFFER_OCTETS = 16 * 1024 * 1024, /* answers of thousands that come at once while the loop does something else */
-    HEAR_BATCHES = 16,                /* per turn of the loop: about a millisecond */
+    HEAR_BATCHES = 4,                 /* per turn of the loop: about a millisecond */
     STALL_MS = 50 /* a socket that takes nothing for so long stands still: others must not wait for it */
 };
 

@@ -49,7 +49,7 @@ static void on_heard(void *user, push_datagram *datagrams, size_t n)
     (void)pocpf_push_heard(s->pf, io_now_ms(), heard, n);
     for (size_t i = 0; i < n; i++)
         datagrams[i].is_refused = is_the_senders_fault(heard[i].verdict);
-    shell_pump(s);
+    wake_soon(s->timer); /* one pump for all batches of this turn of the loop */
 }
 
 static void on_writable(void *user)
