@@ -10,6 +10,9 @@ enum {
     BOOTSTRAP_WAIT_MS = 30000, /* for the owner to have bootstrapped */
 };
 
+_Static_assert(sizeof(((pocue_http *)0)->authorization) == GBA_HEADER_MAX, "the door has room for any Authorization");
+_Static_assert(POCUE_HTTP_BODY_MAX == UE_KEYMAN_BODY_MAX, "what is taken in can be read");
+
 /* ---- the call as a whole ---- */
 
 static void call_each(pocue *ue, int64_t now_ms, int status,

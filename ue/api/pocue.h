@@ -123,12 +123,11 @@ typedef struct pocue_service {
     const bcast_channel *channel; /* where it is sent; NULL: learnt from the SDP of the PoC session */
 } pocue_service;
 
-/** The client knows the service from now on (a copy is made). POC_E_STATE: it, or another one with its
- *  key group, is known already; POC_E_LIMIT, POC_E_INPUT,
- *  POC_E_NOMEM. */
+/** The client knows the service from now on (a copy is made). POC_E_STATE: it, or another one with its key group, is known
+ *  already; POC_E_LIMIT: POCUE_SERVICES_MAX are; POC_E_INPUT: a text that is missing, too long or not plain. */
 poc_err pocue_service_add(pocue *ue, const pocue_service *service);
 /** Has the client registered (again: to tell a new address) or deregistered. Whoever deregisters stops listening now. The end
- *  is POCUE_REGISTERED, POCUE_DEREGISTERED or POCUE_DENIED. POC_E_STATE: unknown service. */
+ *  is POCUE_REGISTERED, POCUE_DEREGISTERED or POCUE_DENIED. POC_E_STATE: unknown service; POC_E_NOMEM. */
 poc_err pocue_register(pocue *ue, int64_t now_ms, const char *service_id, bool in);
 /** The client has a new address: it registers again wherever it is registered. */
 void pocue_moved(pocue *ue, int64_t now_ms);
@@ -176,8 +175,8 @@ typedef enum pocue_event_type {
     POCUE_UNREADABLE, /* a media packet on air that could not be opened */
     POCUE_REGISTERED, /* for `service_id`                              */
     POCUE_DEREGISTERED,
-    POCUE_GRANTED,          /* MSK `msk_id` of `service_id` will be pushed   */
-    POCUE_DENIED,           /* it will not, or (msk_id 0) the registration failed: `status`, 0 for no answer */
+    POCUE_GRANTED, /* MSK `msk_id` of `service_id` will be pushed */
+    POCUE_DENIED,  /* it will not, or (msk_id 0) registration or deregistration failed: `status`, 0 for no answer */
     POCUE_BOOTSTRAP_NEEDED, /* before the next request can be sent */
     /* No MSK to be had, and no valid older one: the client does not hear `service_id` any more (MBMS-2). When that was the
      * channel of its session (of_session), its owner takes the multicast lines back (pocue_bearer_write) or leaves. */
