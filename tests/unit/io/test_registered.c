@@ -134,14 +134,14 @@ static void take_one(stage *s)
     }
 }
 
-static int set_up(void **state)
+static int stage_make(void **state, const char *mbms)
 {
     char trusted[64];
     stage *s = (stage *)calloc(1, sizeof(*s));
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     daemon_prepare(&s->pf, program);
     (void)snprintf(trusted, sizeof(trusted), "trusted_peers = [ \"127.0.0.1:%u\" ];", s->pf.port[DAEMON_CF_PORT]);
-    daemon_configure(&s->pf, trusted, "sip_auth = \"registered\";", "", CHANNEL);
+    daemon_configure(&s->pf, trusted, "sip_auth = \"registered\";", mbms, CHANNEL);
     at.sin_port = htons(s->pf.port[DAEMON_CF_PORT]);
     s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(s->fd, (struct sockaddr *)&at, sizeof(at)), 0);
@@ -150,6 +150,16 @@ static int set_up(void **state)
     mbms_client_bootstrap(&s->alice, "127.0.0.1", s->pf.port[DAEMON_UB_PORT]);
     *state = s;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return stage_make(state, "");
+}
+
+static int set_up_by_contact(void **state)
+{
+    return stage_make(state, "push_address = \"sip-contact\";");
 }
 
 static int tear_down(void **state)
@@ -182,6 +192,19 @@ static void a_client_that_the_core_vouches_for_is_offered_its_key_once_it_regist
                         "\"ways\":[\"sip\",\"push\"],\"push_address\":\"127.0.0.21:");
 }
 
+/* MBMS-8: the address in a Contact is enough to be pushed to. */
+static void with_sip_contact_a_member_has_a_push_address_before_it_registers(void **state)
+{
+    stage *s = (stage *)*state;
+    char wanted[96];
+    invite(s);
+    while (!s->is_up)
+        take_one(s);
+    (void)snprintf(wanted, sizeof(wanted), "\"ways\":[\"sip\",\"push\"],\"push_address\":\"127.0.0.1:%u\"",
+                   s->pf.port[DAEMON_PUSH_PORT]);
+    daemon_comes_to_say(&s->pf, "/channels/dispatch/members", wanted);
+}
+
 /* POC-17: the session is what admits to the service of its group. */
 static void who_is_not_in_the_session_cannot_register_for_it(void **state)
 {
@@ -197,6 +220,8 @@ int main(int argc, char **argv)
 #define WITH_STAGE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_STAGE(a_client_that_the_core_vouches_for_is_offered_its_key_once_it_registers),
+        cmocka_unit_test_setup_teardown(with_sip_contact_a_member_has_a_push_address_before_it_registers,
+                                        set_up_by_contact, tear_down),
         WITH_STAGE(who_is_not_in_the_session_cannot_register_for_it),
     };
     if (argc != 2)
