@@ -1,6 +1,6 @@
 /* Wireshark's MIKEY dissector as a witness: it finds in our sealed messages the fields that we put there, on UDP port 2269
  * and in an SDP attribute, and nothing that it would call malformed. (It looks into key-mgmt on session level only, so the
- * description here has it there.) */
+ * description here has it there.) It knows I_MESSAGEs as well, but not their GENERIC-ID map: those here have an empty one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,10 @@
 #include "base/text.h"
 #include "tests/unit/mikey/fixture.h"
 
-#define MESSAGES_MAX 16
-#define SIP_PORT     5060
-#define LINK_RAW_IP  101
+#define MESSAGES_MAX  16
+#define SIP_PORT      5060
+#define LINK_RAW_IP   101
+#define SAKKE_CAPTURE POC_CAPTURE ".sakke"
 
 typedef struct sealed {
     uint8_t octets[MIKEY_MESSAGE_MAX];
@@ -130,9 +131,9 @@ static void put_offer(FILE *f, const sealed *s)
     put_packet(f, poc_span_of(sip, all.len), SIP_PORT);
 }
 
-static void capture_write(const capture *c)
+static FILE *capture_open(const char *path)
 {
-    FILE *f = fopen(POC_CAPTURE, "wb");
+    FILE *f = fopen(path, "wb");
     assert_non_null(f);
     put_le32(f, 0xa1b2c3d4);
     put_le32(f, 4u << 16 | 2u);
@@ -140,6 +141,12 @@ static void capture_write(const capture *c)
     put_le32(f, 0);
     put_le32(f, 65535);
     put_le32(f, LINK_RAW_IP);
+    return f;
+}
+
+static void capture_write(const capture *c)
+{
+    FILE *f = capture_open(POC_CAPTURE);
     for (size_t i = 0; i < c->count; i++)
         put_packet(f, poc_span_of(c->messages[i].octets, c->messages[i].n), MIKEY_UDP_PORT);
     put_offer(f, &c->messages[c->in_sdp]);
@@ -243,11 +250,11 @@ static void assert_row(const char *row, const sealed *s, const char *in_sdp)
     assert_string_equal(tail, rest);
 }
 
-static FILE *witness(void)
+static FILE *witness(const char *words)
 {
     if (system("command -v tshark >/dev/null 2>&1") != 0)
         fail_msg("%s", "tshark is not here: install the Debian package 'tshark'");
-    FILE *f = popen(command, "r");
+    FILE *f = popen(words, "r");
     assert_non_null(f);
     return f;
 }
@@ -260,7 +267,7 @@ static void tshark_sees_the_fields_that_were_sealed(void **state)
     seal_answers(&c, *state);
     seal_mtk_messages(&c, *state);
     capture_write(&c);
-    FILE *f = witness();
+    FILE *f = witness(command);
     for (size_t i = 0; i < c.count; i++) {
         assert_non_null(fgets(row, sizeof(row), f));
         assert_row(row, &c.messages[i], "");
@@ -271,8 +278,113 @@ static void tshark_sees_the_fields_that_were_sealed(void **state)
     assert_int_equal(pclose(f), 0);
 }
 
+/* ---- I_MESSAGEs ---- */
+
+static const char sakke_command[] =
+    "tshark -n -r '" SAKKE_CAPTURE "' -T fields -E separator='|' -E aggregator=, -E occurrence=a -e mikey.type "
+    "-e mikey.v.set -e mikey.prf_func -e mikey.csb_id -e mikey.cs_count -e mikey.cs_id_map_type -e mikey.t.ts_type "
+    "-e mikey.rand.data -e mikey.id.role -e mikey.id.type -e mikey.sp.no -e mikey.sakke.params -e mikey.sakke.idscheme "
+    "-e mikey.sakke.data -e mikey.ext.type -e mikey.ext.data -e mikey.sign.type -e mikey.sign.len -e mikey.sign.data "
+    "-e _ws.malformed -e _ws.expert.message 2>/dev/null";
+
+/* Everything an I_MESSAGE may have, with octets for what would take keys. */
+static void write_i_message(sealed *s, bool hides, size_t sed_len)
+{
+    static const uint8_t uid[32] = { 1, 2, 3 }, octets[MIKEY_SED_LEN_256] = { 4, 5, 6 }, sp[] = { 0, 1, 6, 20, 1, 16 };
+    const uint8_t type = MIKEY_ID_URI;
+    const poc_span uri = poc_span_str("sip:alice@example.org"), hidden = poc_span_of(uid, sizeof(uid));
+    const mikey_policy policy = { 3, poc_span_of(sp, sizeof(sp)) };
+    const mikey_i_message m = {
+        .csb_id = 0x6789abcd,
+        .ntp = UINT64_C(0xed4e000080000000),
+        .rand = poc_span_of(octets, MIKEY_RAND_LEN),
+        .idi = { true, hides ? MIKEY_ROLE_UID_INITIATOR : MIKEY_ROLE_INITIATOR, type, hides ? hidden : uri },
+        .idr = { true, hides ? MIKEY_ROLE_UID_RESPONDER : MIKEY_ROLE_RESPONDER, type, hides ? hidden : uri },
+        .idkmsi = { true, MIKEY_ROLE_KMS_INITIATOR, type, uri },
+        .idkmsr = { true, MIKEY_ROLE_KMS_RESPONDER, type, uri },
+        .policies = &policy,
+        .policy_count = 1,
+        .sed_len = sed_len,
+        .sakke_to_self = hides ? poc_span_of(octets, 20) : (poc_span){ NULL, 0 },
+        .key_parameters = poc_span_of(octets, 17),
+    };
+    poc_wr wr = poc_wr_into(s->octets, sizeof(s->octets));
+    uint8_t *sed, *signature;
+    assert_int_equal(mikey_i_message_write(&wr, &m, &sed, &signature), POC_OK);
+    memcpy(sed, octets, sed_len);
+    memcpy(signature, octets, MIKEY_SIGNATURE_LEN);
+    s->n = wr.len;
+}
+
+static void sakke_row(char *out, size_t cap, const sealed *s)
+{
+    mikey_msg m;
+    poc_wr wr = poc_wr_into(out, cap);
+    assert_int_equal(mikey_decode(&m, poc_span_of(s->octets, s->n), NULL), POC_OK);
+    poc_wr_fmt(&wr, "26|0|1|0x%08x|%u|%u|0|", m.csb_id, m.cs_count, m.map_type);
+    hex_put(&wr, m.rand);
+    poc_wr_fmt(&wr, "%u,%u,%u,%u|", m.idi.role, m.idr.role, m.idkmsi.role, m.idkmsr.role);
+    poc_wr_fmt(&wr, "%u,%u,%u,%u|", m.idi.type, m.idr.type, m.idkmsi.type, m.idkmsr.type);
+    for (size_t i = 0; i < m.payload_count; i++) {
+        if (m.payloads[i].type == MIKEY_SP)
+            poc_wr_fmt(&wr, "%u", m.payloads[i].body.p[0]);
+    }
+    poc_wr_fmt(&wr, "|1|2|");
+    hex_put(&wr, m.sed);
+    extensions_put(&wr, &m);
+    poc_wr_fmt(&wr, "2|%u|", MIKEY_SIGNATURE_LEN);
+    hex_put(&wr, m.signature);
+    poc_wr_fmt(&wr, "|\n"); /* neither malformed nor remarked upon */
+    assert_int_equal(poc_wr_text(&wr), POC_OK);
+}
+
+static void take_field_message(sealed *s, const json_t *list, const char *name)
+{
+    size_t i;
+    json_t *m;
+    s->n = 0;
+    json_array_foreach(list, i, m)
+    {
+        if (strcmp(vec_text(m, "name"), name) == 0)
+            assert_int_equal(
+                poc_base64_get(s->octets, sizeof(s->octets), &s->n, poc_span_str(vec_text(m, "message_base64"))),
+                POC_OK);
+    }
+    assert_true(s->n > 0);
+}
+
+static void tshark_sees_the_fields_of_i_messages(void **state)
+{
+    static sealed messages[5];
+    static char row[8192], want[8192];
+    json_t *vectors = vec_load(POC_VECTORS "/mikey-sakke.json");
+    const json_t *list = json_object_get(json_object_get(vectors, "field_messages"), "messages");
+    (void)state;
+    write_i_message(&messages[0], false, MIKEY_SED_LEN);
+    write_i_message(&messages[1], true, MIKEY_SED_LEN);
+    write_i_message(&messages[2], true, MIKEY_SED_LEN_256);
+    take_field_message(&messages[3], list, "pck");
+    take_field_message(&messages[4], list, "gmk_legacy_map");
+    FILE *f = capture_open(SAKKE_CAPTURE);
+    for (size_t i = 0; i < POC_COUNT(messages); i++)
+        put_packet(f, poc_span_of(messages[i].octets, messages[i].n), MIKEY_UDP_PORT);
+    assert_int_equal(fclose(f), 0);
+    f = witness(sakke_command);
+    for (size_t i = 0; i < POC_COUNT(messages); i++) {
+        assert_non_null(fgets(row, sizeof(row), f));
+        sakke_row(want, sizeof(want), &messages[i]);
+        assert_string_equal(row, want);
+    }
+    assert_null(fgets(row, sizeof(row), f));
+    assert_int_equal(pclose(f), 0);
+    json_decref(vectors);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(tshark_sees_the_fields_that_were_sealed) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tshark_sees_the_fields_that_were_sealed),
+        cmocka_unit_test(tshark_sees_the_fields_of_i_messages),
+    };
     return cmocka_run_group_tests(tests, vectors_open, vectors_close);
 }
