@@ -285,7 +285,7 @@ typedef struct mcx_certificate {
 
 /** An identity that has keys of its own, in one key period. */
 typedef struct mcx_identity {
-    poc_span uri;
+    poc_span uri; /* may be empty to who only looks at messages with hidden identities */
     const mcx_certificate *kms;
     uint64_t period_number;
     uint8_t uid[MCX_UID_LEN];
@@ -398,5 +398,25 @@ poc_err mcx_i_message_open(mcx_opened *out, const mikey_msg *msg, const mcx_expe
 poc_err mcx_i_message_verify(const mikey_msg *msg, const mcx_expected *expected, poc_fault *fault);
 /** Safe on what any mcx_i_message_open has left, and on zeros. */
 void mcx_opened_done(mcx_opened *opened);
+
+/* ---- 8. what a KMS answers to a request for its certificate or for keys (5; TS 33.180 Annex D) ---- */
+
+#define MCX_KMS_ANSWER_MAX 4096u /* octets of either answer */
+
+typedef struct mcx_kms_answer {
+    poc_span user_uri; /* who asked */
+    poc_span kms_uri;
+    poc_span request_url; /* what was asked */
+    int64_t now_s;        /* Unix */
+} mcx_kms_answer;
+
+/** Writes a KmsResponse with a KmsInit: the root certificate of `kms`. POC_E_INPUT: control characters in a URI. POC_E_LIMIT:
+ *  does not fit. */
+poc_err mcx_kms_init_put(poc_wr *out, const mcx_kms_answer *answer, const mcx_kms *kms, uint64_t period_s,
+                         uint64_t offset_s);
+/** Writes a KmsResponse with a KmsKeyProv: the keys of `user_uri` in one period, in clear; the caller wipes it. Errors as
+ *  above. */
+poc_err mcx_kms_keys_put(poc_wr *out, const mcx_kms_answer *answer, poc_span user_uri, const uint8_t uid[MCX_UID_LEN],
+                         const mcx_period *period, const mcx_user_keys *keys);
 
 #endif

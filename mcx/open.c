@@ -177,12 +177,17 @@ static poc_err decapsulate(opening *o)
 static poc_err gmk_id_find(opening *o)
 {
     const mikey_msg *m = o->msg;
-    POC_TRY(mcx_guk_id(&o->out->key_id, m->csb_id, o->out->key, o->out->own->uri));
+    const bool is_known = o->out->own->uri.n > 0; /* not to who looks at a message with hidden identities */
+    if (is_known)
+        POC_TRY(mcx_guk_id(&o->out->key_id, m->csb_id, o->out->key, o->out->own->uri));
     for (size_t i = 0; m->map_type == MIKEY_MAP_GENERIC_ID && i < m->cs_count; i++) {
         poc_rd spi = poc_rd_over(m->generic[i].spi, NULL);
         uint32_t said;
-        if (spi.left == GMK_SPI_LEN && poc_rd_u32(&spi, &said) == POC_OK && said != o->out->key_id)
+        if (spi.left != GMK_SPI_LEN || poc_rd_u32(&spi, &said) != POC_OK)
+            continue;
+        if (is_known && said != o->out->key_id)
             return refuse(o, POC_E_INPUT, m->generic[i].spi.p, "GMK-ID does not follow from the GUK-ID");
+        o->out->key_id = said;
     }
     return POC_OK;
 }
