@@ -5,7 +5,7 @@
  *
  * Cost of a member who is only pushed to: CORE_MEMBER_SIZE and CORE_USER_SIZE octets of structs, his URI and his B-TID once,
  * two slots of poc_table, and CORE_MEMBER_QUEUE_SIZE octets of queue room kept ready so that no event can fail half-way:
- * about 560 octets in all, and the key in its poc_secret. A session adds CORE_DIALOG_QUEUE_SIZE octets of queue room and
+ * about 460 octets in all, and the key in its poc_secret. A session adds CORE_DIALOG_QUEUE_SIZE octets of queue room and
  * the dialog. A rekey of a hundred thousand by push allocates nothing. */
 #ifndef PF_CORE_CORE_H
 #define PF_CORE_CORE_H

@@ -168,7 +168,7 @@ static void push_again(core_engine *e, core_member *m, const core_event *ev)
     fx_push(e, m);
 }
 
-/* The client says that it does not hold the key. */
+/* It cannot be relied on that he hears what is on air. */
 static void doubt(core_engine *e, core_member *m)
 {
     const core_msk *current = m->channel->keys.current;
@@ -186,7 +186,8 @@ static void pull(core_engine *e, core_member *m, const core_event *ev)
     rekey_count(m, true, false);
     push(e, m, ev);
     m->confirmed_id = 0;
-    doubt(e, m);
+    if (ev->doubts)
+        doubt(e, m);
 }
 
 /* He has refused his lines, or turned them off: until he turns them on again he wants the key without them. */

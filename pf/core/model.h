@@ -35,8 +35,8 @@ enum {
     CORE_SOLICIT_PAUSE_MS = 5000,
     CORE_MUK_LOOK_MS = 1000,
     CORE_ERRORS_PER_S = 10, /* MIKEY error messages name nobody: to find the member costs a look at all */
-    CORE_SEAL_BATCH = 256,
-    CORE_SEAL_ROOM = 1024, /* octets of one MSK message: all its parts at their bounds give 560 */
+    CORE_SEAL_BATCH = 64,   /* measured: fewer do not fill the lanes, more leave the cache */
+    CORE_SEAL_ROOM = 576,   /* octets of one MSK message: all its parts at their bounds give 560 */
     CORE_RECORD_ROOM = 128 * 1024,
     CORE_SEALED_MUK = POC_GCM_NONCE_LEN + POC_MUK_LEN + POC_GCM_TAG_LEN
 };
@@ -352,6 +352,7 @@ typedef struct core_event {
     bool for_member, for_all; /* of the channel */
     bool release;             /* tell the shell to end the session */
     bool lines;               /* the client took the multicast lines */
+    bool doubts;              /* the client says that it does not hold the key */
     uint8_t reason;
     poc_msk_id given_id;
     core_channel *channel;

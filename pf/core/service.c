@@ -145,7 +145,7 @@ static poc_err pull(core_engine *e, core_member *m, const core_msk_request *r)
     if (r->address.n > 0 && move(m, r->address))
         keep_member(e, m);
     credential_contact(m->user);
-    POC_TRY(member_do(e, m, ME_PULL));
+    POC_TRY(member_step(e, m, &(core_event){ .type = ME_PULL, .for_member = true, .doubts = true }));
     fx_audit_member(e, m, CORE_AUDIT_MEMBER_PULLED, CORE_REASON_NONE, NULL);
     return POC_OK;
 }
