@@ -8,33 +8,54 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Slots of one size in locked pages: a million members' keys cost no allocation each, and one lock call covers 600. */
-enum { ARENA_SIZE = 64 * 1024 };
+/* Slots of two sizes in locked pages: a million members' keys cost no allocation each, and one lock call covers 600. */
+enum { ARENA_SIZE = 64 * 1024, SMALL = 64 };
 
 struct poc_secret {
     atomic_uint owners;
     uint32_t len;
     poc_secret *next_free;
-    uint8_t bytes[POC_SECRET_MAX];
+    uint8_t bytes[];
 };
 
+typedef struct arena {
+    size_t room; /* octets of a secret */
+    poc_secret *free_slots;
+} arena;
+
 static pthread_mutex_t arena_lock = PTHREAD_MUTEX_INITIALIZER;
-static poc_secret *free_slots;
+static arena arenas[] = { { SMALL, NULL }, { POC_SECRET_MAX, NULL } };
 static size_t live_count;
 
-/* Called with arena_lock held. Locking may be refused by a resource limit: the key is then still wiped and still left
- * out of core dumps, and the daemon reports the limit at start. */
-static bool arena_grow(void)
+static arena *arena_for(size_t len)
 {
-    poc_secret *slots = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (slots == MAP_FAILED)
+    return &arenas[len > SMALL];
+}
+
+/* Locking may be refused by a resource limit: the key is then still wiped and still left out of core dumps, and the daemon
+ * reports the limit at start. */
+static void *locked_pages(size_t n)
+{
+    void *pages = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return NULL;
+    (void)mlock(pages, n);
+    (void)madvise(pages, n, MADV_DONTDUMP);
+    (void)madvise(pages, n, MADV_DONTFORK);
+    return pages;
+}
+
+/* Called with arena_lock held. */
+static bool arena_grow(arena *a)
+{
+    const size_t slot_size = sizeof(poc_secret) + a->room;
+    uint8_t *pages = locked_pages(ARENA_SIZE);
+    if (pages == NULL)
         return false;
-    (void)mlock(slots, ARENA_SIZE);
-    (void)madvise(slots, ARENA_SIZE, MADV_DONTDUMP);
-    (void)madvise(slots, ARENA_SIZE, MADV_DONTFORK);
-    for (size_t i = 0; i < ARENA_SIZE / sizeof(*slots); i++) {
-        slots[i].next_free = free_slots;
-        free_slots = &slots[i];
+    for (size_t at = 0; at + slot_size <= ARENA_SIZE; at += slot_size) {
+        poc_secret *slot = (poc_secret *)(void *)(pages + at);
+        slot->next_free = a->free_slots;
+        a->free_slots = slot;
     }
     return true;
 }
@@ -44,13 +65,14 @@ poc_err poc_secret_new(poc_secret **out, size_t len)
     *out = NULL;
     if (len == 0 || len > POC_SECRET_MAX)
         return POC_E_LIMIT;
+    arena *a = arena_for(len);
     pthread_mutex_lock(&arena_lock);
-    if (free_slots == NULL && !arena_grow()) {
+    if (a->free_slots == NULL && !arena_grow(a)) {
         pthread_mutex_unlock(&arena_lock);
         return POC_E_NOMEM;
     }
-    poc_secret *s = free_slots;
-    free_slots = s->next_free;
+    poc_secret *s = a->free_slots;
+    a->free_slots = s->next_free;
     live_count++;
     pthread_mutex_unlock(&arena_lock);
     atomic_store(&s->owners, 1);
@@ -87,10 +109,11 @@ void poc_secret_free(poc_secret *s)
 {
     if (s == NULL || atomic_fetch_sub(&s->owners, 1) != 1)
         return;
-    poc_wipe(s->bytes, sizeof(s->bytes));
+    arena *a = arena_for(s->len);
+    poc_wipe(s->bytes, a->room);
     pthread_mutex_lock(&arena_lock);
-    s->next_free = free_slots;
-    free_slots = s;
+    s->next_free = a->free_slots;
+    a->free_slots = s;
     live_count--;
     pthread_mutex_unlock(&arena_lock);
 }
@@ -118,6 +141,31 @@ poc_span poc_secret_span(const poc_secret *s)
 bool poc_secret_eq(const poc_secret *a, const poc_secret *b)
 {
     return a->len == b->len && CRYPTO_memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* The size stands in front of what the caller gets, in a line of its own. */
+enum { VAULT_HEAD = 64 };
+
+void *poc_vault_new(size_t n)
+{
+    if (n > SIZE_MAX - VAULT_HEAD)
+        return NULL;
+    uint8_t *pages = locked_pages(VAULT_HEAD + n);
+    if (pages == NULL)
+        return NULL;
+    memcpy(pages, &n, sizeof(n));
+    return pages + VAULT_HEAD;
+}
+
+void poc_vault_free(void *vault)
+{
+    size_t n;
+    if (vault == NULL)
+        return;
+    uint8_t *pages = (uint8_t *)vault - VAULT_HEAD;
+    memcpy(&n, pages, sizeof(n));
+    poc_wipe(vault, n);
+    (void)munmap(pages, VAULT_HEAD + n);
 }
 
 void poc_wipe(void *p, size_t n)

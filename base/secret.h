@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-#define POC_SECRET_MAX 64u /* octets; Ks, MUK and MRK need 32, MTK || salt 30 */
+#define POC_SECRET_MAX 320u /* octets; Ks, MUK and MRK need 32, MTK || salt 30, the RSK of SAKKE 257 */
 
 typedef struct poc_secret poc_secret;
 
@@ -45,6 +45,12 @@ size_t poc_secret_len(const poc_secret *s);
 poc_span poc_secret_span(const poc_secret *s);
 /** Equal length and octets, in constant time. */
 bool poc_secret_eq(const poc_secret *a, const poc_secret *b);
+
+/** `n` zero octets of locked memory of their own, aligned to 64, for what is made from a key and too large for a secret; whole
+ *  pages, so not for small things. NULL: out of memory. */
+void *poc_vault_new(size_t n);
+/** Wipes and frees. NULL is fine. */
+void poc_vault_free(void *vault);
 
 /** Overwrites `n` octets in a way no compiler removes. */
 void poc_wipe(void *p, size_t n);
