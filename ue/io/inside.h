@@ -74,7 +74,7 @@ struct radio {
     radio_report_fn *report;
     void *user;
     bool is_pumping;
-    bool update_allowed, answer_offers, refuse_keys, keep_keys;
+    bool update_allowed, answer_offers, refuse_keys, keep_keys, is_vouched_for;
     void (*tamper)(const void *ctx, bool is_answer, char *sdp); /* NULL: nothing is tampered with */
     const void *tamper_ctx;
     char name[64], impu[POC_URI_MAX], bsf_fqdn[GBA_FQDN_MAX + 1], pf_uri[RADIO_TEXT_MAX];

@@ -86,6 +86,7 @@ static poc_err settings_take(radio *r, const radio_settings *s)
     r->refuse_keys = s->refuse_keys;
     r->keep_keys = s->keep_keys;
     r->push_port = s->push_port;
+    r->is_vouched_for = s->is_vouched_for;
     r->tamper = s->tamper;
     r->tamper_ctx = s->tamper_ctx;
     POC_TRY(text_copy(r->name, sizeof(r->name), s->name != NULL ? s->name : "radio"));

@@ -22,6 +22,7 @@ typedef struct radio_settings {
     const char *keyman_ca;  /* file of the certificates trusted for an https one; NULL: the system's */
     uint16_t push_port;     /* where keys are pushed to at `address` (MIKEY_UDP_PORT, 2269); 0: nowhere */
     const char *interface;  /* address of the interface that joins the group; NULL: the routing table decides */
+    bool is_vouched_for;    /* stands behind a core that asserts who it is: says P-Asserted-Identity */
     bool update_allowed;    /* say UPDATE in Allow; else the PF has to re-INVITE */
     bool answer_offers;     /* false: a radio that never answers the PF's offers (for tests) */
     bool refuse_keys;       /* answers every key offer with 488 */

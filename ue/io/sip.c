@@ -61,7 +61,7 @@ static poc_err texts_make(radio *r)
     poc_wr_fmt(&wr, ":%s;transport=%s>;+g.poc.talkburst", bound->m_url->url_port, transport_of(r->pf_uri));
     POC_TRY(poc_wr_text(&wr));
     wr = poc_wr_into(r->preferred, sizeof(r->preferred));
-    poc_wr_fmt(&wr, "P-Preferred-Identity: <%s>", r->impu);
+    poc_wr_fmt(&wr, "P-%s-Identity: <%s>", r->is_vouched_for ? "Asserted" : "Preferred", r->impu);
     return poc_wr_text(&wr);
 }
 
