@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "gba/gba.h"
-#include "tests/support/ports.h"
+#include "mikey/mikey.h"
 
 /* ---- reading ---- */
 
@@ -55,26 +54,62 @@ static poc_err pf_uri_of(deployment *d, const config_t *cfg)
     return POC_OK;
 }
 
+/* "HOST:PORT", "[HOST]:PORT". */
+static poc_err host_port(poc_span text, poc_span *host, uint16_t *port)
+{
+    uint64_t number;
+    size_t colon = text.n;
+    while (colon > 0 && text.p[colon - 1] != ':')
+        colon--;
+    if (colon < 2)
+        return POC_E_INPUT;
+    *host = poc_span_of(text.p, colon - 1);
+    if (host->p[0] == '[' && host->n > 2)
+        *host = poc_span_of(host->p + 1, host->n - 2);
+    POC_TRY(poc_u64_get(&number, UINT16_MAX, poc_span_of(text.p + colon, text.n - colon)));
+    *port = (uint16_t)number;
+    return POC_OK;
+}
+
+static poc_err socket_read(struct sockaddr_storage *out, const char *text)
+{
+    poc_span host;
+    uint16_t port;
+    POC_TRY(host_port(poc_span_str(text), &host, &port));
+    return poc_addr_parse(out, host, port);
+}
+
 /* "sip:HOST:PORT;transport=tcp" to where the CF has to listen. */
 static poc_err cf_of(deployment *d, const config_t *cfg)
 {
     const char *uri = NULL;
-    uint64_t port;
+    poc_span host;
     if (!config_lookup_string(cfg, "sip.next_hop", &uri) || strncmp(uri, "sip:", 4) != 0)
         return POC_E_INPUT;
-    poc_span rest = poc_span_str(uri + 4), hop = poc_split(&rest, ';');
-    size_t colon = hop.n;
-    while (colon > 0 && hop.p[colon - 1] != ':')
-        colon--;
-    if (colon < 2 || colon > sizeof(d->cf_host))
-        return POC_E_INPUT;
-    poc_span host = poc_span_of(hop.p, colon - 1);
-    if (host.p[0] == '[')
-        host = poc_span_of(host.p + 1, host.n - 2);
+    poc_span rest = poc_span_str(uri + 4);
+    POC_TRY(host_port(poc_split(&rest, ';'), &host, &d->cf_port));
+    if (host.n >= sizeof(d->cf_host))
+        return POC_E_LIMIT;
     snprintf(d->cf_host, sizeof(d->cf_host), "%.*s", (int)host.n, (const char *)host.p);
-    POC_TRY(poc_u64_get(&port, UINT16_MAX, poc_span_of(hop.p + colon, hop.n - colon)));
-    d->cf_port = (uint16_t)port;
     return POC_OK;
+}
+
+static void mbms_of(deployment *d, const config_t *cfg)
+{
+    const config_setting_t *list = config_lookup(cfg, "mbms.key_management_listen");
+    const char *listen = list != NULL ? config_setting_get_string_elem(list, 0) : NULL;
+    const char *certificate = NULL;
+    list = config_lookup(cfg, "mbms.push_listen");
+    const char *push = list != NULL ? config_setting_get_string_elem(list, 0) : NULL;
+    if (push != NULL && socket_read(&d->push_listen, push) != POC_OK)
+        d->push_listen = (struct sockaddr_storage){ 0 };
+    (void)config_lookup_string(cfg, "mbms.tls_certificate", &certificate);
+    if (listen != NULL)
+        snprintf(d->keyman_url, sizeof(d->keyman_url), "%s://%.100s", certificate != NULL ? "https" : "http", listen);
+    text_of(cfg, "mbms.path", "/keymanagement", d->keyman_path, sizeof(d->keyman_path));
+    d->push_port = number_of(cfg, "mbms.push_port");
+    if (d->push_port == 0)
+        d->push_port = MIKEY_UDP_PORT;
 }
 
 static uint16_t port_of(const config_setting_t *channel, const char *name, int otherwise)
@@ -84,15 +119,38 @@ static uint16_t port_of(const config_setting_t *channel, const char *name, int o
     return (uint16_t)(port != 0 ? port : otherwise);
 }
 
+static const char *text_at(const config_setting_t *in, const char *name, const char *otherwise)
+{
+    const char *text;
+    return in != NULL && config_setting_lookup_string(in, name, &text) ? text : otherwise;
+}
+
+static poc_err service_read(deployment_channel *out, const config_setting_t *channel)
+{
+    const config_setting_t *mbms = config_setting_get_member(channel, "mbms");
+    const char *feed = text_at(config_setting_get_member(channel, "feed"), "listen", "");
+    char urn[80];
+    snprintf(urn, sizeof(urn), "urn:pocpf:%s", out->air.id);
+    bool has_group = out->group_uri[0] != '\0';
+    snprintf(out->service_id, sizeof(out->service_id), "%s",
+             text_at(mbms, "service", has_group ? out->group_uri : urn));
+    out->admits_sessions = strcmp(text_at(mbms, "admit", has_group ? "session" : "listed"), "session") == 0;
+    out->key_group = port_of(channel, "key_group", 0);
+    POC_TRY(poc_hex_get_exact(out->air.key_domain.b, sizeof(out->air.key_domain.b),
+                              poc_span_str(text_at(channel, "key_domain_id", ""))));
+    return strncmp(feed, "udp:", 4) == 0 ? socket_read(&out->feed, feed + 4) : POC_OK;
+}
+
 static poc_err channel_read(deployment_channel *out, const config_setting_t *channel)
 {
-    const char *id, *group, *address, *source = NULL;
+    const char *id, *address, *source = NULL;
     int ttl = 1;
-    if (!config_setting_lookup_string(channel, "id", &id) || !config_setting_lookup_string(channel, "group", &group) ||
+    if (!config_setting_lookup_string(channel, "id", &id) ||
         !config_setting_lookup_string(channel, "address", &address))
         return POC_E_INPUT;
     snprintf(out->air.id, sizeof(out->air.id), "%s", id);
-    snprintf(out->group_uri, sizeof(out->group_uri), "%s", group);
+    snprintf(out->group_uri, sizeof(out->group_uri), "%s", text_at(channel, "group", ""));
+    POC_TRY(service_read(out, channel));
     POC_TRY(poc_addr_parse(&out->air.group, poc_span_str(address), 0));
     if (config_setting_lookup_string(channel, "source", &source))
         POC_TRY(poc_addr_parse(&out->air.source, poc_span_str(source), 0));
@@ -135,6 +193,7 @@ static poc_err settings_read(deployment *d, const config_t *cfg)
     text_of(cfg, "admin.socket", "", text, sizeof(text));
     if (text[0] != '\0')
         path_beside(d->admin_path, sizeof(d->admin_path), d->config_path, text);
+    mbms_of(d, cfg);
     POC_TRY(pf_uri_of(d, cfg));
     POC_TRY(cf_of(d, cfg));
     return channels_read(d, cfg);
@@ -207,55 +266,4 @@ poc_err deployment_find(const deployment *d, const char *name, deployment_subscr
     }
     config_destroy(&cfg);
     return err;
-}
-
-/* ---- writing ---- */
-
-enum { PORTS_WANTED = 3, ADMIN_DIR_MAX = 90 /* a longer one leaves no room in the address of a unix socket */ };
-
-/* A group of its own for every process and channel, so that tests beside each other do not hear each other. */
-static void channel_write(FILE *f, const world_channel *c, size_t i)
-{
-    unsigned own = (unsigned)getpid() * DEPLOYMENT_CHANNELS_MAX + (unsigned)i;
-    fprintf(f, "%s  { id = \"%s\"; group = \"%s\"; address = \"239.%u.%u.%u\"; port = %u; ttl = 1;\n",
-            i > 0 ? ",\n" : "", c->id, c->group_uri, 192u + (own >> 16) % 16, own >> 8 & 255, own & 255,
-            10004u + own % 1000 * 10);
-    fprintf(f, "    source = \"%s\"; key_domain_id = \"00f110\"; key_group = %u;\n",
-            c->enabler_works ? "127.0.0.1" : "192.0.2.1" /* not ours: nothing can be sent from it */,
-            0x1001u + (unsigned)i);
-    fprintf(
-        f,
-        "    rekey = { on_leave = \"%s\"; leave_batch_ms = %u; on_join = %s; interval_s = %u; max_mtk = %u; deadline_ms = %u;\n",
-        c->on_leave, c->leave_batch_ms, c->on_join ? "true" : "false", c->interval_s, c->max_mtk, c->deadline_ms);
-    fprintf(f, "      gate = \"%s\"; on_refusal = \"%s\"; delivery = [\"sip\"]; };\n  }", c->gate, c->on_refusal);
-}
-
-poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const world_channel *channels,
-                         size_t n)
-{
-    uint16_t port[PORTS_WANTED];
-    if (!test_free_ports(port, PORTS_WANTED))
-        return POC_E_IO;
-    snprintf(config_path, DEPLOYMENT_PATH_MAX, "%s/pocpfd.cfg", dir);
-    FILE *f = fopen(config_path, "we");
-    if (f == NULL)
-        return POC_E_IO;
-    fprintf(f,
-            "# Written by pocsim for one run.\n"
-            "sip = { listen = [\"udp:127.0.0.1:%u\", \"tcp:127.0.0.1:%u\"]; domain = \"pf1.poc.example.org\";\n"
-            "  next_hop = \"sip:127.0.0.1:%u;transport=tcp\"; trusted_peers = [\"127.0.0.1:%u\"]; };\n",
-            port[0], port[0], port[1], port[1]);
-    fprintf(f,
-            "gba = { naf_fqdn = \"pf1.poc.example.org\"; bsf_fqdn = \"bsf.mnc001.mcc001.pub.3gppnetwork.org\";\n"
-            "  subscribers = \"%s/tests/scenarios/subscribers.cfg\"; ub_listen = \"127.0.0.1:%u\"; };\n",
-            POC_SOURCE_DIR, port[2]);
-    unsigned media = 20000 + (unsigned)getpid() % 60 * 200; /* below the ports that the kernel gives away */
-    fprintf(f,
-            "media = { address = \"127.0.0.1\"; port_min = %u; port_max = %u; };\n"
-            "store = { path = \"store.db\"; key_file = \"store.key\"; };\n%schannels = (\n",
-            media, media + 198, strlen(dir) < ADMIN_DIR_MAX ? "admin = { socket = \"admin.sock\"; };\n" : "");
-    for (size_t i = 0; i < n; i++)
-        channel_write(f, &channels[i], i);
-    fprintf(f, "\n);\n");
-    return fclose(f) == 0 ? POC_OK : POC_E_IO;
 }

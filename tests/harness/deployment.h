@@ -13,7 +13,11 @@
 
 typedef struct deployment_channel {
     bcast_channel air;
-    char group_uri[128];
+    uint16_t key_group;
+    char group_uri[128];  /* "": there is no PoC session */
+    char service_id[256]; /* of the MBMS user service */
+    bool admits_sessions; /* who registers has to be in the PoC session: there he learns where the channel is sent */
+    struct sockaddr_storage feed; /* where its content source sends to; family 0: it has none */
 } deployment_channel;
 
 typedef struct deployment {
@@ -28,6 +32,10 @@ typedef struct deployment {
     char media_host[64]; /* where the PF receives RTP; "" when the configuration does not say */
     uint16_t media_port_min, media_port_max;
     char admin_path[DEPLOYMENT_PATH_MAX]; /* the operator's socket; "" for none */
+    char keyman_url[128];                 /* of the key management service, without path; "" for none */
+    char keyman_path[128];
+    struct sockaddr_storage push_listen; /* where keys are confirmed; family 0: nowhere */
+    uint16_t push_port;                  /* of every client */
     deployment_channel channels[DEPLOYMENT_CHANNELS_MAX];
     size_t channel_count;
 } deployment;
@@ -35,8 +43,11 @@ typedef struct deployment {
 /** Reads what clients and CF have to know from a pocpfd configuration. `why` gets a line on error. */
 poc_err deployment_read(deployment *out, const char *config_path, char why[160]);
 /** Writes DIR/pocpfd.cfg for a daemon on loopback that runs these channels; deployment_read takes it from there. */
-poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const world_channel *channels,
-                         size_t n);
+poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const world_pf *pf,
+                         const world_channel *channels, size_t n);
+
+/** Addresses on loopback of this process alone, for one radio each: n = 0 ... 199. */
+void deployment_loopback(char out[64], unsigned n);
 
 /** One line of the subscriber file: the one whose first IMPU has user part `name`. */
 typedef struct deployment_subscriber {

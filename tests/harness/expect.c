@@ -147,6 +147,21 @@ static void judge_rekeys(const trial *t)
     t->row->ok = count == t->row->limit;
 }
 
+static void judge_confirmed(const trial *t)
+{
+    const measure_rekey *last = NULL;
+    for (size_t i = 0; i < t->m->rekey_count; i++)
+        if (t->m->rekeys[i].channel == t->p->who && t->m->rekeys[i].switch_us <= t->p->until_us)
+            last = &t->m->rekeys[i];
+    if (last == NULL) {
+        not_met(t->row, "no switch to another MSK so far");
+        return;
+    }
+    t->row->has_value = true;
+    t->row->value = last->confirmed;
+    t->row->ok = t->row->value == t->row->limit;
+}
+
 static void judge_no_rekey(const trial *t)
 {
     at_most(t->row, measure_new_msks(t->rec, t->p->who, t->p->since_us, t->p->until_us));
@@ -173,6 +188,7 @@ static const kind_row kinds[EXPECT_KINDS] = {
     [EXPECT_PLAYED] = { "packets played by %s, at least", "packets", judge_played, false },
     [EXPECT_NOT_PLAYED] = { "packets played by %s, at most", "packets", judge_not_played, false },
     [EXPECT_REKEYS] = { "rekeys of %s, exactly", "rekeys", judge_rekeys, true },
+    [EXPECT_CONFIRMED] = { "members of %s with the new MSK at the switch, exactly", "members", judge_confirmed, true },
     [EXPECT_NO_REKEY] = { "new MSKs of %s", "MSKs", judge_no_rekey, true },
     [EXPECT_NOTHING_CLEAR] = { "unprotected datagrams on the group", "packets", judge_nothing_clear, false },
 };

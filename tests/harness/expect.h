@@ -32,6 +32,7 @@ typedef enum expect_kind {
     EXPECT_PLAYED,        /* client, limit: at least so many packets                            */
     EXPECT_NOT_PLAYED,    /* client, limit: at most so many packets                             */
     EXPECT_REKEYS,        /* channel, limit: exactly so many in that time                       */
+    EXPECT_CONFIRMED,     /* channel, limit: exactly so many members held the new MSK at the last switch in that time */
     EXPECT_NO_REKEY,      /* channel: no new MSK given out or used in that time                 */
     EXPECT_NOTHING_CLEAR, /* nothing unprotected on the group (POC-1)                           */
     EXPECT_KINDS

@@ -24,7 +24,7 @@ typedef struct options {
     bool is_real, is_quiet;
     uint64_t seed;
     uint64_t runs;
-    double loss; /* of SIP messages from the start, unless the script says otherwise */
+    double loss; /* of SIP messages and pushes from the start, unless the script says otherwise */
     const char *pf_uri, *pf_config, *bsf_url;
     char program_dir[PATH_MAX];
 } options;
@@ -38,7 +38,7 @@ static const char usage_text[] =
     "  --report DIR      write report.json, report.html and what each client heard\n"
     "  --world W         simulated (default): one process, a clock turned by hand; real: sockets\n"
     "  --seed N          what chance does in the simulated world (default 1)\n"
-    "  --loss P          lose SIP messages with this chance, 0..1, until the script sets its own network\n"
+    "  --loss P          lose SIP messages and pushes with this chance, 0..1, until the script sets its own network\n"
     "  --runs N          play with N seeds, from --seed on; one line for each that fails, and a summary\n"
     "  --pf SIP-URI      real: somebody's PF; without it our own pocpfd is started\n"
     "  --pf-config FILE  real: the configuration file of that daemon\n"
@@ -76,7 +76,7 @@ static poc_err make_world(world **w, const options *o, uint64_t seed, record *re
     POC_TRY(world_simulated(w, &settings));
     if (o->loss == 0)
         return POC_OK;
-    world_net net = { .loss = o->loss, .delay_ms = 5, .jitter_ms = 2 };
+    world_net net = { .loss = o->loss, .push_loss = o->loss, .delay_ms = 5, .jitter_ms = 2 };
     return (*w)->ops->net(*w, &net);
 }
 

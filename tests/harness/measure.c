@@ -20,7 +20,7 @@ typedef struct walk {
     packet *packets;
     size_t slot_count; /* a power of two */
     uint64_t ready;    /* clients that can be expected to open what is on air */
-    uint64_t in;
+    uint64_t in, registered;
     uint64_t keyed; /* got an MSK in their present stay */
     uint64_t listening;
     int channel_of[WORLD_CLIENTS_MAX];
@@ -52,6 +52,12 @@ static packet *packet_of(walk *w, const world_seen *seen)
     return p;
 }
 
+/* Who has a session, or has registered. */
+static uint64_t present(const walk *w)
+{
+    return w->in | w->registered;
+}
+
 /* ---- rekeys ---- */
 
 static bool is_trigger(const walk *w, const world_seen *seen, int channel)
@@ -72,9 +78,9 @@ static const char *reason_of(const walk *w, const world_seen *seen, int channel)
         return "expel";
     if (seen->what == WORLD_REKEY_ASKED)
         return "operator";
-    if (seen->what == WORLD_OUT && strcmp(policy->on_leave, "never") != 0)
+    if ((seen->what == WORLD_OUT || seen->what == WORLD_DEREGISTERED) && strcmp(policy->on_leave, "never") != 0)
         return "leave";
-    if (seen->what == WORLD_IN && policy->on_join)
+    if ((seen->what == WORLD_IN || seen->what == WORLD_REGISTERED) && policy->on_join)
         return "join";
     return NULL;
 }
@@ -145,7 +151,7 @@ static void count_members(const walk *w, measure_rekey *r, size_t until)
             have |= bit(seen->client);
     }
     for (int c = 0; c < (int)w->rec->client_count; c++) {
-        bool is_member = w->channel_of[c] == r->channel && (w->in & w->keyed & bit(c)) != 0;
+        bool is_member = w->channel_of[c] == r->channel && (present(w) & w->keyed & bit(c)) != 0;
         r->members += is_member;
         r->confirmed += is_member && (have & bit(c)) != 0;
         if (is_member && waited_enough(w, r))
@@ -196,7 +202,19 @@ static void end_stay(walk *w, int client)
 {
     w->ready &= ~bit(client);
     w->in &= ~bit(client);
+    w->registered &= ~bit(client);
     w->keyed &= ~bit(client);
+}
+
+/* Who is in already and says so again, or has two ways in, is in the stay that it was in. */
+static void begin_stay(walk *w, const world_seen *seen)
+{
+    measure_client *c = &w->out->clients[seen->client];
+    if ((present(w) & bit(seen->client)) != 0 && w->channel_of[seen->client] == seen->status)
+        return;
+    w->channel_of[seen->client] = seen->status;
+    c->joining_us = seen->at_us;
+    c->first_any_us = c->first_multicast_us = MEASURE_NEVER;
 }
 
 static void see_client(walk *w, const world_seen *seen)
@@ -205,12 +223,14 @@ static void see_client(walk *w, const world_seen *seen)
     uint64_t me = bit(seen->client);
     switch (seen->what) {
     case WORLD_JOINING:
-        w->channel_of[seen->client] = seen->status;
-        c->joining_us = seen->at_us;
-        c->first_any_us = c->first_multicast_us = MEASURE_NEVER;
+    case WORLD_REGISTERING:
+        begin_stay(w, seen);
         break;
     case WORLD_IN:
         w->in |= me;
+        break;
+    case WORLD_REGISTERED:
+        w->registered |= me;
         break;
     case WORLD_KEY:
         w->keyed |= me;
@@ -225,16 +245,25 @@ static void see_client(walk *w, const world_seen *seen)
         w->ready &= ~me;
         break;
     case WORLD_MTK:
-        if ((w->in & w->listening & me) != 0)
+        if ((present(w) & w->listening & me) != 0)
             w->ready |= me;
         break;
     case WORLD_EXPELLED:
         c->expelled_us = seen->at_us;
         end_stay(w, seen->client);
         break;
+    case WORLD_DEREGISTERED:
+        w->registered &= ~me;
+        if ((w->in & me) == 0)
+            end_stay(w, seen->client);
+        break;
     case WORLD_OUT:
     case WORLD_BYED:
+    case WORLD_SERVICE_LEFT:
         end_stay(w, seen->client);
+        break;
+    case WORLD_COVERED: /* what was missed out there is no rekey's doing */
+        w->ready &= ~me;
         break;
     default:
         break;
@@ -273,9 +302,9 @@ static void see_sent(walk *w, const world_seen *seen)
     packet *p = packet_of(w, seen);
     p->sent_us = seen->at_us;
     p->sender = seen->client;
-    p->channel = w->channel_of[seen->client];
+    p->channel = seen->client >= 0 ? w->channel_of[seen->client] : seen->status;
     /* The PF drops what an expelled one still says: that is no gap. */
-    p->ready = (w->in & bit(seen->client)) != 0 ? w->ready : 0;
+    p->ready = seen->client < 0 || (w->in & bit(seen->client)) != 0 ? w->ready : 0;
 }
 
 /* Only who was able to follow the channel can lose something by a rekey: not a newcomer before its first STKM. */
@@ -293,13 +322,13 @@ static poc_err see(walk *w, size_t at)
     if (seen->what == WORLD_ON_AIR)
         see_on_air(w, seen);
     w->out->in_clear += seen->what == WORLD_CLEAR_ON_AIR;
+    if (seen->what == WORLD_SENT)
+        see_sent(w, seen);
     if (seen->client < 0)
         return POC_OK;
     see_client(w, seen);
     if (seen->what == WORLD_PLAYED)
         see_played(w, seen);
-    if (seen->what == WORLD_SENT)
-        see_sent(w, seen);
     if (seen->what == WORLD_UNREADABLE)
         see_unreadable(w, seen);
     return POC_OK;
@@ -390,6 +419,19 @@ static bool opened(const world_seen *seen, int client)
     return seen->client == client && (seen->what == WORLD_PLAYED || (seen->what == WORLD_FLOOR && seen->by_multicast));
 }
 
+/* A join, or a registration that is not refused: what comes then the client may hear again. */
+static bool begins_stay(const record *rec, size_t at)
+{
+    const world_seen *asked = &rec->seen[at];
+    if (asked->what != WORLD_REGISTERING)
+        return asked->what == WORLD_JOINING;
+    for (size_t i = at + 1; i < rec->seen_count; i++)
+        if (rec->seen[i].client == asked->client &&
+            (rec->seen[i].what == WORLD_REGISTERED || rec->seen[i].what == WORLD_DENIED))
+            return rec->seen[i].what == WORLD_REGISTERED;
+    return false;
+}
+
 /* From the expulsion to the next stay: what can this client still open, and what of it came after the switch? */
 static void expose(walk *w, int client, size_t from)
 {
@@ -405,7 +447,7 @@ static void expose(walk *w, int client, size_t from)
     }
     for (size_t i = from; i < rec->seen_count; i++) {
         const world_seen *seen = &rec->seen[i];
-        if (seen->client == client && seen->what == WORLD_JOINING)
+        if (seen->client == client && begins_stay(rec, i))
             break;
         bool is_later = c->switch_us != MEASURE_NEVER && seen->at_us >= c->switch_us;
         if (is_later && (seen->what == WORLD_ON_AIR || seen->what == WORLD_FLOOR_ON_AIR))
@@ -516,4 +558,16 @@ uint32_t measure_new_msks(const record *rec, int channel, int64_t since_us, int6
         newest = seen->mki.msk_id;
     }
     return count;
+}
+
+int measure_wrong_holder(const record *rec, int channel, uint64_t wanted, const char **how)
+{
+    poc_msk_id current = rec->channels[channel].msk_id;
+    for (int c = 0; c < (int)rec->client_count; c++) {
+        bool is_wanted = (wanted & bit(c)) != 0;
+        *how = is_wanted ? "does not hold it" : "was given it too";
+        if (is_wanted ? rec->clients[c].msk_id != current : record_was_given(rec, c, current))
+            return c;
+    }
+    return -1;
 }

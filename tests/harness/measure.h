@@ -45,5 +45,8 @@ poc_err measure_run(measure *out, const record *rec);
 void measure_done(measure *m);
 /** Newer MSKs that clients of the channel got, or that came on air, in that time. */
 uint32_t measure_new_msks(const record *rec, int channel, int64_t since_us, int64_t until_us);
+/** Of those wanted (a bit each) who does not hold the MSK that is on air in the channel, or else who was ever given it and is
+ *  not wanted: the client, and in `*how` which of the two. -1: nobody. */
+int measure_wrong_holder(const record *rec, int channel, uint64_t wanted, const char **how);
 
 #endif

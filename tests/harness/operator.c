@@ -26,10 +26,10 @@ static poc_err post(CURL *curl, const char *socket_path, const char *url, const 
     return status == 200 ? POC_OK : POC_E_STATE;
 }
 
-poc_err operator_order(const char *socket_path, const char *channel_id, const char *user)
+poc_err operator_order(const char *socket_path, const char *channel_id, const char *order, const char *user)
 {
     char url[256], body[512] = "";
-    snprintf(url, sizeof(url), "http://pocpfd/v1/channels/%s/%s", channel_id, user != NULL ? "expel" : "rekey");
+    snprintf(url, sizeof(url), "http://pocpfd/v1/channels/%s/%s", channel_id, order);
     if (user != NULL)
         snprintf(body, sizeof(body), "{\"user\":\"%s\"}", user);
     CURL *curl = curl_easy_init();

@@ -4,8 +4,8 @@
 
 #include "base/err.h"
 
-/** Expels `user` (a SIP URI) from the channel, or with NULL orders a new MSK. Returns when the daemon has answered.
- *  POC_E_IO: nobody answers on `socket_path`; POC_E_STATE: the daemon refuses. */
-poc_err operator_order(const char *socket_path, const char *channel_id, const char *user);
+/** `order` is the last part of a route below /v1/channels/ID: "expel", "rekey", "solicit", "admit"; `user` (a SIP URI) may be
+ *  NULL. Returns when the daemon has answered. POC_E_IO: nobody answers on `socket_path`; POC_E_STATE: the daemon refuses. */
+poc_err operator_order(const char *socket_path, const char *channel_id, const char *order, const char *user);
 
 #endif

@@ -91,7 +91,7 @@ poc_err real_come_up(real *r)
     if (r->is_up)
         return POC_OK;
     if (r->pf_config[0] == '\0')
-        POC_TRY(deployment_write(r->pf_config, r->report_dir, r->channels, r->channel_count));
+        POC_TRY(deployment_write(r->pf_config, r->report_dir, &r->pf, r->channels, r->channel_count));
     poc_err err = deployment_read(&r->deployment, r->pf_config, why);
     if (err != POC_OK) {
         fprintf(stderr, "pocsim: %s: %s\n", r->pf_config, why);
@@ -131,7 +131,7 @@ static void tamper(const void *ctx, bool is_answer, char *sdp)
     spoil_sdp(ctx, is_answer, sdp);
 }
 
-static radio_settings radio_settings_of(const real_client *c, const deployment_subscriber *s)
+static radio_settings radio_settings_of(const real_client *c, const deployment_subscriber *s, const char *address)
 {
     const deployment *d = &c->owner->deployment;
     radio_settings settings = {
@@ -143,10 +143,13 @@ static radio_settings radio_settings_of(const real_client *c, const deployment_s
                 .multicast_capable = c->settings.multicast_capable,
                 .msks_per_group = c->settings.keeps_keys ? 64 : 2 },
         .name = c->settings.name,
-        .address = d->cf_host,
+        .address = address,
         .pf_uri = d->pf_uri,
         .bsf_url = d->bsf_url,
+        .keyman_url = d->keyman_url[0] != '\0' ? d->keyman_url : NULL,
+        .push_port = d->keyman_url[0] != '\0' ? d->push_port : 0,
         .interface = d->cf_host,
+        .is_vouched_for = c->owner->pf.trusts_core,
         .update_allowed = c->settings.update_allowed,
         .answer_offers = c->settings.answers_offers,
         .refuse_keys = c->settings.refuses_keys,
@@ -176,7 +179,9 @@ poc_err real_radio_of(real *r, int client, radio **out)
             return err;
         }
         snprintf(c->impu, sizeof(c->impu), "%s", subscriber.impu);
-        radio_settings settings = radio_settings_of(c, &subscriber);
+        char address[64];
+        real_address(r, client, address);
+        radio_settings settings = radio_settings_of(c, &subscriber, address);
         err = radio_new(&c->radio, r->root, &settings, real_on_radio, c);
         poc_wipe(&settings, sizeof(settings));
         poc_wipe(&subscriber, sizeof(subscriber));
@@ -246,6 +251,7 @@ void real_free(world *w)
     for (size_t i = 0; i < DEPLOYMENT_CHANNELS_MAX; i++)
         for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
             udp_close(r->listeners[i].flows[flow]);
+    udp_close(r->source);
     udp_close(r->attacker);
     udp_close(r->stranger);
     cf_free(r->cf);

@@ -8,6 +8,7 @@
 #include "tests/harness/cf.h"
 #include "tests/harness/child.h"
 #include "tests/harness/deployment.h"
+#include "tests/harness/feed.h"
 #include "tests/harness/forge.h"
 #include "tests/harness/udp.h"
 #include "tests/harness/world.h"
@@ -24,6 +25,8 @@ typedef struct real_client {
     char impu[128];
     radio *radio;
     bool is_bootstrapping, is_in;
+    uint32_t knows;         /* a bit for each channel whose service was announced to it */
+    unsigned moves;         /* how often it got another address */
     const char *joins_next; /* group to join when bootstrapping is over; NULL: none */
 } real_client;
 
@@ -41,12 +44,15 @@ struct real {
     su_root_t *root;
     int64_t start_us;
     bool is_up;
+    world_pf pf;
     world_channel channels[DEPLOYMENT_CHANNELS_MAX];
     size_t channel_count;
     deployment deployment;
     child *daemon;
     cf *cf;
     real_listener listeners[DEPLOYMENT_CHANNELS_MAX];
+    udp *source; /* of content; NULL until it is used */
+    feed feeds[DEPLOYMENT_CHANNELS_MAX];
     udp *attacker, *stranger; /* in the cell, with the PF's own address; elsewhere */
     test_rng chance;
     real_client clients[WORLD_CLIENTS_MAX];
@@ -70,6 +76,9 @@ poc_err real_radio_of(real *r, int client, radio **out);
 /** The channel with this id in the deployment, NULL: none. */
 const deployment_channel *real_channel_of(const real *r, const char *channel_id);
 
+/** An address of its own for each radio, so that all can have the same push port; another one after each move. */
+void real_address(const real *r, int client, char out[64]);
+
 /* ---- what the others say: real_says.c ---- */
 
 /** A cf_event_fn; `user` is the world. */
@@ -85,5 +94,11 @@ void real_on_group(void *user, udp *from, const struct sockaddr *peer, poc_span 
 extern const world_ops real_ops;
 /** world_ops.strike: real_strike.c. */
 poc_err real_strike(world *w, const char *channel_id);
+/** Those of MBMS: real_mbms.c. */
+poc_err real_enrol(world *w, int client, const char *channel_id, bool in);
+poc_err real_pull(world *w, int client, const char *channel_id);
+poc_err real_coverage(world *w, int client, bool is_covered);
+poc_err real_move(world *w, int client);
+poc_err real_feed(world *w, const char *channel_id, const uint8_t *pcmu, size_t n, bool first);
 
 #endif

@@ -8,6 +8,15 @@
 
 /* ---- the stage ---- */
 
+static poc_err real_configure(world *w, const world_pf *pf)
+{
+    real *r = (real *)w;
+    if (r->is_up || r->pf_uri[0] != '\0' || r->pf_config[0] != '\0')
+        return POC_E_STATE;
+    r->pf = *pf;
+    return POC_OK;
+}
+
 static poc_err real_channel(world *w, const world_channel *channel)
 {
     real *r = (real *)w;
@@ -103,18 +112,34 @@ static poc_err real_cf_end(world *w, const char *channel_id)
     return channel != NULL ? cf_end(r->cf, channel->group_uri) : POC_E_INPUT;
 }
 
-static poc_err real_operate(world *w, const char *channel_id, int client)
+static poc_err order(real *r, const char *channel_id, const char *what, int client)
 {
-    real *r = (real *)w;
+    radio *phone;
     POC_TRY(real_come_up(r));
     if (r->deployment.admin_path[0] == '\0')
         return POC_E_STATE;
     if (client < 0)
-        return operator_order(r->deployment.admin_path, channel_id, NULL);
-    radio *phone;
+        return operator_order(r->deployment.admin_path, channel_id, what, NULL);
     POC_TRY(real_radio_of(r, client, &phone));
-    real_saw(r, (world_seen){ .what = WORLD_EXPELLED, .client = client });
-    return operator_order(r->deployment.admin_path, channel_id, r->clients[client].impu);
+    return operator_order(r->deployment.admin_path, channel_id, what, r->clients[client].impu);
+}
+
+static poc_err real_operate(world *w, const char *channel_id, int client)
+{
+    real *r = (real *)w;
+    if (client >= 0)
+        real_saw(r, (world_seen){ .what = WORLD_EXPELLED, .client = client });
+    return order(r, channel_id, client < 0 ? "rekey" : "expel", client);
+}
+
+static poc_err real_solicit(world *w, const char *channel_id, int client)
+{
+    return order((real *)w, channel_id, "solicit", client);
+}
+
+static poc_err real_admit(world *w, const char *channel_id, int client)
+{
+    return order((real *)w, channel_id, "admit", client);
 }
 
 static poc_err real_net(world *w, const world_net *net)
@@ -155,6 +180,7 @@ static poc_err real_restart(world *w)
 const world_ops real_ops = {
     .name = "real",
     .free = real_free,
+    .configure = real_configure,
     .channel = real_channel,
     .client = real_client_new,
     .bootstrap = real_bootstrap,
@@ -162,10 +188,17 @@ const world_ops real_ops = {
     .leave = real_leave,
     .talk = real_talk,
     .floor = real_floor,
+    .enrol = real_enrol,
+    .pull = real_pull,
+    .coverage = real_coverage,
+    .move = real_move,
+    .feed = real_feed,
     .refer_expel = real_refer_expel,
     .cf_expel = real_cf_expel,
     .cf_end = real_cf_end,
     .operate = real_operate,
+    .solicit = real_solicit,
+    .admit = real_admit,
     .net = real_net,
     .strike = real_strike,
     .disk = real_disk,

@@ -50,6 +50,26 @@ static void strike_media(real *r)
             udp_send(r->stranger, (const struct sockaddr *)&to, poc_span_of(packet, wr.len));
 }
 
+/* Noise where keys are pushed, and where they are confirmed. */
+static void strike_push(real *r, const forge_ear *ear)
+{
+    for (unsigned kind = 0; kind < FORGE_KINDS; kind++) {
+        uint8_t datagram[BCAST_PACKET_MAX];
+        size_t n = forge_make(ear, kind, &r->chance, datagram);
+        if (n == 0)
+            continue;
+        if (r->deployment.push_listen.ss_family != 0)
+            udp_send(r->stranger, (const struct sockaddr *)&r->deployment.push_listen, poc_span_of(datagram, n));
+        for (size_t c = 0; c < r->client_count; c++) {
+            struct sockaddr_storage to;
+            char address[64];
+            real_address(r, (int)c, address);
+            if (poc_addr_parse(&to, poc_span_str(address), r->deployment.push_port) == POC_OK)
+                udp_send(r->stranger, (const struct sockaddr *)&to, poc_span_of(datagram, n));
+        }
+    }
+}
+
 poc_err real_strike(world *w, const char *channel_id)
 {
     real *r = (real *)w;
@@ -58,6 +78,7 @@ poc_err real_strike(world *w, const char *channel_id)
     for (size_t i = 0; i < r->deployment.channel_count; i++)
         if (strcmp(r->deployment.channels[i].air.id, channel_id) == 0)
             strike_group(r, i);
+    strike_push(r, &r->listeners[0].ears[BCAST_FLOW_STKM]);
     strike_media(r);
     return POC_OK;
 }

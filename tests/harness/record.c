@@ -40,6 +40,14 @@ int record_channel_of(const record *rec, poc_msk_id id)
     return -1;
 }
 
+bool record_was_given(const record *rec, int client, poc_msk_id id)
+{
+    for (size_t i = 0; i < rec->seen_count; i++)
+        if (rec->seen[i].what == WORLD_KEY && rec->seen[i].client == client && rec->seen[i].mki.msk_id == id)
+            return true;
+    return false;
+}
+
 bool record_is_on_air(world_what what)
 {
     return what == WORLD_ON_AIR || what == WORLD_FLOOR_ON_AIR || what == WORLD_STKM_ON_AIR ||
@@ -92,8 +100,54 @@ static void play(record_client *c, const world_seen *seen)
     c->heard_by_multicast = seen->by_multicast;
 }
 
+static void count(record_client *c, world_what what)
+{
+    static const struct {
+        world_what what;
+        record_count count;
+    } counted[] = {
+        { WORLD_BOOTSTRAPPED, RECORD_BOOTSTRAPPINGS },
+        { WORLD_REGISTERED, RECORD_REGISTRATIONS },
+        { WORLD_GRANTED, RECORD_GRANTS },
+        { WORLD_DENIED, RECORD_DENIALS },
+        { WORLD_KEY_MISSED, RECORD_MISSED },
+        { WORLD_OFFERED, RECORD_OFFERS },
+    };
+    for (size_t i = 0; i < POC_COUNT(counted); i++)
+        c->counts[counted[i].count] += counted[i].what == what;
+}
+
+/* What becomes of a client that uses the service of a channel by HTTP. */
+static void follow_user(record_client *c, const world_seen *seen)
+{
+    switch (seen->what) {
+    case WORLD_REGISTERING:
+        c->channel = seen->status;
+        c->denied = c->left_service = false;
+        break;
+    case WORLD_REGISTERED:
+        c->registered = true;
+        break;
+    case WORLD_DEREGISTERED:
+        c->registered = false;
+        break;
+    case WORLD_DENIED:
+        c->denied = true;
+        c->denied_status = seen->status;
+        break;
+    case WORLD_SERVICE_LEFT:
+        c->registered = false;
+        c->left_service = true;
+        break;
+    default:
+        break;
+    }
+}
+
 static void follow_client(record *rec, record_client *c, const world_seen *seen)
 {
+    count(c, seen->what);
+    follow_user(c, seen);
     switch (seen->what) {
     case WORLD_BOOTSTRAPPED:
         c->bootstrapped = true;
@@ -148,6 +202,8 @@ static void follow_air(record *rec, const world_seen *seen)
 void record_see(void *user, const world_seen *seen)
 {
     record *rec = user;
+    /* A key may come again, in a fresh message: that is the same key. */
+    bool is_new_key = seen->what == WORLD_KEY && !record_was_given(rec, seen->client, seen->mki.msk_id);
     if (seen->at_us > rec->end_us)
         rec->end_us = seen->at_us;
     if (has_room(rec))
@@ -156,6 +212,8 @@ void record_see(void *user, const world_seen *seen)
         follow_air(rec, seen);
     if (seen->client >= 0 && (size_t)seen->client < rec->client_count)
         follow_client(rec, &rec->clients[seen->client], seen);
+    if (is_new_key)
+        rec->clients[seen->client].counts[RECORD_KEYS]++;
     if (rec->tap != NULL)
         rec->tap(rec->tap_user, rec, seen);
 }

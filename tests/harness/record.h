@@ -7,14 +7,29 @@
 
 #define RECORD_CHANNELS_MAX 16u
 
+/** What of a client is counted, in the words of a script. */
+typedef enum record_count {
+    RECORD_KEYS,
+    RECORD_BOOTSTRAPPINGS,
+    RECORD_REGISTRATIONS,
+    RECORD_GRANTS,
+    RECORD_DENIALS,
+    RECORD_MISSED,
+    RECORD_OFFERS,
+    RECORD_COUNTS
+} record_count;
+
 typedef struct record_client {
     world_client made;
     int channel; /* joined last, -1: none */
     bool bootstrapped, in, out, refused, listening, opened_mtk;
+    bool registered, denied, left_service;
+    int denied_status;
     bool heard, heard_by_multicast; /* the last packet played */
     poc_msk_id msk_id;              /* MSK received last, 0: none */
     poc_mki mtk;                    /* MTK opened last */
     int refused_status;
+    uint32_t counts[RECORD_COUNTS];
 } record_client;
 
 typedef struct record_channel {
@@ -54,6 +69,8 @@ int record_channel_by_id(const record *rec, const char *id);
 int record_client_by_name(const record *rec, const char *name);
 /** The channel that an MSK ID belongs to, -1 when unknown. */
 int record_channel_of(const record *rec, poc_msk_id id);
+/** True when the client was ever given this MSK. */
+bool record_was_given(const record *rec, int client, poc_msk_id id);
 /** True for a datagram seen on the group. */
 bool record_is_on_air(world_what what);
 /** True when `a` is a later MSK than `b` of the same Key Group. */

@@ -128,6 +128,11 @@ static void extend(const page *p, stretch *s, int kind, int64_t at_us, double y,
     s->to_us = at_us + 20000;
 }
 
+static bool is_end_of_stay(world_what what)
+{
+    return what == WORLD_OUT || what == WORLD_BYED || what == WORLD_DEREGISTERED || what == WORLD_SERVICE_LEFT;
+}
+
 static void draw_session(page *p, int client, double y)
 {
     int64_t in_us = -1;
@@ -135,15 +140,15 @@ static void draw_session(page *p, int client, double y)
         const world_seen *seen = &p->rec->seen[i];
         if (seen->client != client)
             continue;
-        if (seen->what == WORLD_IN)
+        if ((seen->what == WORLD_IN || seen->what == WORLD_REGISTERED) && in_us < 0)
             in_us = seen->at_us;
-        if ((seen->what == WORLD_OUT || seen->what == WORLD_BYED) && in_us >= 0) {
-            bar(p, in_us, seen->at_us, y, 8, "var(--in)", "in session");
+        if (is_end_of_stay(seen->what) && in_us >= 0) {
+            bar(p, in_us, seen->at_us, y, 8, "var(--in)", "in session, or registered");
             in_us = -1;
         }
     }
     if (in_us >= 0)
-        bar(p, in_us, p->rec->end_us, y, 8, "var(--in)", "in session");
+        bar(p, in_us, p->rec->end_us, y, 8, "var(--in)", "in session, or registered");
 }
 
 static void draw_key(page *p, poc_msk_id id, int64_t from_us, int64_t to_us, double y)
@@ -163,7 +168,7 @@ static void draw_keys(page *p, int client, double y)
     poc_msk_id id = 0;
     for (size_t i = 0; i < p->rec->seen_count; i++) {
         const world_seen *seen = &p->rec->seen[i];
-        bool gone = seen->what == WORLD_OUT || seen->what == WORLD_BYED;
+        bool gone = is_end_of_stay(seen->what);
         if (seen->client != client || (seen->what != WORLD_KEY && !gone))
             continue;
         bool keeps = gone && p->rec->clients[client].made.keeps_keys;

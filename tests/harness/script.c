@@ -26,6 +26,12 @@ int script_demand(lua_State *lua, poc_err err, const char *what)
     return 0;
 }
 
+void script_note(play *p, world_what what, int client, int status)
+{
+    world_seen seen = { .what = what, .at_us = script_now_us(p), .client = client, .status = status };
+    record_see(p->run->rec, &seen);
+}
+
 /* ---- arguments ---- */
 
 int script_client_arg(lua_State *lua, int arg)
@@ -107,7 +113,8 @@ void script_word_option(lua_State *lua, int arg, const char *name, const char *o
 
 const script_call *script_call_at(size_t at)
 {
-    static const script_call *const lists[] = { script_time_calls, script_stage_calls, script_expect_calls };
+    static const script_call *const lists[] = { script_time_calls, script_stage_calls, script_client_calls,
+                                                script_expect_calls };
     for (size_t l = 0; l < POC_COUNT(lists); l++)
         for (const script_call *c = lists[l]; c->fn != NULL; c++)
             if (at-- == 0)
@@ -190,7 +197,7 @@ static script_end play_it(const script_run *run, const char *path, const char *t
     if (err != LUA_OK)
         snprintf(message, cap, "%s", lua_tostring(p.lua, -1) != NULL ? lua_tostring(p.lua, -1) : "error");
     lua_close(p.lua);
-    for (size_t c = 0; c < WORLD_CLIENTS_MAX; c++)
+    for (size_t c = 0; c < POC_COUNT(p.talkers); c++)
         script_stop_talking(&p.talkers[c]);
     return err == LUA_OK ? SCRIPT_PLAYED : SCRIPT_ERROR;
 }

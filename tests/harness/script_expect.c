@@ -91,6 +91,15 @@ static int e_rekeys(lua_State *lua)
     return 0;
 }
 
+static int e_confirmed(lua_State *lua)
+{
+    const script_run *run = script_play_of(lua)->run;
+    int channel = script_channel_arg(lua, 1);
+    expect_later(run->exp, run->rec, EXPECT_CONFIRMED, channel, luaL_checkinteger(lua, 2), 0,
+                 script_now_us(script_play_of(lua)));
+    return 0;
+}
+
 static int now_client(lua_State *lua, bool by_multicast)
 {
     const script_run *run = script_play_of(lua)->run;
@@ -138,6 +147,35 @@ static int e_refused(lua_State *lua)
     return 0;
 }
 
+static int e_holders(lua_State *lua)
+{
+    const script_run *run = script_play_of(lua)->run;
+    int channel = script_channel_arg(lua, 1), n = lua_gettop(lua);
+    const record_channel *on = &run->rec->channels[channel];
+    uint64_t wanted = 0;
+    for (int i = 2; i <= n; i++)
+        wanted |= UINT64_C(1) << script_client_arg(lua, i);
+    const char *how = "nothing was on air";
+    int who = on->msk_id != 0 ? measure_wrong_holder(run->rec, channel, wanted, &how) : -1;
+    char what[96], note[96];
+    snprintf(what, sizeof(what), "%d clients and nobody else hold MSK %08x of %s", n - 1, on->msk_id, on->made.id);
+    snprintf(note, sizeof(note), "%s %s", who >= 0 ? run->rec->clients[who].made.name : on->made.id, how);
+    expect_now(run->exp, what, on->msk_id != 0 && who < 0, note);
+    return 0;
+}
+
+static int e_denied(lua_State *lua)
+{
+    const script_run *run = script_play_of(lua)->run;
+    const record_client *c = &run->rec->clients[script_client_arg(lua, 1)];
+    int status = (int)luaL_checkinteger(lua, 2);
+    char what[96], note[48];
+    snprintf(what, sizeof(what), "%s is denied with %d", c->made.name, status);
+    snprintf(note, sizeof(note), "with %d", c->denied_status);
+    expect_now(run->exp, what, c->denied && c->denied_status == status, c->denied ? note : "was not");
+    return 0;
+}
+
 static int e_that(lua_State *lua)
 {
     char where[64], what[160];
@@ -172,11 +210,17 @@ const script_call script_expect_calls[] = {
       "No new MSK has been given to anybody or used since then." },
     { "expect", "rekeys", e_rekeys, "expect.rekeys(channel, n, since_ms)",
       "Exactly so many switches to another MSK since then, so far." },
+    { "expect", "confirmed", e_confirmed, "expect.confirmed(channel, n)",
+      "Exactly so many members held the new MSK when the last switch so far came." },
     { "expect", "by_unicast", e_by_unicast, "expect.by_unicast(client)", "Its last packet came by unicast." },
     { "expect", "by_multicast", e_by_multicast, "expect.by_multicast(client)", "Its last packet came by multicast." },
     { "expect", "on_air", e_on_air, "expect.on_air(channel, wanted, since_ms)",
       "Something, or with false nothing, has been on the group since then." },
     { "expect", "refused", e_refused, "expect.refused(client, status)", "Its join got this final answer." },
+    { "expect", "denied", e_denied, "expect.denied(client, status)",
+      "Its last registration or MSK request was denied with this status." },
+    { "expect", "holders", e_holders, "expect.holders(channel, client, ...)",
+      "These clients hold the MSK that is on air, and nobody else was ever given it." },
     { "expect", "that", e_that, "expect.that(condition, text)", "Holds now; condition is a value or a function." },
     { 0 },
 };

@@ -22,7 +22,7 @@ typedef struct talker {
 
 typedef struct play {
     const script_run *run;
-    talker talkers[WORLD_CLIENTS_MAX];
+    talker talkers[WORLD_CLIENTS_MAX + RECORD_CHANNELS_MAX]; /* clients, then the content sources of channels */
     uint64_t dice;
     lua_State *lua;
     int condition; /* stack index while waiting, 0: none */
@@ -31,7 +31,7 @@ typedef struct play {
 } play;
 
 /* The calls by file; each list ends with an empty row. */
-extern const script_call script_time_calls[], script_stage_calls[], script_expect_calls[];
+extern const script_call script_time_calls[], script_stage_calls[], script_client_calls[], script_expect_calls[];
 
 play *script_play_of(lua_State *lua);
 int64_t script_now_us(const play *p);
@@ -40,6 +40,10 @@ int script_demand(lua_State *lua, poc_err err, const char *what);
 /** "demo.lua:12: ", where the script calls from. */
 void script_where(lua_State *lua, char *out, size_t cap);
 void script_stop_talking(talker *t);
+/** Has a talker begin; its options stand at `arg`. Returns the number of results, 0. */
+int script_talk(lua_State *lua, int talker_index, int arg);
+/** An observation that the script itself makes. */
+void script_note(play *p, world_what what, int client, int status);
 
 /* Arguments of calls; each raises a Lua error when it is not what it has to be. */
 int script_client_arg(lua_State *lua, int arg);

@@ -1,4 +1,4 @@
-/* What a script puts on stage and tells it to do: channels, clients, the CF, the PF and the network. */
+/* What a script puts on stage, and what it has the CF, the PF and the network do. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +10,17 @@ static uint32_t count_option(lua_State *lua, int arg, const char *name, uint32_t
     return (uint32_t)script_number_option(lua, arg, name, otherwise);
 }
 
+/* A word out of a list; the first is meant when none is given. */
+static void choice_option(lua_State *lua, int arg, const char *name, const char *const *words, char *out, size_t cap)
+{
+    script_word_option(lua, arg, name, words[0], out, cap);
+    size_t i = 0;
+    while (words[i] != NULL && strcmp(words[i], out) != 0)
+        i++;
+    if (words[i] == NULL)
+        luaL_error(lua, "option \"%s\" cannot be \"%s\"", name, out);
+}
+
 /* ---- the stage ---- */
 
 static int l_scenario(lua_State *lua)
@@ -19,11 +30,68 @@ static int l_scenario(lua_State *lua)
     return 0;
 }
 
+static int l_pf(lua_State *lua)
+{
+    static const char *const names[] = { "muk_lifetime_s", "muk_renew_s",    "push_tries",
+                                         "push_first_ms",  "push_cap_ms",    "solicit_per_s",
+                                         "trusts_core",    "pushes_to_peer", NULL };
+    world *w = script_play_of(lua)->run->world;
+    script_options_arg(lua, 2, names);
+    world_pf pf = { .muk_lifetime_s = count_option(lua, 2, "muk_lifetime_s", 0),
+                    .muk_renew_s = count_option(lua, 2, "muk_renew_s", 0),
+                    .push_tries = count_option(lua, 2, "push_tries", 0),
+                    .push_first_ms = count_option(lua, 2, "push_first_ms", 0),
+                    .push_cap_ms = count_option(lua, 2, "push_cap_ms", 0),
+                    .solicit_per_s = count_option(lua, 2, "solicit_per_s", 0),
+                    .trusts_core = script_flag_option(lua, 2, "trusts_core", false),
+                    .pushes_to_peer = script_flag_option(lua, 2, "pushes_to_peer", false) };
+    return script_demand(lua, w->ops->configure(w, &pf), "configure");
+}
+
+/* group = false: there is none. */
+static void group_option(lua_State *lua, int arg, const char *id, world_channel *c)
+{
+    char group[128];
+    if (lua_getfield(lua, arg, "group") != LUA_TBOOLEAN || lua_toboolean(lua, -1)) {
+        snprintf(group, sizeof(group), "sip:%.*s@poc.example", (int)WORLD_NAME_MAX, id);
+        script_word_option(lua, arg, "group", group, c->group_uri, sizeof(c->group_uri));
+    }
+    lua_pop(lua, 1);
+}
+
+static void users_option(lua_State *lua, int arg, world_channel *c)
+{
+    lua_Integer n = lua_getfield(lua, arg, "users") == LUA_TTABLE ? luaL_len(lua, -1) : 0;
+    if (n > (lua_Integer)WORLD_USERS_MAX)
+        luaL_error(lua, "too many users");
+    for (lua_Integer i = 0; i < n; i++) {
+        lua_rawgeti(lua, -1, i + 1);
+        snprintf(c->users[i], sizeof(c->users[i]), "%s", luaL_checkstring(lua, -1));
+        lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+}
+
+/* Without a session there is nobody to offer anything to, and nobody who is in: keys are pushed, and GBA decides. */
+static void mbms_options(lua_State *lua, int arg, world_channel *c)
+{
+    static const char *const by_sip[] = { "sip", "push", "both", NULL }, *const by_push[] = { "push", NULL };
+    static const char *const with_group[] = { "session", "listed", "authenticated", NULL };
+    static const char *const alone[] = { "authenticated", "listed", NULL };
+    bool has_group = c->group_uri[0] != '\0';
+    choice_option(lua, arg, "delivery", has_group ? by_sip : by_push, c->delivery, sizeof(c->delivery));
+    choice_option(lua, arg, "admit", has_group ? with_group : alone, c->admit, sizeof(c->admit));
+    users_option(lua, arg, c);
+    c->wait_time_s = count_option(lua, arg, "wait_time_s", 0);
+    c->max_back_off_s = count_option(lua, arg, "max_back_off_s", 1);
+}
+
 static int l_channel(lua_State *lua)
 {
-    static const char *const names[] = { "group",       "on_leave",      "leave_batch_ms", "on_join",
-                                         "interval_s",  "max_mtk",       "gate",           "on_refusal",
-                                         "deadline_ms", "enabler_works", "mtk_packets",    NULL };
+    static const char *const names[] = { "group",          "on_leave", "leave_batch_ms", "on_join",     "interval_s",
+                                         "max_mtk",        "gate",     "on_refusal",     "deadline_ms", "enabler_works",
+                                         "mtk_packets",    "delivery", "admit",          "users",       "wait_time_s",
+                                         "max_back_off_s", NULL };
     const script_run *run = script_play_of(lua)->run;
     const char *id = script_name_arg(lua, 1);
     script_options_arg(lua, 2, names);
@@ -36,13 +104,12 @@ static int l_channel(lua_State *lua)
                         .deadline_ms = count_option(lua, 2, "deadline_ms", 2000),
                         .enabler_works = script_flag_option(lua, 2, "enabler_works", true),
                         .mtk_packets = count_option(lua, 2, "mtk_packets", 0) };
-    char group[128];
     snprintf(c.id, sizeof(c.id), "%s", id);
-    snprintf(group, sizeof(group), "sip:%.*s@poc.example", (int)WORLD_NAME_MAX, id);
-    script_word_option(lua, 2, "group", group, c.group_uri, sizeof(c.group_uri));
+    group_option(lua, 2, id, &c);
     script_word_option(lua, 2, "on_leave", "never", c.on_leave, sizeof(c.on_leave));
     script_word_option(lua, 2, "gate", "hold", c.gate, sizeof(c.gate));
     script_word_option(lua, 2, "on_refusal", "unicast", c.on_refusal, sizeof(c.on_refusal));
+    mbms_options(lua, 2, &c);
     script_demand(lua, run->world->ops->channel(run->world, &c), "channel");
     run->rec->channels[run->rec->channel_count++] = (record_channel){ .made = c, .last_air_us = -1 };
     return 0;
@@ -76,194 +143,19 @@ static int l_client(lua_State *lua)
 
 static int l_net(lua_State *lua)
 {
-    static const char *const names[] = { "loss", "air_loss", "reorder", "delay_ms", "jitter_ms", NULL };
+    static const char *const names[] = { "loss",         "air_loss", "reorder",   "push_loss",
+                                         "push_reorder", "delay_ms", "jitter_ms", NULL };
     world *w = script_play_of(lua)->run->world;
     script_options_arg(lua, 1, names);
     world_net net = { .loss = script_number_option(lua, 1, "loss", 0),
                       .air_loss = script_number_option(lua, 1, "air_loss", 0),
                       .reorder = script_number_option(lua, 1, "reorder", 0),
+                      .push_loss = script_number_option(lua, 1, "push_loss", 0),
+                      .push_reorder = script_number_option(lua, 1, "push_reorder", 0),
                       .delay_ms = count_option(lua, 1, "delay_ms", 5),
                       .jitter_ms = count_option(lua, 1, "jitter_ms", 2) };
     poc_err err = w->ops->net(w, &net);
     return err == POC_E_STATE ? 0 : script_demand(lua, err, "net"); /* a real network is as it is */
-}
-
-static void note(play *p, world_what what, int client, int status)
-{
-    world_seen seen = { .what = what, .at_us = script_now_us(p), .client = client, .status = status };
-    record_see(p->run->rec, &seen);
-}
-
-/* ---- clients ---- */
-
-static int c_bootstrap(lua_State *lua)
-{
-    world *w = script_play_of(lua)->run->world;
-    return script_demand(lua, w->ops->bootstrap(w, script_client_arg(lua, 1)), "bootstrap");
-}
-
-static int c_join(lua_State *lua)
-{
-    play *p = script_play_of(lua);
-    int client = script_client_arg(lua, 1), channel = script_channel_arg(lua, 2);
-    note(p, WORLD_JOINING, client, channel);
-    return script_demand(lua, p->run->world->ops->join(p->run->world, client, luaL_checkstring(lua, 2)), "join");
-}
-
-static int c_leave(lua_State *lua)
-{
-    world *w = script_play_of(lua)->run->world;
-    return script_demand(lua, w->ops->leave(w, script_client_arg(lua, 1)), "leave");
-}
-
-static void load_own(lua_State *lua, talker *t, const char *path)
-{
-    script_speech own;
-    if (script_speech_load(&own, path) != POC_OK)
-        luaL_error(lua, "cannot read %s", path);
-    t->own = own.pcmu;
-    t->pcmu = own.pcmu;
-    t->n = own.n;
-}
-
-static int c_talk(lua_State *lua)
-{
-    static const char *const names[] = { "ms", "file", "from_ms", NULL };
-    play *p = script_play_of(lua);
-    talker *t = &p->talkers[script_client_arg(lua, 1)];
-    script_options_arg(lua, 2, names);
-    double ms = script_number_option(lua, 2, "ms", -1);
-    script_stop_talking(t);
-    *t = (talker){ .is_on = true,
-                   .is_first = true,
-                   .pcmu = p->run->speech->pcmu,
-                   .n = p->run->speech->n,
-                   .next_us = script_now_us(p),
-                   .end_us = INT64_MAX };
-    lua_getfield(lua, 2, "file");
-    if (!lua_isnil(lua, -1))
-        load_own(lua, t, luaL_checkstring(lua, -1));
-    t->at = (size_t)script_number_option(lua, 2, "from_ms", 0) * 8 % t->n;
-    if (ms >= 0)
-        t->end_us = script_now_us(p) + (int64_t)(ms * 1000);
-    return 0;
-}
-
-static int c_talk_stop(lua_State *lua)
-{
-    script_stop_talking(&script_play_of(lua)->talkers[script_client_arg(lua, 1)]);
-    return 0;
-}
-
-static int c_floor_request(lua_State *lua)
-{
-    world *w = script_play_of(lua)->run->world;
-    return script_demand(lua, w->ops->floor(w, script_client_arg(lua, 1), true), "floor_request");
-}
-
-static int c_floor_release(lua_State *lua)
-{
-    world *w = script_play_of(lua)->run->world;
-    return script_demand(lua, w->ops->floor(w, script_client_arg(lua, 1), false), "floor_release");
-}
-
-static int c_expel(lua_State *lua)
-{
-    world *w = script_play_of(lua)->run->world;
-    return script_demand(lua, w->ops->refer_expel(w, script_client_arg(lua, 1), script_client_arg(lua, 2)), "expel");
-}
-
-static int c_name(lua_State *lua)
-{
-    lua_pushstring(lua, script_play_of(lua)->run->rec->clients[script_client_arg(lua, 1)].made.name);
-    return 1;
-}
-
-/* ---- conditions ---- */
-
-static bool holds_current_key(const record *rec, const record_client *c)
-{
-    return c->channel >= 0 && c->msk_id != 0 && c->msk_id == rec->channels[c->channel].msk_id;
-}
-
-static bool is_in(const record *rec, const record_client *c)
-{
-    (void)rec;
-    return c->in;
-}
-
-static bool is_out(const record *rec, const record_client *c)
-{
-    (void)rec;
-    return c->out;
-}
-
-static bool is_refused(const record *rec, const record_client *c)
-{
-    (void)rec;
-    return c->refused;
-}
-
-static bool is_bootstrapped(const record *rec, const record_client *c)
-{
-    (void)rec;
-    return c->bootstrapped;
-}
-
-static bool is_listening(const record *rec, const record_client *c)
-{
-    (void)rec;
-    return c->listening;
-}
-
-static bool hears_multicast(const record *rec, const record_client *c)
-{
-    (void)rec;
-    return c->heard && c->heard_by_multicast;
-}
-
-static bool hears_unicast(const record *rec, const record_client *c)
-{
-    (void)rec;
-    return c->heard && !c->heard_by_multicast;
-}
-
-static const struct {
-    const char *word;
-    bool (*holds)(const record *rec, const record_client *c);
-} states[] = {
-    { "bootstrapped", is_bootstrapped },
-    { "in", is_in },
-    { "out", is_out },
-    { "refused", is_refused },
-    { "listening", is_listening },
-    { "keyed", holds_current_key },
-    { "by multicast", hears_multicast },
-    { "by unicast", hears_unicast },
-};
-
-static int judge_state(lua_State *lua)
-{
-    const record *rec = script_play_of(lua)->run->rec;
-    int client = (int)lua_tointeger(lua, lua_upvalueindex(1));
-    size_t state = (size_t)lua_tointeger(lua, lua_upvalueindex(2));
-    lua_pushboolean(lua, states[state].holds(rec, &rec->clients[client]));
-    return 1;
-}
-
-static int c_is(lua_State *lua)
-{
-    int client = script_client_arg(lua, 1);
-    const char *word = luaL_checkstring(lua, 2);
-    for (size_t i = 0; i < POC_COUNT(states); i++) {
-        if (strcmp(states[i].word, word) != 0)
-            continue;
-        lua_pushinteger(lua, client);
-        lua_pushinteger(lua, (lua_Integer)i);
-        lua_pushcclosure(lua, judge_state, 2);
-        return 1;
-    }
-    return luaL_error(lua, "no state \"%s\"", word);
 }
 
 /* ---- the CF and the PF ---- */
@@ -291,8 +183,23 @@ static int p_expel(lua_State *lua)
 static int p_rekey(lua_State *lua)
 {
     play *p = script_play_of(lua);
-    note(p, WORLD_REKEY_ASKED, -1, script_channel_arg(lua, 2));
+    script_note(p, WORLD_REKEY_ASKED, -1, script_channel_arg(lua, 2));
     return script_demand(lua, p->run->world->ops->operate(p->run->world, luaL_checkstring(lua, 2), -1), "rekey");
+}
+
+static int p_solicit(lua_State *lua)
+{
+    world *w = script_play_of(lua)->run->world;
+    script_channel_arg(lua, 2);
+    int client = lua_isnoneornil(lua, 3) ? -1 : script_client_arg(lua, 3);
+    return script_demand(lua, w->ops->solicit(w, luaL_checkstring(lua, 2), client), "solicit");
+}
+
+static int p_admit(lua_State *lua)
+{
+    world *w = script_play_of(lua)->run->world;
+    script_channel_arg(lua, 2);
+    return script_demand(lua, w->ops->admit(w, luaL_checkstring(lua, 2), script_client_arg(lua, 3)), "admit");
 }
 
 static int p_crash(lua_State *lua)
@@ -314,6 +221,17 @@ static int p_disk(lua_State *lua)
     return script_demand(lua, w->ops->disk(w, lua_toboolean(lua, 2)), "disk");
 }
 
+static int s_play(lua_State *lua)
+{
+    return script_talk(lua, (int)WORLD_CLIENTS_MAX + script_channel_arg(lua, 2), 3);
+}
+
+static int s_stop(lua_State *lua)
+{
+    script_stop_talking(&script_play_of(lua)->talkers[(int)WORLD_CLIENTS_MAX + script_channel_arg(lua, 2)]);
+    return 0;
+}
+
 static int a_strike(lua_State *lua)
 {
     world *w = script_play_of(lua)->run->world;
@@ -326,28 +244,24 @@ const script_call script_stage_calls[] = {
     { "", "channel", l_channel, "channel(id, options)",
       "Makes a Multicast PoC Channel; options are the rekey policy of the configuration." },
     { "", "client", l_client, "client(name, options)", "Makes a PoC client and returns it." },
-    { "", "net", l_net, "net{loss=, air_loss=, reorder=, delay_ms=, jitter_ms=}",
+    { "", "net", l_net, "net{loss=, air_loss=, reorder=, push_loss=, push_reorder=, delay_ms=, jitter_ms=}",
       "Sets how the simulated network behaves from now on; a real one stays as it is." },
-    { "client", "bootstrap", c_bootstrap, "client:bootstrap()", "Runs GBA at the BSF." },
-    { "client", "join", c_join, "client:join(channel)", "INVITE to the channel's group." },
-    { "client", "leave", c_leave, "client:leave()", "BYE." },
-    { "client", "talk", c_talk, "client:talk{ms=, from_ms=, file=}",
-      "Sends speech, 20 ms a packet, while time passes: for so long, or until told to stop." },
-    { "client", "talk_stop", c_talk_stop, "client:talk_stop()", "Falls silent." },
-    { "client", "floor_request", c_floor_request, "client:floor_request()", "Asks the CF for the floor." },
-    { "client", "floor_release", c_floor_release, "client:floor_release()", "Gives the floor back." },
-    { "client", "expel", c_expel, "client:expel(other)", "REFER with method=BYE: asks the CF to expel another." },
-    { "client", "name", c_name, "client:name()", "Its name." },
-    { "client", "is", c_is, "client:is(state)",
-      "The condition that it is \"bootstrapped\", \"in\", \"out\", \"refused\", \"listening\", \"keyed\" (with the MSK "
-      "that is on air), \"by multicast\" or \"by unicast\" (as its last packet came)." },
+    { "pf", "configure", l_pf, "pf:configure{option=, ...}",
+      "How the PF is to be run where a channel does not say; before everything else." },
     { "cf", "expel", f_expel, "cf:expel(client)", "The Controlling Function expels a client." },
     { "cf", "end_session", f_end_session, "cf:end_session(channel)", "The Controlling Function ends the session." },
+    { "source", "play", s_play, "source:play(channel, {ms=, from_ms=, file=})",
+      "The content source of a channel without a PoC session sends, as a talker does." },
+    { "source", "stop", s_stop, "source:stop(channel)", "It falls silent." },
     { "attacker", "strike", a_strike, "attacker:strike(channel)",
-      "Somebody without a key sends a salvo of noise, altered copies and replays to the group, and RTP to the PF's media "
-      "ports." },
+      "Somebody without a key sends a salvo of noise, altered copies and replays to the group and, in false names, to the "
+      "push ports of the PF and of clients, and RTP to the PF's media ports." },
     { "pf", "expel", p_expel, "pf:expel(channel, client)", "The operator of the PF expels a client." },
     { "pf", "rekey", p_rekey, "pf:rekey(channel)", "The operator of the PF orders a new MSK." },
+    { "pf", "solicit", p_solicit, "pf:solicit(channel, client)",
+      "The operator of the PF has a client, or without one all of them, asked to pull." },
+    { "pf", "admit", p_admit, "pf:admit(channel, client)",
+      "The operator of the PF lets somebody who was expelled in again." },
     { "pf", "crash", p_crash, "pf:crash()", "kill -9 at the PF." },
     { "pf", "restart", p_restart, "pf:restart()", "Starts the PF again on what it had stored." },
     { "pf", "disk", p_disk, "pf:disk(has_room)",

@@ -28,7 +28,7 @@ static bool stop_now(void *user)
 static int64_t next_talk_us(const play *p)
 {
     int64_t at_us = INT64_MAX;
-    for (size_t c = 0; c < p->run->rec->client_count; c++)
+    for (size_t c = 0; c < POC_COUNT(p->talkers); c++)
         if (p->talkers[c].is_on && p->talkers[c].next_us < at_us)
             at_us = p->talkers[c].next_us;
     return at_us;
@@ -40,16 +40,24 @@ void script_stop_talking(talker *t)
     *t = (talker){ 0 };
 }
 
+static poc_err send(play *p, size_t at, const uint8_t *frame, bool first)
+{
+    world *w = p->run->world;
+    if (at < WORLD_CLIENTS_MAX)
+        return w->ops->talk(w, (int)at, frame, SCRIPT_FRAME_LEN, first);
+    const char *channel_id = p->run->rec->channels[at - WORLD_CLIENTS_MAX].made.id;
+    return w->ops->feed(w, channel_id, frame, SCRIPT_FRAME_LEN, first);
+}
+
 /* A client whose session is over just falls silent: being cut off in mid-sentence is part of the story. */
-static void say_frame(play *p, int client, talker *t)
+static void say_frame(play *p, size_t at, talker *t)
 {
     uint8_t frame[SCRIPT_FRAME_LEN];
     for (size_t i = 0; i < SCRIPT_FRAME_LEN; i++)
         frame[i] = t->pcmu[(t->at + i) % t->n];
     t->at = (t->at + SCRIPT_FRAME_LEN) % t->n;
     t->next_us += SCRIPT_FRAME_US;
-    world *w = p->run->world;
-    if (t->next_us > t->end_us || w->ops->talk(w, client, frame, SCRIPT_FRAME_LEN, t->is_first) != POC_OK) {
+    if (t->next_us > t->end_us || send(p, at, frame, t->is_first) != POC_OK) {
         script_stop_talking(t);
         return;
     }
@@ -58,7 +66,7 @@ static void say_frame(play *p, int client, talker *t)
 
 static void talk_due(play *p)
 {
-    for (int c = 0; c < (int)p->run->rec->client_count; c++)
+    for (size_t c = 0; c < POC_COUNT(p->talkers); c++)
         while (p->talkers[c].is_on && p->talkers[c].next_us <= script_now_us(p))
             say_frame(p, c, &p->talkers[c]);
 }

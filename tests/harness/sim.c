@@ -6,6 +6,8 @@
 
 #include "tests/harness/sim.h"
 
+#define MUK_LIFETIME_S 3600
+
 /* ---- seeing ---- */
 
 int64_t sim_now_ms(const sim *s)
@@ -64,6 +66,26 @@ static bool has_client(const sim *s, int client)
     return client >= 0 && client < s->client_count;
 }
 
+static poc_err begin(sim *s)
+{
+    uint32_t lifetime_s = s->options.muk_lifetime_s > 0 ? s->options.muk_lifetime_s : MUK_LIFETIME_S;
+    POC_TRY(gba_bsf_new(&s->bsf, poc_span_str(SIM_BSF_FQDN), lifetime_s, &s->rng));
+    return sim_pf_start(s);
+}
+
+/* The BSF and the PF are made anew: nobody knows them yet. */
+static poc_err op_configure(world *w, const world_pf *pf)
+{
+    sim *s = sim_of(w);
+    if (s->channel_count > 0 || s->client_count > 0)
+        return POC_E_STATE;
+    s->options = *pf;
+    sim_pf_stop(s);
+    gba_bsf_free(s->bsf);
+    s->bsf = NULL;
+    return begin(s);
+}
+
 static poc_err op_channel(world *w, const world_channel *channel)
 {
     sim *s = sim_of(w);
@@ -111,6 +133,43 @@ static poc_err op_floor(world *w, int client, bool request)
     return has_client(sim_of(w), client) ? sim_ue_floor(sim_of(w), client, request) : POC_E_INPUT;
 }
 
+static poc_err op_enrol(world *w, int client, const char *channel_id, bool in)
+{
+    int channel = sim_channel_by_id(sim_of(w), channel_id);
+    return has_client(sim_of(w), client) && channel >= 0 ? sim_ue_enrol(sim_of(w), client, channel, in) : POC_E_INPUT;
+}
+
+static poc_err op_pull(world *w, int client, const char *channel_id)
+{
+    int channel = sim_channel_by_id(sim_of(w), channel_id);
+    return has_client(sim_of(w), client) && channel >= 0 ? sim_ue_pull(sim_of(w), client, channel) : POC_E_INPUT;
+}
+
+static poc_err op_coverage(world *w, int client, bool is_covered)
+{
+    if (!has_client(sim_of(w), client))
+        return POC_E_INPUT;
+    sim_ue_coverage(sim_of(w), client, is_covered);
+    return POC_OK;
+}
+
+static poc_err op_move(world *w, int client)
+{
+    if (!has_client(sim_of(w), client))
+        return POC_E_INPUT;
+    sim_ue_move(sim_of(w), client);
+    return POC_OK;
+}
+
+static poc_err op_feed(world *w, const char *channel_id, const uint8_t *pcmu, size_t n, bool first)
+{
+    sim *s = sim_of(w);
+    int channel = sim_channel_by_id(s, channel_id);
+    if (channel < 0 || n > WORLD_PAYLOAD_MAX)
+        return POC_E_INPUT;
+    return s->channels[channel].group_uri[0] == '\0' ? sim_feed(s, channel, poc_span_of(pcmu, n), first) : POC_E_STATE;
+}
+
 static poc_err op_refer(world *w, int client, int subject)
 {
     return has_client(sim_of(w), client) ? sim_ue_refer(sim_of(w), client, subject) : POC_E_INPUT;
@@ -142,6 +201,27 @@ static poc_err op_operate(world *w, const char *channel_id, int client)
         sim_tell(s, WORLD_EXPELLED, client, 0);
         err = pocpf_member_departed(s->pf.engine, sim_now_ms(s), channel_id, s->clients[client].impu, POCPF_EXPELLED);
     }
+    sim_pf_work(s);
+    return (poc_err)err;
+}
+
+static poc_err op_solicit(world *w, const char *channel_id, int client)
+{
+    sim *s = sim_of(w);
+    if (s->pf.engine == NULL || client >= s->client_count)
+        return POC_E_STATE;
+    const char *user = client >= 0 ? s->clients[client].impu : NULL;
+    pocpf_err err = pocpf_solicit(s->pf.engine, sim_now_ms(s), channel_id, user);
+    sim_pf_work(s);
+    return (poc_err)err;
+}
+
+static poc_err op_admit(world *w, const char *channel_id, int client)
+{
+    sim *s = sim_of(w);
+    if (s->pf.engine == NULL || !has_client(s, client))
+        return POC_E_STATE;
+    pocpf_err err = pocpf_admit(s->pf.engine, sim_now_ms(s), channel_id, s->clients[client].impu);
     sim_pf_work(s);
     return (poc_err)err;
 }
@@ -227,6 +307,7 @@ static poc_err op_strike(world *w, const char *channel_id)
     if (channel < 0)
         return POC_E_INPUT;
     sim_air_strike(sim_of(w), channel);
+    sim_push_strike(sim_of(w));
     return POC_OK;
 }
 
@@ -247,8 +328,10 @@ static void op_free(world *w)
 {
     sim *s = sim_of(w);
     sim_pf_stop(s);
-    for (int c = 0; c < s->client_count; c++)
+    for (int c = 0; c < s->client_count; c++) {
         pocue_free(s->clients[c].ue);
+        sim_http_free(s->clients[c].http);
+    }
     sim_sip_free(s);
     sim_queue_free(&s->queue);
     sim_store_free(&s->store);
@@ -260,6 +343,7 @@ static void op_free(world *w)
 static const world_ops ops = {
     .name = "simulated",
     .free = op_free,
+    .configure = op_configure,
     .channel = op_channel,
     .client = op_client,
     .bootstrap = op_bootstrap,
@@ -267,10 +351,17 @@ static const world_ops ops = {
     .leave = op_leave,
     .talk = op_talk,
     .floor = op_floor,
+    .enrol = op_enrol,
+    .pull = op_pull,
+    .coverage = op_coverage,
+    .move = op_move,
+    .feed = op_feed,
     .refer_expel = op_refer,
     .cf_expel = op_cf_expel,
     .cf_end = op_cf_end,
     .operate = op_operate,
+    .solicit = op_solicit,
+    .admit = op_admit,
     .net = op_net,
     .strike = op_strike,
     .disk = op_disk,
@@ -279,13 +370,6 @@ static const world_ops ops = {
     .run = op_run,
     .now_us = op_now_us,
 };
-
-static poc_err begin(sim *s)
-{
-    POC_TRY(poc_secret_random(&s->store_key, 32, &s->rng));
-    POC_TRY(gba_bsf_new(&s->bsf, poc_span_str(SIM_BSF_FQDN), 3600, &s->rng));
-    return sim_pf_start(s);
-}
 
 poc_err world_simulated(world **out, const world_settings *settings)
 {
@@ -299,7 +383,9 @@ poc_err world_simulated(world **out, const world_settings *settings)
     s->net = (world_net){ .delay_ms = 5, .jitter_ms = 2 };
     s->rng = test_rng_of(&s->key_chance, settings->seed ^ UINT64_C(0x706F6366));
     s->chance.state = settings->seed;
-    poc_err err = begin(s);
+    poc_err err = poc_secret_random(&s->store_key, 32, &s->rng);
+    if (err == POC_OK)
+        err = begin(s);
     if (err != POC_OK) {
         op_free(&s->base);
         return err;

@@ -8,6 +8,7 @@
 #include "mikey/mikey.h"
 #include "pf/wire/wire.h"
 #include "pocpf/pocpf.h"
+#include "tests/harness/feed.h"
 #include "tests/harness/forge.h"
 #include "tests/harness/world.h"
 #include "tests/support/rng.h"
@@ -21,6 +22,9 @@
 #define SIM_REALM_FQDN   "pf.poc.example"
 #define SIM_BSF_FQDN     "bsf.poc.example"
 #define SIM_DOMAIN       "poc.example"
+
+#define SIM_DATAGRAM_MAX MIKEY_MESSAGE_MAX /* the largest that goes over this network */
+#define SIM_ADDRESS_LEN  6u                /* IPv4 address and port of a client's push socket */
 
 typedef struct sim sim;
 
@@ -61,11 +65,13 @@ struct sim_packet {
     int channel;
     int client; /* talker, or the only addressee; -1: none */
     size_t n;
-    uint8_t b[BCAST_PACKET_MAX];
+    uint8_t b[SIM_DATAGRAM_MAX];
 };
 
 sim_packet *sim_packet_new(sim *s, bcast_flow flow, int channel, int client, poc_span bytes);
 void sim_packet_unref(sim_packet *p);
+/** Decides by chance. */
+bool sim_net_happens(sim *s, double chance);
 /** False: lost. Else how long it takes. */
 bool sim_net_fate(sim *s, double loss, int64_t *delay_us);
 /** Delay of unicast media: constant, so that packets keep their order. */
@@ -124,7 +130,27 @@ void sim_sip_answer(sim *s, sim_txn *t, int status, const char *challenge, poc_s
 void sim_sip_crash(sim *s);
 void sim_sip_free(sim *s);
 
-/* ---- clients: sim_ue.c ---- */
+/* ---- MIKEY over UDP: sim_push.c ---- */
+
+/** The address that a client has now. */
+void sim_push_address(const sim *s, int client, uint8_t out[SIM_ADDRESS_LEN]);
+/** From the PF to whoever has the address when it gets there. */
+void sim_push_send(sim *s, const void *address, size_t address_len, poc_span datagram);
+/** From a client to the PF. */
+void sim_push_answer(sim *s, int client, poc_span datagram);
+enum { SIM_PUSH_DOWN, SIM_PUSH_UP, SIM_PUSH_WAYS };
+/** One salvo of forged datagrams to every client and to the PF, in each other's name. */
+void sim_push_strike(sim *s);
+
+/* ---- HTTP of the key management: sim_http.c ---- */
+
+typedef struct sim_http sim_http;
+
+/** Sends what the client has to ask, when nothing of it is under way, and sees to it that it is called when it wants to be. */
+void sim_http_next(sim *s, int client);
+void sim_http_free(sim_http *h);
+
+/* ---- clients: sim_ue.c, sim_ue_mbms.c ---- */
 
 typedef struct sim_client {
     world_client made;
@@ -133,8 +159,14 @@ typedef struct sim_client {
     char impu[POC_URI_MAX], impi[80];
     int channel;   /* of the present or last session, -1 */
     uint32_t call; /* counts its sessions */
-    bool in, joining, listening;
+    bool in, joining;
+    bool listens[SIM_CHANNELS_MAX];
     bool tried_auth;
+    bool is_away;            /* out of coverage */
+    uint8_t moves;           /* how often it got another address */
+    uint32_t knows;          /* a bit for each channel whose service was announced to it */
+    sim_http *http;          /* owned, NULL: never used */
+    int64_t alarm_us;        /* an event that ticks it is in the queue for then; 0: none */
     int64_t last_arrival_us; /* of a datagram off the air */
     uint32_t ssrc, timestamp;
     uint16_t seq;
@@ -150,6 +182,13 @@ poc_err sim_ue_refer(sim *s, int client, int subject);
 void sim_ue_request(sim *s, sim_txn *t);
 void sim_ue_unicast(sim *s, int client, const sim_packet *p);
 void sim_ue_multicast(sim *s, int client, const sim_packet *p);
+/** Takes what libpocue has to say. Call it after every call of libpocue. */
+void sim_ue_poll(sim *s, int client);
+poc_err sim_ue_enrol(sim *s, int client, int channel, bool in);
+poc_err sim_ue_pull(sim *s, int client, int channel);
+void sim_ue_coverage(sim *s, int client, bool is_covered);
+void sim_ue_move(sim *s, int client);
+void sim_ue_push(sim *s, int client, const sim_packet *p);
 
 /* ---- the CF: sim_cf.c ---- */
 
@@ -173,7 +212,7 @@ poc_err sim_cf_end(sim *s, int channel);
 /** Uplink media or floor packet, relayed by the PF. */
 void sim_cf_media(sim *s, sim_packet *p);
 
-/* ---- the PF: sim_pf.c, sim_effects.c, sim_store.c ---- */
+/* ---- the PF: sim_pf.c, sim_effects.c ---- */
 
 typedef struct sim_session {
     bool used, up, multicast, capable;
@@ -203,6 +242,7 @@ typedef struct sim_pf_channel {
     sim_carrier carrier;
     bcast_channel on_wire;
     uint32_t mtks;
+    wire_keyman_service service;
     bool wants_subscription, subscribed;
     uint32_t subscription;
 } sim_pf_channel;
@@ -222,8 +262,9 @@ typedef struct sim_store {
 typedef struct sim_pf {
     pocpf *engine; /* NULL: crashed */
     gba_naf *naf;
-    uint64_t life; /* counts starts: what an earlier life had planned does not happen */
-    bool working;  /* an event that takes the next effect is in the queue */
+    wire_keyman *keyman; /* borrows both */
+    uint64_t life;       /* counts starts: what an earlier life had planned does not happen */
+    bool working;        /* an event that takes the next effect is in the queue */
     uint32_t calls;
     sim_session sessions[WORLD_CLIENTS_MAX];
     sim_pf_channel channels[SIM_CHANNELS_MAX];
@@ -238,7 +279,6 @@ void sim_pf_acknowledged(sim *s, sim_txn *t);
 /** Uplink from a client, and downlink from the CF to `to` (-1: everybody but p->client). */
 void sim_pf_uplink(sim *s, sim_packet *p);
 void sim_pf_downlink(sim *s, sim_packet *p, int to);
-poc_err sim_pf_operate(sim *s, int channel, int client);
 int64_t sim_pf_deadline_us(const sim *s);
 void sim_pf_tick(sim *s);
 /** The first news of an expulsion starts the clock of exposure. */
@@ -256,12 +296,32 @@ int sim_pf_client_of(const sim *s, const char *user, int channel);
 void sim_pf_work(sim *s);
 void sim_pf_mtks(sim *s, int channel);
 
+/* ---- its key management service: sim_keyman.c ---- */
+
+poc_err sim_keyman_make(sim *s);
+/** Who may register, from the word of a script. */
+wire_keyman_admit sim_keyman_admit(const char *word);
+/** One request to the key management service; `address` is where it came from. */
+void sim_keyman_request(sim *s, const uint8_t address[SIM_ADDRESS_LEN], const pocue_http *request,
+                        wire_keyman_answer *answer);
+/** Datagrams on the push socket. */
+void sim_keyman_heard(sim *s, const uint8_t address[SIM_ADDRESS_LEN], poc_span datagram);
+/** Name of the service that a channel is announced as. */
+const char *sim_keyman_service_id(const sim *s, int channel, char out[160]);
+
+/* ---- its store: sim_store.c ---- */
+
 /** Copies the records; POC_E_NOMEM. */
 poc_err sim_store_begin(sim_store *store, const pocpf_record *records, size_t count);
 void sim_store_commit(sim_store *store);
 /** The write under way is lost. */
 void sim_store_drop(sim_store *store);
 void sim_store_free(sim_store *store);
+
+/* ---- the content source of a channel without a session: sim_feed.c ---- */
+
+/** One packet of it: sim_feed.c. */
+poc_err sim_feed(sim *s, int channel, poc_span pcmu, bool first);
 
 /* ---- the world ---- */
 
@@ -277,12 +337,15 @@ struct sim {
     test_rng key_chance;
     poc_rng rng; /* makes keys */
     world_net net;
+    world_pf options;
+    feed feeds[SIM_CHANNELS_MAX];
     sim_txn *txns;
     gba_bsf *bsf;
     poc_secret *store_key;
     sim_store store;
     bool disk_is_full;
     forge_ear ears[SIM_CHANNELS_MAX][BCAST_FLOW_COUNT]; /* of an attacker in the cell */
+    forge_ear push_ears[SIM_PUSH_WAYS];
     sim_pf pf;
     sim_client clients[WORLD_CLIENTS_MAX];
     int client_count;

@@ -275,6 +275,12 @@ static void do_offer(sim *s, int channel, const pocpf_effect *e)
 
 /* ---- the rest ---- */
 
+static void do_push(sim *s, int channel, const pocpf_effect *e)
+{
+    (void)channel;
+    sim_push_send(s, e->u.push.address, e->u.push.address_len, poc_span_of(e->u.push.mikey, e->u.push.mikey_len));
+}
+
 static void do_release(sim *s, int channel, const pocpf_effect *e)
 {
     int client = sim_pf_client_of(s, e->user, channel);
@@ -323,6 +329,7 @@ typedef void do_fn(sim *s, int channel, const pocpf_effect *e);
 static do_fn *const doing[] = {
     [POCPF_DO_PERSIST] = do_persist,
     [POCPF_DO_OFFER] = do_offer,
+    [POCPF_DO_PUSH] = do_push,
     [POCPF_DO_RELEASE] = do_release,
     [POCPF_DO_SERVE] = do_serve,
     [POCPF_DO_GATE] = do_gate,

@@ -9,7 +9,7 @@
 
 sim_packet *sim_packet_new(sim *s, bcast_flow flow, int channel, int client, poc_span bytes)
 {
-    sim_packet *p = bytes.n <= BCAST_PACKET_MAX ? malloc(sizeof(*p)) : NULL;
+    sim_packet *p = bytes.n <= SIM_DATAGRAM_MAX ? malloc(sizeof(*p)) : NULL;
     if (p == NULL) {
         s->broken = true;
         return NULL;
@@ -29,18 +29,18 @@ void sim_packet_unref(sim_packet *p)
         free(p);
 }
 
-static double roll(sim *s)
+bool sim_net_happens(sim *s, double chance)
 {
-    return (double)(test_rng_next(&s->chance) >> 11) / (double)(UINT64_C(1) << 53);
+    return chance > 0 && (double)(test_rng_next(&s->chance) >> 11) / (double)(UINT64_C(1) << 53) < chance;
 }
 
 bool sim_net_fate(sim *s, double loss, int64_t *delay_us)
 {
-    if (loss > 0 && roll(s) < loss)
+    if (sim_net_happens(s, loss))
         return false;
     *delay_us = (int64_t)s->net.delay_ms * 1000 + 50;
     *delay_us += (int64_t)test_rng_below(&s->chance, (uint64_t)s->net.jitter_ms * 1000 + 1);
-    if (s->net.reorder > 0 && roll(s) < s->net.reorder)
+    if (sim_net_happens(s, s->net.reorder))
         *delay_us += (int64_t)s->net.delay_ms * 1000;
     return true;
 }
@@ -104,7 +104,7 @@ static void arrive(sim *s, void *ctx, uint64_t client)
 {
     sim_packet *p = ctx;
     const sim_client *c = &s->clients[client];
-    if (c->listening && c->channel == p->channel)
+    if (c->listens[p->channel] && !c->is_away)
         sim_ue_multicast(s, (int)client, p);
     sim_packet_unref(p);
 }
@@ -114,7 +114,7 @@ static void spread(sim *s, sim_packet *p)
 {
     for (int c = 0; c < s->client_count; c++) {
         int64_t delay_us;
-        if (!s->clients[c].listening || s->clients[c].channel != p->channel || !air_fate(s, &s->clients[c], &delay_us))
+        if (!s->clients[c].listens[p->channel] || !air_fate(s, &s->clients[c], &delay_us))
             continue;
         p->refs++;
         sim_after_packet(s, delay_us, arrive, p, (uint64_t)c);

@@ -32,6 +32,13 @@ static poc_err make_naf(sim *s)
     return gba_naf_new(&s->pf.naf, &settings, &s->rng);
 }
 
+static uint32_t delivery_of(const char *word)
+{
+    if (strcmp(word, "both") == 0)
+        return POCPF_BY_SIP | POCPF_BY_PUSH;
+    return strcmp(word, "push") == 0 ? POCPF_BY_PUSH : POCPF_BY_SIP;
+}
+
 static pocpf_on_leave on_leave_of(const char *word)
 {
     if (strcmp(word, "always") == 0)
@@ -55,8 +62,9 @@ poc_err sim_pf_channel_add(sim *s, int channel)
                                     .deadline_ms = made->deadline_ms };
     c.rekey.gate = strcmp(made->gate, "continue") == 0 ? POCPF_GATE_CONTINUE : POCPF_GATE_HOLD;
     c.rekey.on_refusal = strcmp(made->on_refusal, "release") == 0 ? POCPF_REFUSAL_RELEASE : POCPF_REFUSAL_UNICAST;
+    c.rekey.delivery = delivery_of(made->delivery);
     sim_pf_channel *pc = &s->pf.channels[channel];
-    *pc = (sim_pf_channel){ 0 };
+    *pc = (sim_pf_channel){ .service = { .channel = made->id, .admit = sim_keyman_admit(made->admit) } };
     bcast_channel *wire = &pc->on_wire;
     memcpy(wire->id, made->id, sizeof(made->id));
     char group[32];
@@ -89,8 +97,15 @@ poc_err sim_pf_start(sim *s)
     pocpf_settings settings = { .size = sizeof(settings),
                                 .naf_id = naf_id.p,
                                 .naf_id_len = naf_id.n,
-                                .store_key = (const pocpf_secret *)s->store_key };
+                                .store_key = (const pocpf_secret *)s->store_key,
+                                .require_verification = true,
+                                .push_tries = s->options.push_tries,
+                                .push_first_ms = s->options.push_first_ms,
+                                .push_cap_ms = s->options.push_cap_ms,
+                                .solicit_per_s = s->options.solicit_per_s,
+                                .muk_renew_s = s->options.muk_renew_s };
     POC_TRY((poc_err)pocpf_new(&pf->engine, &host, &settings));
+    POC_TRY(sim_keyman_make(s));
     for (int c = 0; c < s->channel_count; c++)
         POC_TRY(sim_pf_channel_add(s, c));
     POC_TRY(replay_store(s));
@@ -105,8 +120,10 @@ void sim_pf_stop(sim *s)
         bcast_protector_free(pf->channels[c].protector);
         pf->channels[c].protector = NULL;
     }
+    wire_keyman_free(pf->keyman);
     pocpf_free(pf->engine);
     gba_naf_free(pf->naf);
+    pf->keyman = NULL;
     pf->engine = NULL;
     pf->naf = NULL;
     pf->working = false;
@@ -271,12 +288,32 @@ static bool new_session(sim *s, sim_txn *t)
     return true;
 }
 
-static void hear_invite(sim *s, sim_txn *t)
+/* The core vouches for the client; a B-TID that an HTTP request made known is his. */
+static void vouched(sim *s, const char *impu)
 {
     gba_naf_user user;
+    if (gba_naf_by_identity(s->pf.naf, sim_now_ms(s) / 1000, poc_span_str(impu), &user))
+        authenticated(s, &user, impu);
+}
+
+static bool is_known(sim *s, sim_txn *t)
+{
+    gba_naf_user user;
+    const char *impu = s->clients[t->from].impu;
+    if (s->options.trusts_core) {
+        vouched(s, impu);
+        return true;
+    }
     if (!is_authentic(s, t, &user))
+        return false;
+    authenticated(s, &user, impu);
+    return true;
+}
+
+static void hear_invite(sim *s, sim_txn *t)
+{
+    if (!is_known(s, t))
         return;
-    authenticated(s, &user, s->clients[t->from].impu);
     char sdp[SDP_MAX];
     poc_wr wr = poc_wr_into(sdp, sizeof(sdp));
     if (!new_session(s, t) || write_unicast(s, t->from, &s->pf.sessions[t->from].unicast, false, &wr) != POC_OK) {
@@ -309,6 +346,10 @@ void sim_pf_acknowledged(sim *s, sim_txn *t)
                         .multicast_capable = session->capable,
                         .dialog = dialog,
                         .dialog_len = wr.len };
+    uint8_t address[SIM_ADDRESS_LEN];
+    sim_push_address(s, client, address);
+    join.push_address = address;
+    join.push_address_len = s->options.pushes_to_peer ? sizeof(address) : 0;
     pocpf_member_joined(s->pf.engine, sim_now_ms(s), &join);
     sim_pf_work(s);
 }

@@ -92,16 +92,32 @@ poc_err sim_ue_bootstrap(sim *s, int client)
 
 /* ---- what libpocue has to say ---- */
 
-static void poll(sim *s, int client)
+/* A group is known by its address: a client learns no name of a channel from SDP. */
+static void follow_group(sim *s, int client, const pocue_event *e)
 {
     sim_client *c = &s->clients[client];
+    struct sockaddr_storage group = e->channel.group;
+    poc_addr_set_port((struct sockaddr *)&group, 0);
+    for (int channel = 0; channel < s->channel_count; channel++)
+        if (poc_addr_eq((const struct sockaddr *)&s->pf.channels[channel].on_wire.group, (struct sockaddr *)&group))
+            c->listens[channel] = e->type == POCUE_JOIN_GROUP || c->made.keeps_keys;
+}
+
+void sim_ue_poll(sim *s, int client)
+{
+    sim_client *c = &s->clients[client];
+    bool is_to_bootstrap = false;
     pocue_event e;
     while (pocue_poll(c->ue, &e)) {
         if (e.type == POCUE_JOIN_GROUP || e.type == POCUE_LEAVE_GROUP)
-            c->listening = e.type == POCUE_JOIN_GROUP;
+            follow_group(s, client, &e);
+        is_to_bootstrap = is_to_bootstrap || e.type == POCUE_BOOTSTRAP_NEEDED;
         world_seen seen = ue_seen(client, &e);
         sim_see(s, &seen);
     }
+    if (is_to_bootstrap)
+        (void)sim_ue_bootstrap(s, client);
+    sim_http_next(s, client);
 }
 
 void sim_ue_unicast(sim *s, int client, const sim_packet *p)
@@ -109,13 +125,13 @@ void sim_ue_unicast(sim *s, int client, const sim_packet *p)
     if (!s->clients[client].in)
         return;
     pocue_unicast(s->clients[client].ue, sim_now_ms(s), p->flow, poc_span_of(p->b, p->n));
-    poll(s, client);
+    sim_ue_poll(s, client);
 }
 
 void sim_ue_multicast(sim *s, int client, const sim_packet *p)
 {
     pocue_multicast(s->clients[client].ue, sim_now_ms(s), p->flow, poc_span_of(p->b, p->n));
-    poll(s, client);
+    sim_ue_poll(s, client);
 }
 
 /* ---- joining and leaving ---- */
@@ -184,7 +200,7 @@ poc_err sim_ue_join(sim *s, int client, const char *channel_id)
     int channel = sim_channel_by_id(s, channel_id);
     if (channel < 0)
         return POC_E_INPUT;
-    if (c->in || c->joining)
+    if (c->in || c->joining || s->channels[channel].group_uri[0] == '\0')
         return POC_E_STATE;
     c->channel = channel;
     c->call++;
@@ -200,12 +216,10 @@ poc_err sim_ue_join(sim *s, int client, const char *channel_id)
 static void end_session(sim *s, int client, world_what what)
 {
     sim_client *c = &s->clients[client];
-    bool was_listening = c->listening;
     c->in = false;
     pocue_session_over(c->ue, sim_now_ms(s), c->made.keeps_keys);
     sim_tell(s, what, client, 200);
-    poll(s, client);
-    c->listening = c->made.keeps_keys ? was_listening : c->listening;
+    sim_ue_poll(s, client);
 }
 
 static void bye_done(sim *s, sim_txn *t, void *ctx, uint64_t call)
@@ -269,7 +283,7 @@ static void hear_offer(sim *s, int client, sim_txn *t)
     bool refuses = c->made.refuses_keys && carries_key(t->request.body);
     if (!refuses)
         answer_write(s, c, t->request.body, &wr, &reply);
-    poll(s, client);
+    sim_ue_poll(s, client);
     sim_tell(s, WORLD_OFFERED, client, reply.status);
     sim_sip_answer(s, t, reply.status, NULL, poc_span_of(sdp, reply.status == 200 ? wr.len : 0));
 }

@@ -14,19 +14,33 @@
 #define WORLD_NAME_MAX    32u
 #define WORLD_CLIENTS_MAX 64u
 #define WORLD_PAYLOAD_MAX 160u /* octets of PCMU in one packet of 20 ms */
+#define WORLD_USERS_MAX   16u
+
+/** How the PF is to be run where a channel does not say; 0: as it likes. */
+typedef struct world_pf {
+    uint32_t muk_lifetime_s; /* of what a bootstrapping at the BSF gives */
+    uint32_t muk_renew_s;    /* a MUK that lives shorter than this has to be renewed */
+    uint32_t push_tries, push_first_ms, push_cap_ms, solicit_per_s;
+    bool trusts_core;    /* gba.sip_auth = "registered": MUKs come with HTTP registrations only */
+    bool pushes_to_peer; /* mbms.push_address = "sip-contact": a session tells where to push to */
+} world_pf;
 
 /** How a channel is to be run; the real world writes it into the configuration of the daemon it starts. */
 typedef struct world_channel {
     char id[WORLD_NAME_MAX];
-    char group_uri[128];
-    char on_leave[8]; /* "never", "always", "batch" */
+    char group_uri[128]; /* "": a pure MBMS user service, without a PoC session */
+    char on_leave[8];    /* "never", "always", "batch" */
     uint32_t leave_batch_ms;
     bool on_join;
     uint32_t interval_s, max_mtk, deadline_ms;
-    char gate[10];        /* "hold", "continue" */
-    char on_refusal[10];  /* "unicast", "release" */
-    bool enabler_works;   /* false: nothing can be put on air (fail closed) */
-    uint32_t mtk_packets; /* a new MTK after so many packets; 0: as the enabler likes */
+    char gate[10];                               /* "hold", "continue" */
+    char on_refusal[10];                         /* "unicast", "release" */
+    bool enabler_works;                          /* false: nothing can be put on air (fail closed) */
+    uint32_t mtk_packets;                        /* a new MTK after so many packets; 0: as the enabler likes */
+    char delivery[6];                            /* of rekeys: "sip", "push", "both" */
+    char admit[16];                              /* who may register: "session", "listed", "authenticated" */
+    char users[WORLD_USERS_MAX][WORLD_NAME_MAX]; /* "listed": these clients, by name */
+    uint32_t wait_time_s, max_back_off_s;        /* back-off that the announcement asks clients for */
 } world_channel;
 
 typedef struct world_client {
@@ -40,11 +54,13 @@ typedef struct world_client {
     char answers[20];    /* "" honestly, or a word of spoil.h */
 } world_client;
 
-/** The network of the simulated world; the real world refuses it (POC_E_STATE). Unicast media is never lost. */
+/** The network of the simulated world; the real world refuses it (POC_E_STATE). Unicast media is never lost, HTTP waits for
+ *  TCP to repeat. */
 typedef struct world_net {
-    double loss;     /* 0..1: SIP messages */
-    double air_loss; /* 0..1: datagrams on the group, for each listener */
-    double reorder;  /* 0..1: chance that a SIP message is delayed by another delay_ms */
+    double loss;                    /* 0..1: SIP messages */
+    double air_loss;                /* 0..1: datagrams on the group, for each listener */
+    double reorder;                 /* 0..1: chance that a SIP message is delayed by another delay_ms */
+    double push_loss, push_reorder; /* the same for MIKEY over UDP, both directions */
     uint32_t delay_ms, jitter_ms;
 } world_net;
 
@@ -67,12 +83,21 @@ typedef enum world_what {
     WORLD_PLAYED,       /* a client decrypted or received a media packet: ssrc, seq, payload */
     WORLD_UNREADABLE,   /* a media packet on air that this client could not open       */
     WORLD_FLOOR,        /* a client understood a floor message: status = MBCP type     */
-    WORLD_SENT,         /* a talker sent a media packet: ssrc, seq                     */
-    WORLD_EXPELLED,     /* the CF or an operator expelled `client`: the clock of exposure starts */
+    WORLD_SENT, /* a talker sent a media packet: ssrc, seq; no client: the content source of channel number `status` */
+    WORLD_EXPELLED, /* the CF or an operator expelled `client`: the clock of exposure starts */
     WORLD_SESSION_OVER,
     WORLD_PF_CRASHED,
     WORLD_PF_BACK,
+    WORLD_REGISTERED, /* over HTTP, for the service of its channel                   */
+    WORLD_DEREGISTERED,
+    WORLD_GRANTED,          /* the MSK that it asked for (mki.msk_id) will be pushed       */
+    WORLD_DENIED,           /* it will not, or (no mki) the registration failed: `status`  */
+    WORLD_BOOTSTRAP_NEEDED, /* the PF wants another bootstrapping first (MBMS-11)          */
+    WORLD_SERVICE_LEFT,     /* a client gave the service up: no MSK to be had (MBMS-2)     */
+    WORLD_COVERED,          /* came into coverage (`status` 1), or went out of it (0)      */
+    WORLD_MOVED,            /* has another address now                                     */
     WORLD_JOINING,     /* written by the script, not by a world: `client` was told to join channel number `status` */
+    WORLD_REGISTERING, /* the same: `client` was told to register for the service of channel number `status` */
     WORLD_REKEY_ASKED, /* the same: the operator was told to rekey channel number `status` */
     WORLD_NOTE         /* text only                                                   */
 } world_what;
@@ -99,6 +124,8 @@ typedef struct world world;
 typedef struct world_ops {
     const char *name; /* "simulated", "real" */
     void (*free)(world *w);
+    /** Before anything else. POC_E_STATE: too late, or it is not our PF. */
+    poc_err (*configure)(world *w, const world_pf *pf);
     /** Before the first client joins. */
     poc_err (*channel)(world *w, const world_channel *channel);
     /** Makes a client; returns its index (0..) in `*index`. */
@@ -110,6 +137,16 @@ typedef struct world_ops {
     poc_err (*talk)(world *w, int client, const uint8_t *pcmu, size_t n, bool first);
     /** The client asks for the floor (true) or gives it back; the CF answers, and tells everybody. */
     poc_err (*floor)(world *w, int client, bool request);
+    /** The client registers for the service of a channel over HTTP, or deregisters. */
+    poc_err (*enrol)(world *w, int client, const char *channel_id, bool in);
+    /** The client requests the current MSK of a channel's service. */
+    poc_err (*pull)(world *w, int client, const char *channel_id);
+    /** Out of coverage a client hears neither the group nor pushes. */
+    poc_err (*coverage)(world *w, int client, bool is_covered);
+    /** The client gets another address; what it is registered for it tells the PF from there. */
+    poc_err (*move)(world *w, int client);
+    /** One packet of 20 ms from the content source of a channel without a PoC session. */
+    poc_err (*feed)(world *w, const char *channel_id, const uint8_t *pcmu, size_t n, bool first);
     /** The client asks the CF by REFER to expel another. */
     poc_err (*refer_expel)(world *w, int client, int subject);
     /** The CF expels a client: BYE and NOTIFY booted. */
@@ -118,6 +155,10 @@ typedef struct world_ops {
     poc_err (*cf_end)(world *w, const char *channel_id);
     /** The operator at the PF: expel (client >= 0) or rekey (client -1). POC_E_STATE where the PF has no such door. */
     poc_err (*operate)(world *w, const char *channel_id, int client);
+    /** The operator has a client (-1: all of them) asked to pull. */
+    poc_err (*solicit)(world *w, const char *channel_id, int client);
+    /** The operator lets somebody who was expelled in again. */
+    poc_err (*admit)(world *w, const char *channel_id, int client);
     poc_err (*net)(world *w, const world_net *net);
     /** Somebody in the cell sends one salvo of forged datagrams to the group of a channel, and to the PF's media ports where
      *  there are such. */

@@ -12,7 +12,7 @@
 #include "tests/harness/measure.h"
 #include "tests/harness/wav.h"
 
-enum { ALICE, BOB };
+enum { ALICE, BOB, CAROL };
 #define MSK_1 0x10010001u
 #define MSK_2 0x10010002u
 
@@ -153,6 +153,11 @@ static void an_old_key_that_still_protects_media_after_the_switch_is_found(void 
     assert_false(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok);
 }
 
+static void without_a_switch_nobody_counts_as_confirmed(void **state)
+{
+    assert_false(judged(*state, EXPECT_CONFIRMED, 0, 0)->ok);
+}
+
 static void silence_after_the_switch_shows_nothing(void **state)
 {
     stage *s = *state;
@@ -284,6 +289,90 @@ static void one_unprotected_datagram_is_found(void **state)
     assert_false(judged(s, EXPECT_NOTHING_CLEAR, -1, 0)->ok);
 }
 
+/* Carol is in no session: she has registered, and is told by push. */
+static void register_carol(stage *s)
+{
+    s->rec.client_count = 3;
+    strcpy(s->rec.clients[CAROL].made.name, "carol");
+    world_seen registering = { .what = WORLD_REGISTERING, .at_us = 40000, .client = CAROL };
+    record_see(&s->rec, &registering);
+    see(s, WORLD_REGISTERED, 50, CAROL, 0);
+    see(s, WORLD_ON_GROUP, 60, CAROL, 0);
+    see(s, WORLD_KEY, 60, CAROL, MSK_1);
+    see(s, WORLD_MTK, 61, CAROL, MSK_1);
+}
+
+static void a_client_that_registered_is_a_member_of_the_rekey(void **state)
+{
+    stage *s = *state;
+    register_carol(s);
+    expel_bob(s);
+    air(s, 280, MSK_2, 1);
+    (void)judged(s, EXPECT_REKEYS, 0, 1);
+    assert_true(judged(s, EXPECT_CONFIRMED, 0, 1)->ok);
+    assert_false(judged(s, EXPECT_CONFIRMED, 0, 2)->ok);
+    assert_int_equal(s->m.rekeys[0].members, 2);
+    assert_int_equal(s->m.rekeys[0].confirmed, 1);
+    see_packet(s, WORLD_UNREADABLE, 284, CAROL, MSK_2, (uint16_t)(s->seq - 1));
+    assert_false(judged(s, EXPECT_GAP, CAROL, 0)->ok);
+}
+
+static void what_a_client_out_of_coverage_misses_is_no_gap(void **state)
+{
+    stage *s = *state;
+    register_carol(s);
+    expel_bob(s);
+    world_seen away = { .what = WORLD_COVERED, .at_us = 270000, .client = CAROL, .status = 0 };
+    record_see(&s->rec, &away);
+    air(s, 280, MSK_2, 1);
+    see_packet(s, WORLD_UNREADABLE, 284, CAROL, MSK_2, (uint16_t)(s->seq - 1));
+    assert_true(judged(s, EXPECT_GAP, CAROL, 0)->ok);
+}
+
+static void a_refused_registration_does_not_end_the_exposure_of_one_who_was_expelled(void **state)
+{
+    stage *s = *state;
+    expel_bob(s);
+    air(s, 280, MSK_2, 1);
+    world_seen registering = { .what = WORLD_REGISTERING, .at_us = 290000, .client = BOB };
+    record_see(&s->rec, &registering);
+    see(s, WORLD_DENIED, 291, BOB, 0);
+    assert_true(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok);
+    air(s, 300, MSK_2, 3);
+    assert_false(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok);
+    registering.at_us = 310000;
+    record_see(&s->rec, &registering);
+    see(s, WORLD_REGISTERED, 311, BOB, 0); /* admitted again: what he opens from now on is his */
+    air(s, 320, MSK_2, 3);
+    assert_int_equal(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->value, 1);
+}
+
+static void a_packet_of_the_content_source_that_the_gate_swallowed_is_a_gap(void **state)
+{
+    stage *s = *state;
+    see(s, WORLD_EXPELLED, 200, ALICE, 0);
+    world_seen sent = { .what = WORLD_SENT, .at_us = 210000, .client = -1, .status = 0, .ssrc = 9, .seq = 900 };
+    record_see(&s->rec, &sent);
+    see(s, WORLD_KEY, 230, BOB, MSK_2);
+    see(s, WORLD_STKM_ON_AIR, 260, -1, MSK_2);
+    assert_false(judged(s, EXPECT_GAP, BOB, 0)->ok);
+}
+
+static void one_who_lacks_the_msk_on_air_or_has_it_unduly_is_named(void **state)
+{
+    stage *s = *state;
+    const char *how = NULL;
+    assert_int_equal(measure_wrong_holder(&s->rec, 0, 3, &how), -1);
+    assert_int_equal(measure_wrong_holder(&s->rec, 0, 1, &how), BOB);
+    assert_string_equal(how, "was given it too");
+    expel_bob(s);
+    assert_int_equal(measure_wrong_holder(&s->rec, 0, 1, &how), -1);
+    assert_int_equal(measure_wrong_holder(&s->rec, 0, 3, &how), BOB);
+    assert_string_equal(how, "does not hold it");
+    see(s, WORLD_KEY, 400, BOB, MSK_2);
+    assert_int_equal(measure_wrong_holder(&s->rec, 0, 1, &how), BOB);
+}
+
 static void an_expectation_judged_at_once_keeps_its_verdict(void **state)
 {
     stage *s = *state;
@@ -328,6 +417,7 @@ int main(void)
         ON_STAGE(exposure_of_one_who_was_not_expelled_is_not_met),
         ON_STAGE(a_packet_opened_after_the_switch_is_found),
         ON_STAGE(an_old_key_that_still_protects_media_after_the_switch_is_found),
+        ON_STAGE(without_a_switch_nobody_counts_as_confirmed),
         ON_STAGE(silence_after_the_switch_shows_nothing),
         ON_STAGE(an_expulsion_without_a_switch_is_not_met),
         ON_STAGE(a_rekey_names_its_keys_its_reason_and_its_times),
@@ -340,6 +430,11 @@ int main(void)
         ON_STAGE(one_who_heard_nothing_has_no_first_audio),
         ON_STAGE(a_new_msk_given_to_one_client_is_found_even_before_it_is_used),
         ON_STAGE(one_unprotected_datagram_is_found),
+        ON_STAGE(a_client_that_registered_is_a_member_of_the_rekey),
+        ON_STAGE(what_a_client_out_of_coverage_misses_is_no_gap),
+        ON_STAGE(a_refused_registration_does_not_end_the_exposure_of_one_who_was_expelled),
+        ON_STAGE(a_packet_of_the_content_source_that_the_gate_swallowed_is_a_gap),
+        ON_STAGE(one_who_lacks_the_msk_on_air_or_has_it_unduly_is_named),
         ON_STAGE(an_expectation_judged_at_once_keeps_its_verdict),
         ON_STAGE(a_wav_has_sound_where_something_was_played_and_silence_elsewhere),
         cmocka_unit_test(ulaw_has_its_corner_values),

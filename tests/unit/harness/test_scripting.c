@@ -159,13 +159,54 @@ static void a_condition_that_does_not_come_is_an_unmet_expectation(void **state)
     assert_non_null(strstr(message, "waited 100 ms for a in"));
 }
 
+static void an_option_that_names_no_known_word_is_refused(void **state)
+{
+    static const char *const texts[] = { "channel('d', { delivery = 'pigeon' })",
+                                         "channel('d', { admit = 'everybody' })",
+                                         "channel('d', { group = false, delivery = 'sip' })",
+                                         "channel('d', { group = false, admit = 'session' })" };
+    (void)state;
+    char message[320];
+    for (size_t i = 0; i < POC_COUNT(texts); i++) {
+        assert_false(play(texts[i], message, sizeof(message)));
+        assert_non_null(strstr(message, "cannot be"));
+    }
+}
+
+static void the_pf_is_configured_before_anybody_knows_it(void **state)
+{
+    (void)state;
+    char message[320];
+    assert_true(play("pf:configure { push_tries = 2 } channel('d')", message, sizeof(message)));
+    assert_false(play("channel('d') pf:configure { push_tries = 2 }", message, sizeof(message)));
+}
+
+/* Both hold the MSK; who is not named has what it should not have, and who is named and gone does not have what it should. */
+static void an_msk_in_wrong_hands_is_an_unmet_expectation_that_names_them(void **state)
+{
+    static const char begin[] = "channel('d', { group = false }) local a, b = client('alice'), client('bob')\n"
+                                "for _, c in ipairs { a, b } do c:bootstrap() c:register('d') end\n"
+                                "wait_for(all(a:is('keyed'), b:is('keyed')), 5000, 'both keyed')\n";
+    (void)state;
+    char message[320] = "", text[1024];
+    snprintf(text, sizeof(text), "%sexpect.holders('d', a, b)", begin);
+    assert_true(play(text, message, sizeof(message)));
+    snprintf(text, sizeof(text), "%sexpect.holders('d', a)", begin);
+    assert_false(play(text, message, sizeof(message)));
+    assert_non_null(strstr(message, "bob was given it too"));
+    snprintf(text, sizeof(text), "%sb:coverage(false) pf:rekey('d') wait(4000) expect.holders('d', a, b)", begin);
+    assert_false(play(text, message, sizeof(message)));
+    assert_non_null(strstr(message, "bob does not hold it"));
+}
+
 /* The same seed is the same run, to the last observation. */
 static uint64_t fingerprint(uint64_t seed)
 {
-    static const char text[] = "channel('dispatch')\nnet{loss=0.2, jitter_ms=10, reorder=0.1}\n"
-                               "local a, b = client('a'), client('b')\n"
-                               "for _, c in ipairs{a, b} do c:bootstrap() c:join('dispatch') end\n"
-                               "wait(5000) a:talk{ms=1000} wait(1500) cf:expel(b) wait(3000)\n";
+    static const char text[] =
+        "channel('dispatch', { admit = 'authenticated' })\nnet{loss=0.2, push_loss=0.2, push_reorder=0.2, jitter_ms=10, reorder=0.1}\n"
+        "local a, b, c = client('a'), client('b'), client('c')\n"
+        "for _, x in ipairs{a, b} do x:bootstrap() x:join('dispatch') end\n"
+        "c:bootstrap() c:register('dispatch') wait(5000) a:talk{ms=1000} wait(1500) cf:expel(b) wait(3000)\n";
     record rec;
     expect e;
     char message[320];
@@ -203,6 +244,9 @@ int main(void)
         cmocka_unit_test(a_number_that_no_scenario_means_is_refused),
         cmocka_unit_test(an_operation_that_the_world_refuses_ends_the_script),
         cmocka_unit_test(a_condition_that_does_not_come_is_an_unmet_expectation),
+        cmocka_unit_test(an_option_that_names_no_known_word_is_refused),
+        cmocka_unit_test(the_pf_is_configured_before_anybody_knows_it),
+        cmocka_unit_test(an_msk_in_wrong_hands_is_an_unmet_expectation_that_names_them),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
     };
     return cmocka_run_group_tests(tests, read_document, forget_document);
