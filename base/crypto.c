@@ -31,6 +31,7 @@ static void fetch_all(void)
 /* Contexts of one thread, freed when it ends. */
 typedef struct thread_ctx {
     EVP_MAC_CTX *hmac_sha256;
+    EVP_MD_CTX *digest;
     EVP_CIPHER_CTX *ecb, *ctr; /* keep their cipher: setting one anew allocates */
     EVP_CIPHER_CTX *cipher;    /* all others */
 } thread_ctx;
@@ -41,6 +42,7 @@ static void thread_ctx_free(void *at)
 {
     thread_ctx *t = at;
     EVP_MAC_CTX_free(t->hmac_sha256);
+    EVP_MD_CTX_free(t->digest);
     EVP_CIPHER_CTX_free(t->ecb);
     EVP_CIPHER_CTX_free(t->ctr);
     EVP_CIPHER_CTX_free(t->cipher);
@@ -88,10 +90,11 @@ static thread_ctx *thread_ctx_get(void)
     if (t == NULL)
         return NULL;
     t->hmac_sha256 = hmac_ctx_new("SHA256");
+    t->digest = EVP_MD_CTX_new();
     t->ecb = cipher_ctx_new(algorithms.ecb);
     t->ctr = cipher_ctx_new(algorithms.ctr);
     t->cipher = EVP_CIPHER_CTX_new();
-    if (t->hmac_sha256 == NULL || t->ecb == NULL || t->ctr == NULL || t->cipher == NULL ||
+    if (t->hmac_sha256 == NULL || t->digest == NULL || t->ecb == NULL || t->ctr == NULL || t->cipher == NULL ||
         pthread_setspecific(thread_key, t) != 0) {
         thread_ctx_free(t);
         return NULL;
@@ -118,6 +121,18 @@ poc_err poc_md5(uint8_t out[POC_MD5_LEN], poc_span data)
 poc_err poc_sha256(uint8_t out[POC_SHA256_LEN], poc_span data)
 {
     return digest(out, &algorithms.sha256, data);
+}
+
+poc_err poc_sha256_parts(uint8_t out[POC_SHA256_LEN], const poc_span *parts, size_t n)
+{
+    thread_ctx *t = thread_ctx_get();
+    if (t == NULL || EVP_DigestInit_ex2(t->digest, algorithms.sha256, NULL) != 1)
+        return POC_E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        if (EVP_DigestUpdate(t->digest, parts[i].p, parts[i].n) != 1)
+            return POC_E_NOMEM;
+    }
+    return EVP_DigestFinal_ex(t->digest, out, NULL) == 1 ? POC_OK : POC_E_NOMEM;
 }
 
 static poc_err hmac(uint8_t *out, size_t out_len, EVP_MAC_CTX *ctx, poc_span key, poc_span data)

@@ -22,6 +22,8 @@ bool poc_equal_ct(const void *a, const void *b, size_t n);
 /* All of these return POC_E_NOMEM when OpenSSL cannot allocate, else POC_OK; outputs are untouched on error. */
 poc_err poc_md5(uint8_t out[POC_MD5_LEN], poc_span data);
 poc_err poc_sha256(uint8_t out[POC_SHA256_LEN], poc_span data);
+/** Over the `n` parts in a row. */
+poc_err poc_sha256_parts(uint8_t out[POC_SHA256_LEN], const poc_span *parts, size_t n);
 poc_err poc_hmac_sha1(uint8_t out[POC_SHA1_LEN], poc_span key, poc_span data);
 poc_err poc_hmac_sha256(uint8_t out[POC_SHA256_LEN], poc_span key, poc_span data);
 /** HMAC-SHA-1 with its key absorbed, for many short inputs under one key. As secret as the key: the caller wipes it. */

@@ -87,13 +87,13 @@ typedef struct mcx_sakke_job {
     poc_span id;  /* of the recipient, 1..MCX_ID_MAX octets */
     uint8_t *sed; /* takes 04 || Rx || Ry || H: MCX_SED_LEN(octets of the key) */
     size_t cap, len;
-    poc_err err; /* POC_E_LIMIT: `id` or `cap` */
+    poc_err err; /* POC_E_LIMIT: `id` or `cap`; POC_E_NOMEM */
 } mcx_sakke_job;
 
 /** Encapsulates one key of 16 or 32 octets for many recipients. Pure over the array: jobs may be split among threads, and the
- *  octets do not depend on how. Eight at a time where the processor has AVX-512 IFMA. Constant time in the key: every look-up
- *  reads its whole row of 32 entries, which costs a tenth of the time. POC_E_LIMIT: another length of the key. POC_E_NOMEM:
- *  nothing done. Else POC_OK, and each job says how it went. */
+ *  octets do not depend on how. Eight at a time where the processor has AVX-512 IFMA; one inversion for every 64. Constant time
+ *  in the key: every look-up reads its whole row of 32 entries, a tenth of the time. POC_E_LIMIT: another length of the key.
+ *  Else POC_OK, and each job says how it went. */
 poc_err mcx_sakke_encapsulate(const mcx_sakke *kms, const poc_secret *ssv, mcx_sakke_job *jobs, size_t n);
 
 /** Whoever holds the secret key (RSK) of an identity, with 0.3 MB of lines made from it in locked memory and a table of 2.2 to
@@ -109,11 +109,12 @@ POC_DEFINE_OWNED(mcx_receiver, mcx_receiver_free)
 typedef struct mcx_open_job {
     poc_span sed;
     poc_secret *ssv; /* set on POC_OK, for the caller to free; else NULL */
-    poc_err err; /* POC_E_INPUT: length, form, or a point off the curve; POC_E_AUTH: the test of 6.2.2 step 4 fails */
+    poc_err
+        err; /* POC_E_INPUT: length, form, or a point off the curve; POC_E_AUTH: the test of 6.2.2 step 4 fails; NOMEM */
 } mcx_open_job;
 
-/** Decapsulates. Pure over the array like the sealing. Constant time in the RSK and in what comes out. POC_E_NOMEM: nothing
- *  done. Else POC_OK, and each job says how it went. */
+/** Decapsulates. Pure over the array like the sealing. Constant time in the RSK and in what comes out. POC_OK; each job says
+ *  how it went. */
 poc_err mcx_receiver_open(const mcx_receiver *r, mcx_open_job *jobs, size_t n);
 
 /* ---- 3. ECCSI: a signature by whoever has an identity (RFC 6507 on P-256, 8.1) ---- */
@@ -135,7 +136,7 @@ POC_DEFINE_OWNED(mcx_signer, mcx_signer_free)
  *  POC_E_IO: `rng`. POC_E_NOMEM. */
 poc_err mcx_sign(uint8_t signature[MCX_SIGNATURE_LEN], const mcx_signer *s, poc_span message, const poc_rng *rng);
 
-/** Remembers for the last senders what a verification can reuse (16 in a set, at most `cached` in all); for one thread. */
+/** Remembers for up to `cached` senders, 98 octets each, what a verification can reuse. For one thread. */
 typedef struct mcx_verifier mcx_verifier;
 
 /** POC_E_NOMEM. `cached` may be 0. */
