@@ -115,6 +115,26 @@ static int run_channels(const ctl_door *door, int argc, char **argv)
     return ask(door, "/v1/channels", NULL, print_channels, NULL);
 }
 
+static int print_service(const json_t *o, void *user)
+{
+    char cell[320];
+    const char *name;
+    json_t *value;
+    (void)user;
+    json_object_foreach((json_t *)(uintptr_t)o, name, value)
+    {
+        (void)printf("%-14s %s\n", name, ctl_cell(cell, value));
+    }
+    return json_object_size(o) > 0 ? CTL_OK : ctl_nonsense();
+}
+
+static int run_service(const ctl_door *door, int argc, char **argv)
+{
+    char path[PATH_MAX_OCTETS];
+    (void)argc;
+    return channel_path(path, argv[0], "/service") ? ask(door, path, NULL, print_service, NULL) : CTL_USAGE;
+}
+
 /** All members, page by page, owned by the caller. */
 static int members_of(json_t **out, const ctl_door *door, const char *channel)
 {
@@ -394,6 +414,7 @@ const ctl_order ctl_orders[] = {
     { "status", "", "What the daemon holds and counts.", 0, 0, run_status },
     { "channels", "", "The channels, their MSK and their members in numbers.", 0, 0, run_channels },
     { "members", "CHANNEL", "Who is in a channel.", 1, 1, run_members },
+    { "service", "CHANNEL", "What a service announcement has to say of a channel.", 1, 1, run_service },
     { "expel", "CHANNEL USER", "Ends the session of a member and rekeys.", 2, 2, run_expel },
     { "admit", "CHANNEL USER", "Lets one who was expelled register again.", 2, 2, run_admit },
     { "solicit", "CHANNEL [USER]", "Asks members to request the MSK.", 1, 2, run_solicit },

@@ -199,6 +199,8 @@ static void solicit_asks_those_who_can_be_pushed_to(void **state)
     assert_int_equal(ctl("solicit dispatch alice"), 1);
     says("is no member of channel \"dispatch\" who can be pushed to");
     assert_int_equal(ctl("solicit fire"), 1);
+    assert_int_equal(ctl("service fire"), 1);
+    says("there is no channel \"fire\"");
 }
 
 static void follow_prints_an_event_when_it_comes(void **state)
