@@ -41,13 +41,10 @@ poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name)
 
 void bars_put(core_engine *e, core_channel *ch, poc_span name)
 {
-    if (bars_get(ch, name) != NULL)
-        return;
-    if (bars_restore(e, ch, name) != POC_OK) {
+    if (bars_get(ch, name) == NULL && bars_restore(e, ch, name) != POC_OK)
         ch->bar_lost = true;
-        return;
-    }
-    journal_mark(e, &bars_get(ch, name)->durable);
+    else
+        journal_mark(e, &bars_get(ch, name)->durable);
 }
 
 void bars_lift(core_engine *e, core_bar *bar)

@@ -270,6 +270,9 @@ poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
     bool is_expelled = how == CORE_REMOVED || how == CORE_EXPELLED;
+    /* Before anything changes: without memory now the call can be made again. */
+    if (is_expelled && bars_restore(e, m->channel, poc_span_str(user)) == POC_E_NOMEM)
+        return POC_E_NOMEM;
     core_event event = { .type = is_expelled ? ME_EXPELLED : ME_LEFT,
                          .for_member = true,
                          .release = how == CORE_EXPELLED };

@@ -20,7 +20,7 @@ typedef struct story {
     pocpf *pf;
     bool failed; /* an allocation did */
     uint64_t offers[USERS];
-    unsigned offered, updates, expelled;
+    unsigned offered, pushed, updates, expelled;
     uint32_t version;
 } story;
 
@@ -53,6 +53,7 @@ static poc_err carry_out(story *st)
             CALL(st, pocpf_persisted(st->pf, 1000, true));
         if (fx.type == POCPF_DO_ENABLER_START)
             CALL(st, pocpf_enabler_changed(st->pf, 1000, "c", POCPF_ENABLER_STARTED));
+        st->pushed += fx.type == POCPF_DO_PUSH;
         st->updates += fx.type == POCPF_DO_ENABLER_UPDATE;
         st->expelled += fx.type == POCPF_DO_AUDIT && fx.u.audit.what == POCPF_AUDIT_MEMBER_EXPELLED;
         for (size_t i = 0; fx.type == POCPF_DO_OFFER && i < USERS; i++)
@@ -98,7 +99,33 @@ static poc_err see_all(story *st)
     return carry_out(st);
 }
 
-static poc_err tell(story *st, pocpf_secret *muk)
+/* By push, with a MUK of his own and another later; then he asks, is asked, and goes. */
+static poc_err register_one(story *st, const char *name, pocpf_secret *muks[2])
+{
+    pocpf_registration registration = { sizeof(registration), "c", name, "there", 5 };
+    for (size_t i = 0; i < 2; i++) {
+        pocpf_credential credential = { sizeof(credential), name, i == 0 ? "d@bsf" : "e@bsf", muks[i], 1000000 };
+        CALL(st, pocpf_authenticated(st->pf, 1000, &credential));
+        CALL(st, pocpf_registered(st->pf, 1000, &registration));
+        POC_TRY(carry_out(st));
+    }
+    pocpf_msk_request request = { .size = sizeof(request), .user = name, .msk_id = 0x00010000 };
+    CALL(st, pocpf_msk_requested(st->pf, 1000, &request));
+    CALL(st, pocpf_solicit(st->pf, 1000, "c", name));
+    pocpf_tick(st->pf, 1000);
+    return carry_out(st);
+}
+
+static poc_err bar_one(story *st, const char *name)
+{
+    CALL(st, pocpf_member_departed(st->pf, 1000, "c", name, POCPF_EXPELLED));
+    POC_TRY(carry_out(st));
+    POC_TRY(answer_all(st));
+    CALL(st, pocpf_admit(st->pf, 1000, "c", name));
+    return carry_out(st);
+}
+
+static poc_err tell(story *st, pocpf_secret *muk, pocpf_secret *other)
 {
     pocpf_channel conf = { .size = sizeof(conf), .id = "c", .group_uri = "sip:g@cf", .key_group = 1 };
     CALL(st, pocpf_channel_add(st->pf, 1000, &conf));
@@ -110,7 +137,10 @@ static poc_err tell(story *st, pocpf_secret *muk)
     CALL(st, pocpf_member_departed(st->pf, 1000, "c", names[1], POCPF_EXPELLED));
     POC_TRY(carry_out(st));
     POC_TRY(answer_all(st));
-    bool told_all = st->offered == 5 && st->updates == 1 && st->expelled == 1;
+    pocpf_secret *muks[2] = { muk, other };
+    POC_TRY(register_one(st, "sip:d@x.example", muks));
+    POC_TRY(bar_one(st, "sip:d@x.example"));
+    bool told_all = st->offered == 7 && st->pushed >= 3 && st->updates == 2 && st->expelled == 2;
     return told_all ? POC_OK : POC_E_BUG;
 }
 
@@ -133,8 +163,11 @@ static poc_err live(void *ctx)
     st.rng = test_rng_of(&st.chance, 1);
     POC_TRY(begin(&st));
     pocpf_secret *muk = pocpf_secret_new(bytes, sizeof(bytes));
-    poc_err err = muk == NULL ? POC_E_NOMEM : tell(&st, muk);
+    bytes[0]++;
+    pocpf_secret *other = pocpf_secret_new(bytes, sizeof(bytes));
+    poc_err err = muk == NULL || other == NULL ? POC_E_NOMEM : tell(&st, muk, other);
     pocpf_secret_free(muk);
+    pocpf_secret_free(other);
     pocpf_free(st.pf);
     return err == POC_OK && st.failed ? POC_E_NOMEM : err;
 }
