@@ -11,6 +11,38 @@ typedef struct column {
 
 #define FP_INLINE static inline __attribute__((always_inline))
 
+/* a + b + *carry and a - b - *borrow; the flag stays in the processor's where it has one. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+typedef unsigned char flag;
+FP_INLINE uint64_t with_carry(uint64_t a, uint64_t b, flag *carry)
+{
+    unsigned long long sum;
+    *carry = _addcarry_u64(*carry, a, b, &sum);
+    return sum;
+}
+FP_INLINE uint64_t with_borrow(uint64_t a, uint64_t b, flag *borrow)
+{
+    unsigned long long difference;
+    *borrow = _subborrow_u64(*borrow, a, b, &difference);
+    return difference;
+}
+#else
+typedef uint64_t flag;
+FP_INLINE uint64_t with_carry(uint64_t a, uint64_t b, flag *carry)
+{
+    const wide sum = (wide)a + b + *carry;
+    *carry = (uint64_t)(sum >> 64);
+    return (uint64_t)sum;
+}
+FP_INLINE uint64_t with_borrow(uint64_t a, uint64_t b, flag *borrow)
+{
+    const wide difference = (wide)a - b - *borrow;
+    *borrow = (uint64_t)(difference >> 64) & 1;
+    return (uint64_t)difference;
+}
+#endif
+
 FP_INLINE void column_add(column *c, uint64_t x, uint64_t y)
 {
 #if defined(__x86_64__)
@@ -42,13 +74,12 @@ FP_INLINE uint64_t column_next(column *c)
 /* out = t - m if t >= m, where t has one more bit, `top`. */
 FP_INLINE void reduce_once(fp *out, const uint64_t *t, uint64_t top, const fp *m)
 {
-    uint64_t less[FP_WORDS], borrow = 0;
-    for (size_t i = 0; i < FP_WORDS; i++) {
-        const wide d = (wide)t[i] - m->w[i] - borrow;
-        less[i] = (uint64_t)d;
-        borrow = (uint64_t)(d >> 64) & 1;
-    }
-    const uint64_t keep = 0 - (borrow & ~top & 1);
+    uint64_t less[FP_WORDS];
+    flag borrow = 0;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < FP_WORDS; i++)
+        less[i] = with_borrow(t[i], m->w[i], &borrow);
+    const uint64_t keep = 0 - ((uint64_t)borrow & ~top & 1);
     for (size_t i = 0; i < FP_WORDS; i++)
         out->w[i] = (t[i] & keep) | (less[i] & ~keep);
 }
@@ -85,29 +116,25 @@ void fp_mul(fp *out, const fp *a, const fp *b, const fp_mod *mod)
 
 void fp_add(fp *out, const fp *a, const fp *b, const fp_mod *mod)
 {
-    uint64_t t[FP_WORDS], carry = 0;
-    for (size_t i = 0; i < FP_WORDS; i++) {
-        const wide s = (wide)a->w[i] + b->w[i] + carry;
-        t[i] = (uint64_t)s;
-        carry = (uint64_t)(s >> 64);
-    }
+    uint64_t t[FP_WORDS];
+    flag carry = 0;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < FP_WORDS; i++)
+        t[i] = with_carry(a->w[i], b->w[i], &carry);
     reduce_once(out, t, carry, &mod->m);
 }
 
 void fp_sub(fp *out, const fp *a, const fp *b, const fp_mod *mod)
 {
-    uint64_t borrow = 0, carry = 0;
-    for (size_t i = 0; i < FP_WORDS; i++) {
-        const wide d = (wide)a->w[i] - b->w[i] - borrow;
-        out->w[i] = (uint64_t)d;
-        borrow = (uint64_t)(d >> 64) & 1;
-    }
-    const uint64_t back = 0 - borrow;
-    for (size_t i = 0; i < FP_WORDS; i++) {
-        const wide s = (wide)out->w[i] + (mod->m.w[i] & back) + carry;
-        out->w[i] = (uint64_t)s;
-        carry = (uint64_t)(s >> 64);
-    }
+    uint64_t t[FP_WORDS];
+    flag borrow = 0, carry = 0;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < FP_WORDS; i++)
+        t[i] = with_borrow(a->w[i], b->w[i], &borrow);
+    const uint64_t back = 0 - (uint64_t)borrow;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < FP_WORDS; i++)
+        out->w[i] = with_carry(t[i], mod->m.w[i] & back, &carry);
 }
 
 void fp_enter(fp *out, const fp *a, const fp_mod *mod)
@@ -175,10 +202,10 @@ void fp_write(uint8_t octets[FP_LEN], const fp *a)
 
 uint64_t fp_below(const fp *a, const fp *b)
 {
-    uint64_t borrow = 0;
+    flag borrow = 0;
     for (size_t i = 0; i < FP_WORDS; i++)
-        borrow = (uint64_t)(((wide)a->w[i] - b->w[i] - borrow) >> 64) & 1;
-    return 0 - borrow;
+        (void)with_borrow(a->w[i], b->w[i], &borrow);
+    return 0 - (uint64_t)borrow;
 }
 
 uint64_t fp_zero(const fp *a)

@@ -12,7 +12,7 @@
 #define FP_LEN   128u /* octets, big-endian */
 
 typedef struct fp {
-    uint64_t w[FP_WORDS]; /* the least significant first */
+    _Alignas(16) uint64_t w[FP_WORDS]; /* the least significant first */
 } fp;
 
 typedef struct fp_mod {

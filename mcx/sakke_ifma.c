@@ -12,6 +12,7 @@
 #include "base/secret.h"
 
 #define LANES         8u
+#define GROUPS        8u
 #define LIMBS         20u
 #define LIMB_BITS     52u
 #define LIMB_MASK     ((UINT64_C(1) << LIMB_BITS) - 1)

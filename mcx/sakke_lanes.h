@@ -1,6 +1,7 @@
 /* The algorithms of a kernel, written once over its field: a .c file that includes this has defined
  *
  *   fe                          an element in each of LANES lanes
+ *   GROUPS                      how often LANES messages stay in the cache beside a row
  *   FE_TARGET                   attributes of a function that works on them
  *   fe_mul, fe_add              out, a, b
  *   fe_sub                      of a subtrahend that is a product, or the sum of at most four
@@ -14,7 +15,6 @@
  *   fe_swap_if_negative, fe_negate_if_negative
  *
  * A sum of products may be multiplied, and so may a difference of such sums; a product is always small. */
-#define GROUPS (SAKKE_BATCH / LANES)
 
 typedef struct sakke_point {
     fe x, y, z, t; /* extended coordinates: X = x/z, Y = y/z, t = xy/z */
@@ -27,6 +27,13 @@ typedef struct torus {
 FE_TARGET static inline const uint8_t *table_row(const sakke_table *t, size_t row)
 {
     return t->rows + row * FE_ROW_SIZE;
+}
+
+/* Asks for `n` octets before they are needed; they are the same whatever the digits. */
+static inline void prefetch(const uint8_t *at, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        __builtin_prefetch(at + i);
 }
 
 /* 8.4 of "Twisted Edwards curves revisited" with a = -1, d = 1, for an entry (Y - X, Y + X, 2XY). */
@@ -62,32 +69,47 @@ FE_TARGET static void point_zero(sakke_point *p)
     p->y = p->z = fe_one;
 }
 
-FE_TARGET static void point_add_multiple(sakke_point *p, const sakke_table *t, const int8_t *digits, size_t stride)
+/* A row is read for all groups before the next: it comes from memory once. */
+FE_TARGET static void point_add_multiples(sakke_point *p, size_t groups, const sakke_table *t, const int8_t *digits,
+                                          size_t stride)
 {
     for (size_t row = 0; row < SAKKE_ROWS; row++) {
-        fe_digit digit;
-        fe_digit_load(&digit, digits + row, stride);
-        point_add(p, table_row(t, 3 * row), &digit);
+        prefetch(table_row(t, 3 * row + 3), row + 1 < SAKKE_ROWS ? 3 * FE_ROW_SIZE : 0);
+        for (size_t i = 0; i < groups; i++) {
+            fe_digit digit;
+            fe_digit_load(&digit, digits + i * LANES * stride + row, stride);
+            point_add(&p[i], table_row(t, 3 * row), &digit);
+        }
     }
 }
 
-/* v (1 + it) for each digit. What is added up here are at most SAKKE_ROWS differences: still small enough to multiply. */
-FE_TARGET static void torus_power(torus *v, const sakke_table *g, const int8_t *digits, size_t stride)
+FE_TARGET static void torus_mul_entry(torus *v, const uint8_t *entry, const fe_digit *digit)
 {
     fe t, at, bt;
-    v->a = fe_one;
-    v->b = fe_none;
-    for (size_t row = 0; row < SAKKE_ROWS; row++) {
-        fe_digit digit;
-        fe_digit_load(&digit, digits + row, stride);
-        fe_row(&t, table_row(g, row), &digit, &fe_none);
-        fe_negate_if_negative(&t, &digit);
-        fe_mul(&at, &v->a, &t);
-        fe_mul(&bt, &v->b, &t);
-        fe_sub(&v->a, &v->a, &bt);
-        fe_add(&v->b, &v->b, &at);
+    fe_row(&t, entry, digit, &fe_none);
+    fe_negate_if_negative(&t, digit);
+    fe_mul(&at, &v->a, &t);
+    fe_mul(&bt, &v->b, &t);
+    fe_sub(&v->a, &v->a, &bt);
+    fe_add(&v->b, &v->b, &at);
+    fe_wipe(&t);
+}
+
+/* v (1 + it) for each digit. What is added up here are at most SAKKE_ROWS differences: still small enough to multiply. */
+FE_TARGET static void torus_powers(torus *v, size_t groups, const sakke_table *g, const int8_t *digits, size_t stride)
+{
+    for (size_t i = 0; i < groups; i++) {
+        v[i].a = fe_one;
+        v[i].b = fe_none;
     }
-    fe_wipe(&t), fe_wipe(&at), fe_wipe(&bt);
+    for (size_t row = 0; row < SAKKE_ROWS; row++) {
+        prefetch(table_row(g, row + 1), row + 1 < SAKKE_ROWS ? FE_ROW_SIZE : 0);
+        for (size_t i = 0; i < groups; i++) {
+            fe_digit digit;
+            fe_digit_load(&digit, digits + i * LANES * stride + row, stride);
+            torus_mul_entry(&v[i], table_row(g, row), &digit);
+        }
+    }
 }
 
 /* values[i] becomes 1/values[i]: one inversion for all, and three products each. None is ever 0: in sealing that takes a
@@ -116,33 +138,26 @@ typedef struct sealed_group {
     fe x, y, w;
 } sealed_group;
 
-FE_TARGET static void seal_group(sealed_group *out, fe *below, const sakke_seal_job *jobs, const sakke_table *p,
-                                 const sakke_table *z, const sakke_table *g)
+FE_TARGET static void seal_fractions(sealed_group *out, fe *below, const sakke_point *r, const torus *v)
 {
-    sakke_point r;
-    torus v;
     fe plus, minus;
-    point_zero(&r);
-    point_add_multiple(&r, p, jobs->at_p.d, sizeof(*jobs));
-    point_add_multiple(&r, z, jobs->at_z.d, sizeof(*jobs));
-    torus_power(&v, g, jobs->at_z.d, sizeof(*jobs));
-    fe_add(&plus, &r.z, &r.y);
-    fe_sub(&minus, &r.z, &r.y);
-    fe_mul(&minus, &minus, &r.x); /* x = sigma plus r.x / minus,  y = omega plus r.z / minus */
-    fe_mul(&plus, &plus, &v.a);
-    fe_mul(&out->x, &plus, &r.x);
+    fe_add(&plus, &r->z, &r->y);
+    fe_sub(&minus, &r->z, &r->y);
+    fe_mul(&minus, &minus, &r->x); /* x = sigma plus r.x / minus,  y = omega plus r.z / minus */
+    fe_mul(&plus, &plus, &v->a);
+    fe_mul(&out->x, &plus, &r->x);
     fe_mul(&out->x, &out->x, &fe_sigma);
-    fe_mul(&out->y, &plus, &r.z);
+    fe_mul(&out->y, &plus, &r->z);
     fe_mul(&out->y, &out->y, &fe_omega);
-    fe_mul(&out->w, &v.b, &minus);
-    fe_mul(below, &v.a, &minus);
-    poc_wipe(&r, sizeof(r));
-    poc_wipe(&v, sizeof(v));
+    fe_mul(&out->w, &v->b, &minus);
+    fe_mul(below, &v->a, &minus);
 }
 
+/* Of the next part, when `n` jobs are left. */
 FE_TARGET static size_t groups_of(size_t n)
 {
-    return (n + LANES - 1) / LANES;
+    const size_t groups = (n + LANES - 1) / LANES;
+    return groups < GROUPS ? groups : GROUPS;
 }
 
 FE_TARGET static void seal_store(sakke_seal_job *jobs, sealed_group *group, const fe *inverse)
@@ -155,18 +170,27 @@ FE_TARGET static void seal_store(sakke_seal_job *jobs, sealed_group *group, cons
     fe_store(&jobs->w, sizeof(*jobs), &group->w);
 }
 
-FE_TARGET static void seal_full(sakke_seal_job *jobs, size_t groups, const sakke_table *p, const sakke_table *z,
-                                const sakke_table *g)
-{
+/* Everything that sealing has on the way. */
+typedef struct sealing {
+    sakke_point r[GROUPS];
+    torus v[GROUPS];
     sealed_group sealed[GROUPS];
     fe below[GROUPS];
+} sealing;
+
+FE_TARGET static void seal_all(sealing *s, sakke_seal_job *jobs, size_t groups, const sakke_table *p,
+                               const sakke_table *z, const sakke_table *g)
+{
     for (size_t i = 0; i < groups; i++)
-        seal_group(&sealed[i], &below[i], jobs + i * LANES, p, z, g);
-    invert_all(below, groups);
+        point_zero(&s->r[i]);
+    point_add_multiples(s->r, groups, p, jobs->at_p.d, sizeof(*jobs));
+    point_add_multiples(s->r, groups, z, jobs->at_z.d, sizeof(*jobs));
+    torus_powers(s->v, groups, g, jobs->at_z.d, sizeof(*jobs));
     for (size_t i = 0; i < groups; i++)
-        seal_store(jobs + i * LANES, &sealed[i], &below[i]);
-    poc_wipe(sealed, groups * sizeof(sealed[0]));
-    poc_wipe(below, groups * sizeof(below[0]));
+        seal_fractions(&s->sealed[i], &s->below[i], &s->r[i], &s->v[i]);
+    invert_all(s->below, groups);
+    for (size_t i = 0; i < groups; i++)
+        seal_store(jobs + i * LANES, &s->sealed[i], &s->below[i]);
 }
 
 /* ---- pairing ---- */
@@ -245,31 +269,36 @@ FE_TARGET static void pair_full(sakke_pair_job *jobs, size_t groups, const uint8
 
 /* Without a division: x (Z - Y) = sigma (Z + Y) and y (Z - Y) X = omega (Z + Y) Z. Never of the neutral point, whose Z - Y is
  * 0 while Z + Y is not. */
-FE_TARGET static void test_group(sakke_test_job *jobs, const sakke_table *point)
+FE_TARGET static void test_group(sakke_test_job *jobs, const sakke_point *r)
 {
-    sakke_point r;
     fe x, y, plus, minus, right;
     fp left_over[2][LANES];
-    point_zero(&r);
-    point_add_multiple(&r, point, jobs->digits.d, sizeof(*jobs));
     fe_load(&x, &jobs->x, sizeof(*jobs));
     fe_load(&y, &jobs->y, sizeof(*jobs));
-    fe_add(&plus, &r.z, &r.y);
-    fe_sub(&minus, &r.z, &r.y);
+    fe_add(&plus, &r->z, &r->y);
+    fe_sub(&minus, &r->z, &r->y);
     fe_mul(&x, &x, &minus);
     fe_mul(&right, &plus, &fe_sigma);
     fe_sub(&x, &x, &right);
     fe_store(left_over[0], sizeof(fp), &x);
-    fe_mul(&minus, &minus, &r.x);
+    fe_mul(&minus, &minus, &r->x);
     fe_mul(&y, &y, &minus);
-    fe_mul(&plus, &plus, &r.z);
+    fe_mul(&plus, &plus, &r->z);
     fe_mul(&right, &plus, &fe_omega);
     fe_sub(&y, &y, &right);
     fe_store(left_over[1], sizeof(fp), &y);
     for (size_t lane = 0; lane < LANES; lane++)
         jobs[lane].same = fp_zero(&left_over[0][lane]) & fp_zero(&left_over[1][lane]);
-    poc_wipe(&r, sizeof(r));
     poc_wipe(left_over, sizeof(left_over));
+}
+
+FE_TARGET static void test_all(sakke_point *r, sakke_test_job *jobs, size_t groups, const sakke_table *point)
+{
+    for (size_t i = 0; i < groups; i++)
+        point_zero(&r[i]);
+    point_add_multiples(r, groups, point, jobs->digits.d, sizeof(*jobs));
+    for (size_t i = 0; i < groups; i++)
+        test_group(jobs + i * LANES, &r[i]);
 }
 
 /* ---- any number of jobs ---- */
@@ -284,19 +313,25 @@ FE_TARGET static void test_group(sakke_test_job *jobs, const sakke_table *point)
 FE_TARGET static void kernel_seal(sakke_seal_job *jobs, size_t n, const sakke_table *p, const sakke_table *z,
                                   const sakke_table *g)
 {
+    sealing s;
     PAD(jobs, n);
-    seal_full(jobs, groups_of(n), p, z, g);
+    for (size_t from = 0; from < n; from += GROUPS * LANES)
+        seal_all(&s, jobs + from, groups_of(n - from), p, z, g);
+    poc_wipe(&s, sizeof(s));
 }
 
 FE_TARGET static void kernel_pair(sakke_pair_job *jobs, size_t n, const uint8_t *lines)
 {
     PAD(jobs, n);
-    pair_full(jobs, groups_of(n), lines);
+    for (size_t from = 0; from < n; from += GROUPS * LANES)
+        pair_full(jobs + from, groups_of(n - from), lines);
 }
 
 FE_TARGET static void kernel_test(sakke_test_job *jobs, size_t n, const sakke_table *point)
 {
+    sakke_point r[GROUPS];
     PAD(jobs, n);
-    for (size_t i = 0; i < groups_of(n); i++)
-        test_group(jobs + i * LANES, point);
+    for (size_t from = 0; from < n; from += GROUPS * LANES)
+        test_all(r, jobs + from, groups_of(n - from), point);
+    poc_wipe(r, sizeof(r));
 }

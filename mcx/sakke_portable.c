@@ -6,6 +6,7 @@
 #include "mcx/sakke_kernel.h"
 
 #define LANES         1u
+#define GROUPS        16u
 #define FE_TARGET     /* whatever the compiler was told */
 #define FE_ROW_SIZE   (SAKKE_ENTRIES * sizeof(fp))
 #define FE_CONST_SIZE sizeof(fp)
@@ -80,19 +81,26 @@ static uint64_t equal(uint64_t a, uint64_t b)
     return 0 - ((((a ^ b) - 1) >> 63) & 1);
 }
 
+/* Two words at a time where the processor can, and the sum in registers. */
+typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+enum { PAIRS = FP_WORDS / 2 };
+
 static void fe_row(fe *out, const uint8_t *row, const fe_digit *digit, const fe *none)
 {
-    const fp *entry = (const fp *)(const void *)row;
-    fe sum = *none;
+    const pair *entry = (const pair *)(const void *)row, *other = (const pair *)(const void *)none;
+    pair sum[PAIRS];
     const uint64_t is_none = equal(digit->size, 0);
-    for (size_t k = 0; k < FP_WORDS; k++)
-        sum.w[k] &= is_none;
-    for (uint64_t i = 0; i < SAKKE_ENTRIES; i++) {
-        const uint64_t mask = equal(digit->size, i + 1);
-        for (size_t k = 0; k < FP_WORDS; k++)
-            sum.w[k] |= entry[i].w[k] & mask;
+#pragma GCC unroll 8
+    for (size_t k = 0; k < PAIRS; k++)
+        sum[k] = other[k] & (pair){ is_none, is_none };
+    for (uint64_t i = 0; i < SAKKE_ENTRIES; i++, entry += PAIRS) {
+        const uint64_t is_this = equal(digit->size, i + 1);
+        const pair mask = { is_this, is_this };
+#pragma GCC unroll 8
+        for (size_t k = 0; k < PAIRS; k++)
+            sum[k] |= entry[k] & mask;
     }
-    *out = sum;
+    memcpy(out, sum, sizeof(*out));
 }
 
 static void fe_swap_if_negative(fe *a, fe *b, const fe_digit *digit)
