@@ -121,12 +121,40 @@ static void part_take(wire_xml *x, unsigned part, bool is_good, const char *flaw
     r->has |= part;
 }
 
+/* Octets of the well-formed UTF-8 sequence (Unicode 3.9, table 3-7) of a character that XML allows; 0 when it is none. */
+static size_t character_len(poc_span text)
+{
+    static const struct {
+        uint8_t lead_mask, lead;
+        uint32_t from;
+    } forms[] = { { 0x80, 0x00, 0 }, { 0xE0, 0xC0, 0x80 }, { 0xF0, 0xE0, 0x800 }, { 0xF8, 0xF0, 0x10000 } };
+    for (size_t more = 0; more < POC_COUNT(forms) && more < text.n; more++) {
+        if ((text.p[0] & forms[more].lead_mask) != forms[more].lead)
+            continue;
+        uint32_t c = text.p[0] & (uint8_t)~forms[more].lead_mask;
+        for (size_t i = 1; i <= more; i++) {
+            if ((text.p[i] & 0xC0) != 0x80)
+                return 0;
+            c = c << 6 | (text.p[i] & 0x3Fu);
+        }
+        bool is_surrogate = c >= 0xD800 && c <= 0xDFFF;
+        return c < forms[more].from || c > 0x10FFFF || is_surrogate || c == 0xFFFE || c == 0xFFFF ? 0 : more + 1;
+    }
+    return 0;
+}
+
+/* libxml2 lets malformed UTF-8 through in a CDATA section, and would not read it again from our answer. */
 static bool service_is_good(poc_span text)
 {
-    for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] <= ' ' || text.p[i] == 0x7F)
+    if (text.n == 0 || text.n > WIRE_MBMS_SERVICE_MAX)
+        return false;
+    while (text.n > 0) {
+        size_t n = character_len(text);
+        if (n == 0 || text.p[0] <= ' ' || text.p[0] == 0x7F)
             return false;
-    return text.n > 0 && text.n <= WIRE_MBMS_SERVICE_MAX;
+        text = poc_span_of(text.p + n, text.n - n);
+    }
+    return true;
 }
 
 static void close_service(wire_xml *x, poc_span text)

@@ -235,6 +235,25 @@ static void items_must_be_whole_and_exact(void **state)
             "serviceID is empty, too long, or no URI");
 }
 
+/* libxml2 does not look into CDATA. */
+static void a_service_id_is_well_formed_utf_8_of_xml_characters(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "\xc0\xb2", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                       "\xff",     "\xef\xbf\xbe", "\xc3",         "\xf0\x9f\x94" };
+    static const char *const good[] = { "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x94\x91", "\xef\xbf\xbd" };
+    char xml[256];
+    for (size_t i = 0; i < POC_COUNT(bad); i++) {
+        (void)snprintf(xml, sizeof(xml), "<Register><serviceID><![CDATA[a%s]]></serviceID></Register>", bad[i]);
+        assert_int_equal(read_as(WIRE_MBMS_REGISTER, WIRE_MBMS_REQUEST, xml), POC_E_INPUT);
+    }
+    for (size_t i = 0; i < POC_COUNT(good); i++) {
+        (void)snprintf(xml, sizeof(xml), "<Register><serviceID>%s</serviceID></Register>", good[i]);
+        assert_int_equal(read_as(WIRE_MBMS_REGISTER, WIRE_MBMS_REQUEST, xml), POC_OK);
+        assert_string_equal(body.items[0].service_id, good[i]);
+    }
+}
+
 static void a_response_without_a_status_is_refused(void **state)
 {
     (void)state;
@@ -291,6 +310,7 @@ int main(void)
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(a_service_id_of_255_octets_is_taken_and_one_more_is_not),
         cmocka_unit_test(items_must_be_whole_and_exact),
+        cmocka_unit_test(a_service_id_is_well_formed_utf_8_of_xml_characters),
         cmocka_unit_test(a_response_without_a_status_is_refused),
         cmocka_unit_test(nothing_is_written_that_would_not_be_read),
     };
