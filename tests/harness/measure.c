@@ -102,18 +102,19 @@ static const char *reason_by_policy(const world_channel *policy)
     return policy->interval_s > 0 ? "interval" : "other";
 }
 
-static int64_t first_key_us(const record *rec, poc_msk_id id, int64_t otherwise_us)
+/* The first client that got the MSK before it was on air; MEASURE_NEVER: nobody was reached. */
+static int64_t first_key_us(const record *rec, poc_msk_id id, size_t until)
 {
-    for (size_t i = 0; i < rec->seen_count; i++)
+    for (size_t i = 0; i < until; i++)
         if (rec->seen[i].what == WORLD_KEY && rec->seen[i].mki.msk_id == id)
             return rec->seen[i].at_us;
-    return otherwise_us;
+    return MEASURE_NEVER;
 }
 
 static void explain(const walk *w, measure_rekey *r, size_t until)
 {
     const record *rec = w->rec;
-    int64_t since_us = MEASURE_NEVER, expelled_us = MEASURE_NEVER;
+    int64_t since_us = MEASURE_NEVER, expelled_us = MEASURE_NEVER, trigger_us = r->switch_us;
     for (size_t i = 0; i < w->out->rekey_count; i++)
         if (w->out->rekeys[i].channel == r->channel)
             since_us = w->out->rekeys[i].switch_us;
@@ -123,12 +124,16 @@ static void explain(const walk *w, measure_rekey *r, size_t until)
         const char *reason = seen->at_us >= since_us ? reason_of(w, seen, r->channel) : NULL;
         if (seen->what == WORLD_EXPELLED && reason != NULL && expelled_us == MEASURE_NEVER)
             expelled_us = seen->at_us;
-        if (weight(reason) > weight(r->reason))
+        if (weight(reason) > weight(r->reason)) {
             r->reason = reason;
+            trigger_us = seen->at_us;
+        }
     }
     if (r->reason == NULL)
         r->reason = reason_by_policy(&rec->channels[r->channel].made);
-    r->start_us = expelled_us != MEASURE_NEVER ? expelled_us : first_key_us(rec, r->new_id, r->switch_us);
+    r->start_us = expelled_us != MEASURE_NEVER ? expelled_us : first_key_us(rec, r->new_id, until);
+    if (r->start_us == MEASURE_NEVER)
+        r->start_us = trigger_us;
 }
 
 #define TIMER_SLACK_US 60000

@@ -12,7 +12,7 @@ typedef struct measure_rekey {
     const char
         *reason; /* constant text: "expel", "leave", "join", "operator", "restart", "interval", "max-mtk", "other" */
     poc_msk_id old_id, new_id;
-    int64_t start_us;  /* the trigger of an expulsion, else the first client that got the new MSK */
+    int64_t start_us;  /* the trigger of an expulsion, else the first client that got the new MSK, else its trigger */
     int64_t switch_us; /* the first datagram under the new MSK */
     uint32_t members, confirmed;
     uint64_t unreached;  /* a bit for each member without the new MSK when the deadline forced the switch */

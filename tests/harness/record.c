@@ -123,7 +123,7 @@ static void follow_user(record_client *c, const world_seen *seen)
     switch (seen->what) {
     case WORLD_REGISTERING:
         c->channel = seen->status;
-        c->denied = c->left_service = false;
+        c->registered = c->denied = c->left_service = false; /* until the answer comes */
         break;
     case WORLD_REGISTERED:
         c->registered = true;

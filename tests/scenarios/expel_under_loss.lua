@@ -44,7 +44,7 @@ if chance(0, 1) < 0.5 then
     expel_last()
 end
 if chance(0, 1) < 0.25 then
-    wait(chance(0, 2000))
+    wait(chance(20, 2000)) -- what the operator ordered is on the disk
     pf:crash()
     wait(chance(100, 2000))
     pf:restart()

@@ -241,6 +241,21 @@ static void only_the_deadline_excuses_a_gap(void **state)
     assert_true(judged(s, EXPECT_GAP, BOB, 0)->ok);
 }
 
+/* Nobody got the new MSK before the switch: the PF waited since it was told to rekey. */
+static void the_deadline_excuses_a_gap_of_all(void **state)
+{
+    stage *s = *state;
+    air(s, 100, MSK_1, 3);
+    world_seen asked = { .what = WORLD_REKEY_ASKED, .at_us = 200000, .client = -1, .status = 0 };
+    record_see(&s->rec, &asked);
+    see(s, WORLD_STKM_ON_AIR, 600, -1, MSK_2);
+    air(s, 700, MSK_2, 0);
+    see(s, WORLD_KEY, 900, BOB, MSK_2);
+    assert_false(judged(s, EXPECT_GAP, BOB, 0)->ok);
+    s->rec.channels[0].made.deadline_ms = 400;
+    assert_true(judged(s, EXPECT_GAP, BOB, 0)->ok);
+}
+
 static void a_newcomer_before_its_first_stkm_has_no_gap(void **state)
 {
     stage *s = *state;
@@ -425,6 +440,7 @@ int main(void)
         ON_STAGE(what_the_expelled_one_cannot_open_is_no_gap),
         ON_STAGE(a_packet_that_the_gate_swallowed_is_a_gap),
         ON_STAGE(only_the_deadline_excuses_a_gap),
+        ON_STAGE(the_deadline_excuses_a_gap_of_all),
         ON_STAGE(a_newcomer_before_its_first_stkm_has_no_gap),
         ON_STAGE(first_audio_counts_from_the_join),
         ON_STAGE(one_who_heard_nothing_has_no_first_audio),
