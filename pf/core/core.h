@@ -3,10 +3,10 @@
  * errors are those of the public door (pf/include/pocpf/pocpf.h), which pf/api puts in front of this one; only what
  * differs is said here. One engine belongs to one thread.
  *
- * Cost of a member who is only pushed to: CORE_MEMBER_SIZE and CORE_USER_SIZE octets of structs, his URI and his B-TID once,
- * two slots of poc_table, and CORE_MEMBER_QUEUE_SIZE octets of queue room kept ready so that no event can fail half-way:
- * about 460 octets in all, and the key in its poc_secret. A session adds CORE_DIALOG_QUEUE_SIZE octets of queue room and
- * the dialog. A rekey of a hundred thousand by push allocates nothing. */
+ * Cost of a member who is only pushed to: CORE_MEMBER_SIZE and CORE_USER_SIZE octets of structs, his URI and his B-TID
+ * once, two slots of poc_table, a place in his channel, and CORE_MEMBER_QUEUE_SIZE octets of queue room kept ready so that
+ * no event can fail half-way: 450 to 550 octets in all with names of thirty octets, and the key in its poc_secret. A
+ * session adds CORE_DIALOG_QUEUE_SIZE octets of queue room and the dialog. A rekey by push allocates nothing. */
 #ifndef PF_CORE_CORE_H
 #define PF_CORE_CORE_H
 
