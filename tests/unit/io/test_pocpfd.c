@@ -284,6 +284,45 @@ static void sighup_takes_a_good_file_and_leaves_all_as_it_was_for_a_bad_one(void
     assert_int_equal(finish(b), 0);
 }
 
+#define MBMS(push) \
+    "mbms = { key_management_listen = [ \"127.0.0.1:0\" ]; push_listen = [ \"127.0.0.1:0\" ]; " push " };\n"
+#define TUNNEL(source)                                                                                                  \
+    "channels = ( { id = \"tunnel\"; address = \"239.1.1.7\"; port = 4000; key_domain_id = \"00f110\"; key_group = 7; " \
+    "rekey = { delivery = [ \"push\" ]; }; mbms = { admit = \"authenticated\"; }; "                                     \
+    "feed = { listen = \"udp:127.0.0.1:0\"; source = [ \"" source "\" ]; }; } );"
+
+static void reload(bench *b, const char *more)
+{
+    write_config(b, more);
+    b->said_len = 0;
+    b->said[0] = '\0';
+    assert_int_equal(kill(b->pid, SIGHUP), 0);
+    hear_until(b, " reloaded ");
+}
+
+/* A reload opens no push socket, and moves no feed: it says so, each time, and leaves the rest as it was. */
+static void what_only_a_restart_can_do_is_named_by_every_reload(void **state)
+{
+    bench *b = (bench *)*state;
+    start_daemon(b);
+    reload(b, MBMS("") TUNNEL("127.0.0.5"));
+    assert_non_null(strstr(b->said, "reload_needs_restart group=mbms option=push_listen"));
+    assert_non_null(
+        strstr(b->said, "channel_not_added channel=tunnel reason=\"delivery by push needs mbms.push_listen"));
+    assert_int_equal(kill(b->pid, SIGTERM), 0);
+    assert_int_equal(finish(b), 0);
+    start_daemon(b);
+    for (int i = 0; i < 2; i++) {
+        reload(b, MBMS("push_tries = 3;") TUNNEL("127.0.0.6"));
+        assert_non_null(strstr(b->said, "reload_needs_restart group=mbms option=push_tries"));
+        assert_non_null(strstr(b->said, "reload_needs_restart channel=tunnel"));
+    }
+    reload(b, MBMS("") TUNNEL("127.0.0.5"));
+    assert_null(strstr(b->said, "reload_needs_restart"));
+    assert_int_equal(kill(b->pid, SIGTERM), 0);
+    assert_int_equal(finish(b), 0);
+}
+
 static void a_second_daemon_on_the_same_store_is_refused(void **state)
 {
     bench *b = (bench *)*state;
@@ -329,6 +368,7 @@ int main(int argc, char **argv)
         WITH_BENCH(it_serves_until_sigterm_and_exits_0),
         WITH_BENCH(a_taken_address_is_told_and_exits_1),
         WITH_BENCH(sighup_takes_a_good_file_and_leaves_all_as_it_was_for_a_bad_one),
+        WITH_BENCH(what_only_a_restart_can_do_is_named_by_every_reload),
         WITH_BENCH(a_second_daemon_on_the_same_store_is_refused),
         WITH_BENCH(a_key_file_that_others_can_read_is_refused_until_it_is_closed_to_them),
     };
