@@ -367,7 +367,7 @@ static poc_err start(keyman_http *k, su_root_t *root, const keyman_http_settings
 }
 
 poc_err keyman_http_new(keyman_http **out, su_root_t *root, const keyman_http_settings *settings, wire_keyman *service,
-                        gba_naf *naf, zn *zn, keyman_served_fn *served, void *user)
+                        gba_naf *naf, zn *z, keyman_served_fn *served, void *user)
 {
     keyman_http *k = (keyman_http *)calloc(1, sizeof(*k));
     *out = NULL;
@@ -375,7 +375,7 @@ poc_err keyman_http_new(keyman_http **out, su_root_t *root, const keyman_http_se
         return POC_E_NOMEM;
     *k = (keyman_http){ .service = service,
                         .naf = naf,
-                        .zn = zn,
+                        .zn = z,
                         .served = served,
                         .user = user,
                         .requests_per_source_s = settings->requests_per_source_s,
