@@ -43,7 +43,7 @@ typedef struct push_events {
 typedef struct push_settings {
     struct sockaddr_storage listen[PUSH_SOCKETS_MAX]; /* of different families; port 0: any */
     size_t listen_count;
-    uint32_t buffer_octets;        /* of each socket and direction; 0: 16 MiB, or as much as the system lets */
+    uint32_t buffer_octets;        /* of each socket and direction; 0: 64 MiB, or as much as the system lets */
     uint32_t refused_per_source_s; /* then a source is not listened to for the rest of the second; 0: no bound */
 } push_settings;
 
