@@ -167,6 +167,49 @@ static void answer_for_another_method_uri_or_body_is_refused(void **state)
     expect(GBA_NAF_OK, "");
 }
 
+static void a_service_that_protects_bodies_offers_auth_int_alone(void **state)
+{
+    (void)state;
+    poc_wr wr = poc_wr_into(st.challenge, sizeof(st.challenge));
+    assert_int_equal(gba_naf_challenge_auth_int(st.w.naf, st.w.now_s, true, &wr), POC_OK);
+    assert_int_equal(poc_wr_text(&wr), POC_OK);
+    assert_non_null(strstr(st.challenge, ", qop=\"auth-int\", "));
+    assert_non_null(strstr(st.challenge, "stale=true"));
+    challenge(false);
+    assert_non_null(strstr(st.challenge, ", qop=\"auth-int,auth\", "));
+}
+
+static void requests_of_a_user_are_counted_by_the_second(void **state)
+{
+    (void)state;
+    poc_span btid = poc_span_str(st.alice.boot.btid);
+    known();
+    for (int second = 0; second < 2; second++) {
+        assert_true(gba_naf_within_rate(st.w.naf, st.w.now_s + second, btid, 2));
+        assert_true(gba_naf_within_rate(st.w.naf, st.w.now_s + second, btid, 2));
+        assert_false(gba_naf_within_rate(st.w.naf, st.w.now_s + second, btid, 2));
+    }
+    assert_true(gba_naf_within_rate(st.w.naf, st.w.now_s + 1, btid, 0));
+    assert_true(gba_naf_within_rate(st.w.naf, st.w.now_s + 1, poc_span_str("stranger@bsf"), 2));
+}
+
+/* MBMS-11 */
+static void renewal_is_asked_for_once_in_a_chain_of_short_lives(void **state)
+{
+    (void)state;
+    ue again = { 0 };
+    poc_span btid = poc_span_str(st.alice.boot.btid);
+    known();
+    assert_false(gba_naf_renewal_due(st.w.naf, st.w.now_s, btid, WORLD_KEY_LIFETIME_S));
+    assert_true(gba_naf_renewal_due(st.w.naf, st.w.now_s, btid, WORLD_KEY_LIFETIME_S + 1));
+    assert_true(
+        gba_naf_renewal_due(st.w.naf, st.w.now_s, btid, WORLD_KEY_LIFETIME_S + 1)); /* it is still the old one */
+    ue_up(&again, WORLD_IMPI, &st.w.usim);
+    assert_int_equal(world_learn(&st.w, poc_span_str(again.boot.btid)), POC_OK);
+    assert_false(gba_naf_renewal_due(st.w.naf, st.w.now_s, poc_span_str(again.boot.btid), WORLD_KEY_LIFETIME_S + 1));
+    ue_down(&again);
+}
+
 static void nonce_count_must_grow(void **state)
 {
     (void)state;
@@ -506,6 +549,9 @@ int main(void)
         UA_TEST(ue_and_pf_derive_the_same_muk_through_ub_ua_and_zn),
         UA_TEST(right_answer_is_taken_and_flipped_bits_are_not),
         UA_TEST(answer_for_another_method_uri_or_body_is_refused),
+        UA_TEST(a_service_that_protects_bodies_offers_auth_int_alone),
+        UA_TEST(requests_of_a_user_are_counted_by_the_second),
+        UA_TEST(renewal_is_asked_for_once_in_a_chain_of_short_lives),
         UA_TEST(nonce_count_must_grow),
         UA_TEST(refused_answers_do_not_move_the_nonce_count),
         UA_TEST(unusable_credentials_each_have_their_reason),
