@@ -22,7 +22,6 @@
 #include "tests/unit/io/daemon_bench.h"
 #include "tests/unit/io/mbms_client.h"
 
-#define GROUP   "239.192.77.1"
 #define SERVICE "urn:pocpf:tunnel"
 
 enum { PORT = 45104, SSRC = 0x0BADCAFE };
@@ -33,6 +32,7 @@ static const int flow_ports[BCAST_FLOW_COUNT] = { PORT, PORT + 2, PORT + 4 };
 typedef struct stage {
     daemon_bench pf;
     mbms_client alice;
+    char group[20]; /* of this process: others may test on the same machine */
     bcast_receiver *receiver;
     int fd[BCAST_FLOW_COUNT];
     int source, stranger;
@@ -56,7 +56,7 @@ static int bound(const struct sockaddr_in *at)
 static void listen_to_group(stage *s)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };
-    assert_int_equal(inet_pton(AF_INET, GROUP, &at.sin_addr), 1);
+    assert_int_equal(inet_pton(AF_INET, s->group, &at.sin_addr), 1);
     const struct ip_mreqn on_lo = { .imr_multiaddr = at.sin_addr, .imr_ifindex = (int)if_nametoindex("lo") };
     for (int flow = 0; flow < BCAST_FLOW_COUNT; flow++) {
         at.sin_port = htons((uint16_t)flow_ports[flow]);
@@ -72,13 +72,15 @@ static int set_up(void **state)
     stage *s = (stage *)calloc(1, sizeof(*s));
     struct sockaddr_in source = loopback(0x7F000005, 0), stranger = loopback(0x7F000006, 0);
     daemon_prepare(&s->pf, program);
+    (void)snprintf(s->group, sizeof(s->group), "239.193.%u.%u", (unsigned)getpid() >> 8 & 255u,
+                   (unsigned)getpid() & 255u);
     s->feed_port = s->pf.port[DAEMON_CF_PORT]; /* nobody needs it here */
     (void)snprintf(
         channel, sizeof(channel),
-        "{ id = \"tunnel\"; address = \"" GROUP "\"; port = %d; source = \"127.0.0.1\"; key_domain_id = "
+        "{ id = \"tunnel\"; address = \"%s\"; port = %d; source = \"127.0.0.1\"; key_domain_id = "
         "\"00f110\"; key_group = 1; rekey = { delivery = [ \"push\" ]; }; mbms = { admit = \"authenticated\"; }; "
         "feed = { listen = \"udp:127.0.0.1:%u\"; source = [ \"127.0.0.5\" ]; }; }",
-        PORT, s->feed_port);
+        s->group, PORT, s->feed_port);
     daemon_configure(&s->pf, "", "", "", channel);
     daemon_start(&s->pf);
     listen_to_group(s);
