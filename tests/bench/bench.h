@@ -40,6 +40,7 @@ void bench_absent(const bench *b, const char *name, const char *why);
 /* One per row of the table in main.c: an exit status. */
 int bench_mikey(const bench *b);
 int bench_srtp(const bench *b);
+int bench_sakke(const bench *b);
 int bench_rekey(const bench *b);
 
 #endif

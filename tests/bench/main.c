@@ -15,6 +15,7 @@ static const struct {
     { "mikey", "sealing, opening and confirming MSK messages", bench_mikey },
     { "rekey", "bringing a new MSK to all members", bench_rekey },
     { "srtp", "protecting voice packets", bench_srtp },
+    { "sakke", "sealing, opening, signing and verifying for MCX", bench_sakke },
 };
 
 static int usage(FILE *to, int status)
