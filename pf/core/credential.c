@@ -179,6 +179,8 @@ poc_err credential_set(core_engine *e, core_user *u, const core_credential *c)
 {
     bool is_same = u->muk.key != NULL && poc_secret_eq(u->muk.key, c->muk);
     bool is_before = u->before != NULL && u->before->key != NULL && poc_secret_eq(u->before->key, c->muk);
+    if (is_same && u->expires_ms == c->expires_ms && poc_span_eq_str(btid_of(u), c->btid))
+        return POC_OK; /* told with every request of his: nothing to write */
     if (!is_same && !is_before)
         POC_TRY(make_before(u));
     POC_TRY(credential_label(e, u, poc_span_str(c->btid)));

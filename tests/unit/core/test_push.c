@@ -567,6 +567,29 @@ static void a_registration_from_a_new_address_moves_the_pushes_there(void **stat
     shell_free(s);
 }
 
+/* An authentic client that asks again and again costs the store nothing. */
+static void a_request_that_changes_nothing_is_not_written(void **state)
+{
+    (void)state;
+    shell *s = pair();
+    client *alice = shell_client(s, ALICE);
+    for (unsigned i = 0; i < 3; i++) {
+        shell_contact(s, alice);
+        assert_int_equal(shell_register_only(s, alice), POCPF_OK);
+        shell_run(s);
+        shell_contact(s, alice);
+        assert_int_equal(shell_pull(s, alice, SHELL_ID(0)), POCPF_OK);
+        shell_run(s);
+    }
+    shell_expect(s, "PUSH " ALICE " 10010001\n"
+                    "PUSH " ALICE " 10010001\n"
+                    "PUSH " ALICE " 10010001\n"
+                    "PUSH " ALICE " 10010001\n"
+                    "PUSH " ALICE " 10010001\n"
+                    "PUSH " ALICE " 10010001");
+    shell_free(s);
+}
+
 /* House 4.F: no dialog to bring back, a fresh key all the same. */
 static void after_a_restart_the_registered_are_pushed_a_fresh_key(void **state)
 {
@@ -735,6 +758,7 @@ int main(void)
         cmocka_unit_test(a_registration_needs_a_channel_an_address_and_a_muk),
         cmocka_unit_test(deregistration_is_leaving_for_one_who_is_only_registered),
         cmocka_unit_test(a_registration_from_a_new_address_moves_the_pushes_there),
+        cmocka_unit_test(a_request_that_changes_nothing_is_not_written),
         cmocka_unit_test(after_a_restart_the_registered_are_pushed_a_fresh_key),
         cmocka_unit_test(a_member_with_both_ways_is_rekeyed_by_the_one_that_is_wanted),
         cmocka_unit_test(by_both_ways_goes_one_message_and_the_first_confirmation_wins),
