@@ -25,7 +25,7 @@ struct rekey_engine {
     pocpf_secret *store_key;
     push *push;
     size_t in_a_row;                 /* answers to so many pushes find room in the receive buffer */
-    size_t pushed, again, confirmed; /* since a rekey began */
+    size_t pushed, again, confirmed; /* since a rekey began; `pushed` for the first time */
     double started_s, last_out_s, last_confirmed_s;
     double octets;
 };
@@ -70,7 +70,7 @@ static void carry_out(rekey_engine *e, const pocpf_effect *effect)
     case POCPF_DO_PUSH:
         (void)push_send(e->push, effect->u.push.address, effect->u.push.address_len,
                         poc_span_of(effect->u.push.mikey, effect->u.push.mikey_len));
-        e->pushed++;
+        e->pushed += !effect->u.push.again;
         e->again += effect->u.push.again;
         break;
     default:
@@ -82,13 +82,13 @@ static void carry_out(rekey_engine *e, const pocpf_effect *effect)
 static bool effects_carry_out(rekey_engine *e)
 {
     pocpf_effect effect;
-    const size_t before = e->pushed;
-    while (e->pushed - before < e->in_a_row && pocpf_poll(e->pf, &effect))
+    const size_t before = e->pushed, sent = e->pushed + e->again;
+    while (e->pushed + e->again - sent < e->in_a_row && pocpf_poll(e->pf, &effect))
         carry_out(e, &effect);
     (void)push_flush(e->push);
     if (e->pushed > before)
         e->last_out_s = crowd_now_s();
-    return e->pushed - before == e->in_a_row;
+    return e->pushed + e->again - sent == e->in_a_row;
 }
 
 static void wait_for_answers(rekey_engine *e)
