@@ -9,7 +9,7 @@
 #include "tests/bench/peers_mikey.h"
 #include "tests/bench/rekey.h"
 
-enum { BATCH = 64, SLOT = 256, SILENCE_MS = 500, BUFFER_OCTETS = 64 * 1024 * 1024, SECRET_TAIL = 47 };
+enum { BATCH = 64, SLOT = 256, SILENCE_MS = 2000, BUFFER_OCTETS = 64 * 1024 * 1024, SECRET_TAIL = 47 };
 
 static const char idi[] = "pf1.poc.example.org\x01\x00\x00\x00\x01";
 

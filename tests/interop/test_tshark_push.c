@@ -132,7 +132,8 @@ static int set_up(void **state)
 {
     stage *s = calloc(1, sizeof(*s));
     assert_non_null(s);
-    service_make(&s->service, daemon_program, ctl_program, "", "");
+    service_make(&s->service, daemon_program, ctl_program, "retransmission_ms = 60000; retransmission_cap_ms = 60000;",
+                 ""); /* nothing is sent twice */
     service_start(&s->service);
     mbms_client_make(&s->client, 0, host, PUSH_PORT, SERVICE_NAF);
     mbms_client_bootstrap(&s->client, SERVICE_HOST, s->service.ub);
