@@ -160,7 +160,7 @@ static poc_err signature_check(opening *o)
         o->out->signature_is_short = err == POC_OK;
     }
     o->out->signature_valid = err == POC_OK;
-    return err == POC_OK ? POC_OK : refuse(o, err, m->signature.p, "signature does not hold");
+    return err == POC_OK || err == POC_E_NOMEM ? err : refuse(o, err, m->signature.p, "signature does not hold");
 }
 
 /* ---- 7. the key ---- */

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/secret.h"
+#include "mikey/mikey.h"
 
 /* sysexits(3), and 1 for "a valid question, and the answer is no" */
 enum {
@@ -18,10 +19,11 @@ enum {
     CTL_NOINPUT = 66,
     CTL_UNAVAILABLE = 69,
     CTL_SOFTWARE = 70,
+    CTL_CANTCREAT = 73,
     CTL_PROTOCOL = 76
 };
 
-#define CTL_OPTIONS_MAX 8u
+#define CTL_OPTIONS_MAX 16u
 
 typedef struct ctl_option {
     const char *name;  /* "--muk" */
@@ -32,7 +34,7 @@ typedef struct ctl_option {
 /** What stood on the command line; `values[i]` belongs to row i of the table, NULL when absent, "" for a switch. */
 typedef struct ctl_args {
     const char *values[CTL_OPTIONS_MAX];
-    const char *file; /* the argument without a name, or NULL */
+    const char *file; /* the argument without a name (a file, or a folder), or NULL */
 } ctl_args;
 
 typedef struct ctl_command {
@@ -46,7 +48,7 @@ typedef struct ctl_command {
     int (*run)(const ctl_args *args); /* an exit status */
 } ctl_command;
 
-extern const ctl_command ctl_mikey_decode, ctl_gba_derive, ctl_gba_milenage;
+extern const ctl_command ctl_mikey_decode, ctl_gba_derive, ctl_gba_milenage, ctl_kms_init, ctl_kms_keys;
 
 /** One line on standard error: "pocpfctl: ...". */
 void ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -61,14 +63,34 @@ bool ctl_hex(uint8_t *out, size_t *n, size_t min, size_t max, const char *name, 
 /** The same, of exactly `n` octets, as a secret owned by the caller. */
 bool ctl_secret(poc_secret **out, size_t n, const char *name, const char *text);
 
+/** The decimal value of an option, or `otherwise` when it is not there; complains and returns false. */
+bool ctl_number(uint64_t *out, uint64_t otherwise, uint64_t max, const char *name, const char *text);
+
 /** Reads the message in `file` (NULL or "-": standard input), raw, hex or base64, white space in text being ignored.
  *  0, CTL_NOINPUT or CTL_DATA after a line that says why. */
 int ctl_input_read(uint8_t *out, size_t cap, size_t *n, const char *file);
 
 /** Lower-case hex as a JSON text; null when `present` is false. */
 json_t *ctl_json_hex(bool present, poc_span octets);
+/** Four octets in hex. */
+json_t *ctl_json_u32(uint32_t v);
+/** Printable ASCII as a JSON text, else null. */
+json_t *ctl_json_text(poc_span text);
+/** A time as JSON text, "2030-01-01T00:00:00Z". */
+json_t *ctl_json_time(int64_t unix_s);
 /** Prints the object and lets go of it. */
 int ctl_json_print(json_t *object, int status);
+
+/* ---- I_MESSAGEs of mikey decode ---- */
+
+/** The values of the options that open one; NULL where not given. */
+typedef struct ctl_sakke_keys {
+    const char *rsk, *z, *kpak, *kms_uri, *period, *period_offset, *period_length;
+} ctl_sakke_keys;
+
+/** Checks the signature, opens the message when there is an RSK, and puts what comes out into `object`. An exit status:
+ *  CTL_OK, CTL_NO when something does not fit, CTL_USAGE or CTL_DATA, always after a line that says why. */
+int ctl_i_message_open(json_t *object, const mikey_msg *msg, const ctl_sakke_keys *keys);
 
 /* ---- with a running daemon ---- */
 

@@ -7,7 +7,8 @@
 
 #define NAME_WIDTH 15 /* of group and name in the list of commands */
 
-static const ctl_command *const commands[] = { &ctl_mikey_decode, &ctl_gba_derive, &ctl_gba_milenage };
+static const ctl_command *const commands[] = { &ctl_mikey_decode, &ctl_gba_derive, &ctl_gba_milenage, &ctl_kms_init,
+                                               &ctl_kms_keys };
 
 void ctl_complain(const char *fmt, ...)
 {
@@ -39,7 +40,7 @@ static void help(const char *group)
         "  COMMAND --help  says more about one of the tools\n"
         "  --version       prints the version\n\n"
         "Exit status: 0 good, 1 the daemon refuses or a key does not fit, 64 usage, 65 malformed input, 66 unreadable input,\n"
-        "69 no daemon, 76 no sense in its answer.");
+        "69 no daemon, 73 a file cannot be made, 76 no sense in its answer.");
 }
 
 static void command_help(const ctl_command *c)
@@ -47,7 +48,7 @@ static void command_help(const ctl_command *c)
     printf("Usage: pocpfctl %s %s %s\n\n%s\n\n", c->group, c->name, c->synopsis, c->what);
     for (size_t i = 0; i < c->option_count; i++) {
         const ctl_option *o = &c->options[i];
-        printf("  %-10s %-5s %s\n", o->name, o->value == NULL ? "" : o->value, o->what);
+        printf("  %-15s %-5s %s\n", o->name, o->value == NULL ? "" : o->value, o->what);
     }
     if (c->more != NULL)
         printf("\n%s\n", c->more);

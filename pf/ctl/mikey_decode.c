@@ -1,36 +1,43 @@
 /* pocpfctl mikey decode: one MIKEY message as JSON, opened when the keys for it are given. */
 #include <string.h>
+#include <time.h>
 
+#include "mcx/mcx.h"
 #include "mikey/mikey.h"
 #include "pf/ctl/ctl.h"
 
-enum { OPT_MUK, OPT_MSK, OPT_RAND, OPT_CSB_ID, OPT_IDI };
+enum {
+    OPT_MUK,
+    OPT_MSK,
+    OPT_RAND,
+    OPT_CSB_ID,
+    OPT_IDI,
+    OPT_RSK,
+    OPT_Z,
+    OPT_KPAK,
+    OPT_KMS_URI,
+    OPT_PERIOD,
+    OPT_PERIOD_OFFSET,
+    OPT_PERIOD_LENGTH
+};
 static const ctl_option options[] = {
     [OPT_MUK] = { "--muk", "HEX", "MUK, 32 octets: opens an MSK message, checks a verification or an error message" },
     [OPT_MSK] = { "--msk", "HEX", "MSK, 16 octets: opens an MTK message" },
     [OPT_RAND] = { "--rand", "HEX", "RAND of the MSK message, for every message that does not carry it itself" },
     [OPT_CSB_ID] = { "--csb-id", "HEX", "CSB ID of the MSK message, 4 octets; that of this message when left out" },
     [OPT_IDI] = { "--idi", "HEX", "IDi of the MSK message (NAF_Id), for a verification message" },
+    [OPT_RSK] = { "--sakke-rsk", "HEX", "RSK of the receiver, 257 octets: opens an I_MESSAGE" },
+    [OPT_Z] = { "--sakke-z", "HEX", "Z of the receiver's KMS, 257 octets (PubEncKey)" },
+    [OPT_KPAK] = { "--eccsi-kpak", "HEX", "KPAK of the sender's KMS, 65 octets (PubAuthKey): checks the signature" },
+    [OPT_KMS_URI] = { "--kms-uri", "TEXT", "the URI in the KMS certificate; that in the message when left out" },
+    [OPT_PERIOD] = { "--period", "N", "number of the key period; that of the time of the message when left out" },
+    [OPT_PERIOD_OFFSET] = { "--period-offset", "N", "UserKeyOffset in seconds; 0 when left out" },
+    [OPT_PERIOD_LENGTH] = { "--period-length", "N", "UserKeyPeriod in seconds; 2592000 when left out" },
 };
 
 #define TS_COUNTER 2u /* the TS type that makes mikey_msg.counter one */
 
 /* ---- what stands in it ---- */
-
-static json_t *json_of_text(poc_span text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] < 0x20 || text.p[i] > 0x7e)
-            return json_null();
-    }
-    return json_stringn((const char *)text.p, text.n);
-}
-
-static json_t *json_of_u32(uint32_t v)
-{
-    const uint8_t octets[] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
-    return ctl_json_hex(true, poc_span_of(octets, sizeof(octets)));
-}
 
 static json_t *json_of_u16(bool present, uint16_t v)
 {
@@ -58,7 +65,7 @@ static void describe_id(json_t *o, const mikey_msg *m, const mikey_payload *p)
     json_object_set_new(o, "role", json_string(is_idi ? "IDi" : "IDr"));
     json_object_set_new(o, "id_type", json_integer(id->type));
     json_object_set_new(o, "data", ctl_json_hex(true, id->data));
-    json_object_set_new(o, "text", json_of_text(id->data));
+    json_object_set_new(o, "text", ctl_json_text(id->data));
 }
 
 static void describe_sp(json_t *o, const mikey_msg *m, const mikey_payload *p)
@@ -85,11 +92,11 @@ static void describe_ext(json_t *o, const mikey_msg *m, const mikey_payload *p)
     json_object_set_new(o, "ext_type", json_integer(ext.type));
     json_object_set_new(o, "data", ctl_json_hex(true, ext.data));
     if (ext.type == MIKEY_EXT_SDP_IDS)
-        json_object_set_new(o, "protocols", json_of_text(ext.data));
+        json_object_set_new(o, "protocols", ctl_json_text(ext.data));
     if (ext.type != MIKEY_EXT_KEY_ID)
         return;
     json_object_set_new(o, "key_domain_id", ctl_json_hex(m->has_key_domain, poc_span_of(m->key_domain.b, 3)));
-    json_object_set_new(o, "msk_id", m->has_msk_id ? json_of_u32(m->msk_id) : json_null());
+    json_object_set_new(o, "msk_id", m->has_msk_id ? ctl_json_u32(m->msk_id) : json_null());
     json_object_set_new(o, "mtk_id", json_of_u16(m->has_mtk_id, m->mtk_id));
 }
 
@@ -109,6 +116,33 @@ static void describe_v(json_t *o, const mikey_msg *m, const mikey_payload *p)
     json_object_set_new(o, "mac", ctl_json_hex(true, m->mac));
 }
 
+static void describe_idr(json_t *o, const mikey_msg *m, const mikey_payload *p)
+{
+    poc_rd rd = poc_rd_over(p->body, NULL);
+    uint8_t role = 0, type = 0;
+    (void)m;
+    (void)poc_rd_u8(&rd, &role);
+    (void)poc_rd_u8(&rd, &type);
+    const poc_span data = poc_span_of(p->body.p + 4, p->body.n - 4); /* behind role, type and length */
+    json_object_set_new(o, "role", json_integer(role));
+    json_object_set_new(o, "id_type", json_integer(type));
+    json_object_set_new(o, "data", ctl_json_hex(true, data));
+    json_object_set_new(o, "text", ctl_json_text(data));
+}
+
+static void describe_sakke(json_t *o, const mikey_msg *m, const mikey_payload *p)
+{
+    json_object_set_new(o, "params", json_integer(p->body.p[0]));
+    json_object_set_new(o, "id_scheme", json_integer(p->body.p[1]));
+    json_object_set_new(o, "sed", ctl_json_hex(true, m->sed));
+}
+
+static void describe_sign(json_t *o, const mikey_msg *m, const mikey_payload *p)
+{
+    json_object_set_new(o, "s_type", json_integer(p->body.p[0] >> 4));
+    json_object_set_new(o, "signature", ctl_json_hex(true, m->signature));
+}
+
 static void describe_err(json_t *o, const mikey_msg *m, const mikey_payload *p)
 {
     (void)m;
@@ -119,17 +153,27 @@ static const struct {
     uint8_t type;
     void (*describe)(json_t *o, const mikey_msg *m, const mikey_payload *p);
 } describers[] = {
-    { MIKEY_T, describe_t },   { MIKEY_RAND, describe_rand }, { MIKEY_ID, describe_id },
-    { MIKEY_SP, describe_sp }, { MIKEY_EXT, describe_ext },   { MIKEY_KEMAC, describe_kemac },
-    { MIKEY_V, describe_v },   { MIKEY_ERR, describe_err },
+    { MIKEY_T, describe_t },         { MIKEY_RAND, describe_rand }, { MIKEY_ID, describe_id },
+    { MIKEY_SP, describe_sp },       { MIKEY_EXT, describe_ext },   { MIKEY_KEMAC, describe_kemac },
+    { MIKEY_V, describe_v },         { MIKEY_ERR, describe_err },   { MIKEY_IDR, describe_idr },
+    { MIKEY_SAKKE, describe_sakke }, { MIKEY_SIGN, describe_sign },
 };
+
+static void generic_add(json_t *map, const mikey_generic_cs *cs)
+{
+    json_array_append_new(map, json_pack("{s:i, s:o, s:o, s:o}", "cs_id", cs->cs_id, "policies",
+                                         ctl_json_hex(true, cs->policies), "session_data",
+                                         ctl_json_hex(true, cs->session_data), "spi", ctl_json_hex(true, cs->spi)));
+}
 
 static json_t *json_of_hdr(const mikey_msg *m)
 {
     json_t *map = json_array();
-    for (size_t i = 0; i < m->cs_count; i++)
+    for (size_t i = 0; i < m->cs_count && m->map_type == MIKEY_MAP_GENERIC_ID; i++)
+        generic_add(map, &m->generic[i]);
+    for (size_t i = 0; i < m->cs_count && m->map_type == MIKEY_MAP_SRTP_ID; i++)
         json_array_append_new(map, json_pack("{s:i, s:o, s:o}", "policy_no", m->cs[i].policy_no, "ssrc",
-                                             json_of_u32(m->cs[i].ssrc), "roc", json_of_u32(m->cs[i].roc)));
+                                             ctl_json_u32(m->cs[i].ssrc), "roc", ctl_json_u32(m->cs[i].roc)));
     return json_pack("{s:s, s:i, s:i, s:i, s:o}", "type", "HDR", "offset", 0, "cs_count", m->cs_count, "map_type",
                      m->map_type, "map", map);
 }
@@ -144,6 +188,27 @@ static json_t *json_of_payload(const mikey_msg *m, const mikey_payload *p)
     return o;
 }
 
+static json_t *json_of_ntp(poc_span ts)
+{
+    poc_rd rd = poc_rd_over(ts, NULL);
+    uint32_t seconds;
+    if (poc_rd_u32(&rd, &seconds) != POC_OK)
+        return json_null();
+    const uint64_t now = (uint64_t)time(NULL) + MCX_NTP_MINUS_UNIX;
+    return ctl_json_time((int64_t)(mcx_ntp_expand(seconds, now) - MCX_NTP_MINUS_UNIX));
+}
+
+/* What an I_MESSAGE has besides. */
+static void i_message_add(json_t *o, const mikey_msg *m)
+{
+    if (m->data_type != MIKEY_I_MESSAGE)
+        return;
+    json_object_set_new(o, "idkmsi", ctl_json_hex(m->idkmsi.present, m->idkmsi.data));
+    json_object_set_new(o, "idkmsr", ctl_json_hex(m->idkmsr.present, m->idkmsr.data));
+    json_object_set_new(o, "timestamp", ctl_json_hex(true, m->ts));
+    json_object_set_new(o, "timestamp_utc", json_of_ntp(m->ts));
+}
+
 static json_t *json_of_message(const mikey_msg *m)
 {
     json_t *o = json_object(), *payloads = json_array();
@@ -153,15 +218,16 @@ static json_t *json_of_message(const mikey_msg *m)
     json_object_set_new(o, "data_type", json_integer(m->data_type));
     json_object_set_new(o, "v", json_boolean(m->wants_verification));
     json_object_set_new(o, "prf", json_integer(m->prf));
-    json_object_set_new(o, "csb_id", json_of_u32(m->csb_id));
+    json_object_set_new(o, "csb_id", ctl_json_u32(m->csb_id));
     json_object_set_new(o, "payloads", payloads);
     json_object_set_new(o, "key_domain_id", ctl_json_hex(m->has_key_domain, poc_span_of(m->key_domain.b, 3)));
-    json_object_set_new(o, "msk_id", m->has_msk_id ? json_of_u32(m->msk_id) : json_null());
+    json_object_set_new(o, "msk_id", m->has_msk_id ? ctl_json_u32(m->msk_id) : json_null());
     json_object_set_new(o, "mtk_id", json_of_u16(m->has_mtk_id, m->mtk_id));
     json_object_set_new(o, "counter", m->ts_type == TS_COUNTER ? json_integer(m->counter) : json_null());
     json_object_set_new(o, "rand", ctl_json_hex(m->rand.n > 0, m->rand));
     json_object_set_new(o, "idi", ctl_json_hex(m->idi.present, m->idi.data));
     json_object_set_new(o, "idr", ctl_json_hex(m->idr.present, m->idr.data));
+    i_message_add(o, m);
     return o;
 }
 
@@ -301,6 +367,33 @@ static int open_message(opening *o)
     return status;
 }
 
+static int open_i_message(const mikey_msg *msg, const ctl_args *args)
+{
+    const ctl_sakke_keys keys = { .rsk = args->values[OPT_RSK],
+                                  .z = args->values[OPT_Z],
+                                  .kpak = args->values[OPT_KPAK],
+                                  .kms_uri = args->values[OPT_KMS_URI],
+                                  .period = args->values[OPT_PERIOD],
+                                  .period_offset = args->values[OPT_PERIOD_OFFSET],
+                                  .period_length = args->values[OPT_PERIOD_LENGTH] };
+    json_t *object = json_of_message(msg);
+    const int status = ctl_i_message_open(object, msg, &keys);
+    if (status == CTL_OK || status == CTL_NO)
+        return ctl_json_print(object, status);
+    json_decref(object);
+    return status;
+}
+
+static bool has_key(const ctl_args *args)
+{
+    static const size_t keys[] = { OPT_MUK, OPT_MSK, OPT_RSK, OPT_KPAK };
+    for (size_t i = 0; i < POC_COUNT(keys); i++) {
+        if (args->values[keys[i]] != NULL)
+            return true;
+    }
+    return false;
+}
+
 static int run(const ctl_args *args)
 {
     uint8_t octets[2 * MIKEY_MESSAGE_MAX];
@@ -312,8 +405,10 @@ static int run(const ctl_args *args)
         return status;
     if (mikey_decode(&msg, poc_span_of(octets, n), &fault) != POC_OK)
         return malformed(&fault);
-    if (args->values[OPT_MUK] == NULL && args->values[OPT_MSK] == NULL)
+    if (!has_key(args))
         return ctl_json_print(json_of_message(&msg), CTL_OK);
+    if (msg.data_type == MIKEY_I_MESSAGE)
+        return open_i_message(&msg, args);
     opening o = { .msg = &msg, .args = args };
     return open_message(&o);
 }
@@ -321,12 +416,14 @@ static int run(const ctl_args *args)
 const ctl_command ctl_mikey_decode = {
     .group = "mikey",
     .name = "decode",
-    .synopsis = "[--muk HEX | --msk HEX --rand HEX --csb-id HEX] [FILE]",
+    .synopsis = "[--muk HEX | --msk HEX --rand HEX --csb-id HEX | --eccsi-kpak HEX [--sakke-rsk HEX --sakke-z HEX]\n"
+                "       [--kms-uri TEXT] [--period N] [--period-offset N] [--period-length N]] [FILE]",
     .what = "Prints a MIKEY message, and with a key what it carries.",
     .more =
         "FILE or standard input holds one message, raw, hex or base64. A verification message takes --muk, --rand and\n"
         "--idi, an error message --muk and --rand. With a key that does not fit, \"mac_valid\" is false, there are no\n"
-        "\"keys\" and the exit status is 1. Keys on a command line can be seen by other users of this machine.",
+        "\"keys\" and the exit status is 1. An I_MESSAGE (data type 26) is checked with --eccsi-kpak (\"signature_valid\") and\n"
+        "opened with --sakke-rsk and --sakke-z. Keys on a command line can be seen by other users of this machine.",
     .options = options,
     .option_count = POC_COUNT(options),
     .takes_file = true,

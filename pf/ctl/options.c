@@ -82,6 +82,38 @@ bool ctl_secret(poc_secret **out, size_t n, const char *name, const char *text)
     return good;
 }
 
+bool ctl_number(uint64_t *out, uint64_t otherwise, uint64_t max, const char *name, const char *text)
+{
+    *out = otherwise;
+    if (text == NULL || poc_u64_get(out, max, poc_span_str(text)) == POC_OK)
+        return true;
+    ctl_complain("%s wants a decimal number of at most %llu", name, (unsigned long long)max);
+    return false;
+}
+
+json_t *ctl_json_u32(uint32_t v)
+{
+    const uint8_t octets[] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
+    return ctl_json_hex(true, poc_span_of(octets, sizeof(octets)));
+}
+
+json_t *ctl_json_text(poc_span text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+            return json_null();
+    }
+    return json_stringn((const char *)text.p, text.n);
+}
+
+json_t *ctl_json_time(int64_t unix_s)
+{
+    char text[64];
+    poc_wr wr = poc_wr_into(text, sizeof(text));
+    poc_time_put(&wr, unix_s);
+    return poc_wr_text(&wr) == POC_OK ? json_string(text) : json_null();
+}
+
 json_t *ctl_json_hex(bool present, poc_span octets)
 {
     char text[2 * 4096 + 1];

@@ -1,71 +1,9 @@
 /* pocpfctl as its users have it: the built program, its exit status, and what it prints. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/text.h"
-#include "tests/support/vectors.h"
-
-typedef struct outcome {
-    int status;
-    char out[65536], err[4096];
-    json_t *json; /* of `out`, or NULL */
-} outcome;
-
-#define ARGS_MAX 16
-
-static void slurp(FILE *f, char *out, size_t cap)
-{
-    rewind(f);
-    out[fread(out, 1, cap - 1, f)] = '\0';
-    (void)fclose(f);
-}
-
-/* Runs pocpfctl with `words` (split at spaces) and `input` on its standard input. */
-static outcome *ctl(poc_span input, const char *words)
-{
-    static outcome o;
-    FILE *in = tmpfile(), *out = tmpfile(), *err = tmpfile();
-    char copy[2048], *argv[ARGS_MAX + 2] = { (char *)(uintptr_t)POCPFCTL };
-    int raw = 0;
-    json_decref(o.json);
-    assert_true(snprintf(copy, sizeof(copy), "%s", words) < (int)sizeof(copy));
-    char *rest = copy;
-    for (size_t i = 1; i <= ARGS_MAX && (argv[i] = strtok_r(rest, " ", &rest)) != NULL; i++)
-        ;
-    assert_int_equal(fwrite(input.p, 1, input.n, in), input.n);
-    rewind(in);
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        if (dup2(fileno(in), 0) < 0 || dup2(fileno(out), 1) < 0 || dup2(fileno(err), 2) < 0)
-            _exit(99);
-        execv(POCPFCTL, argv);
-        _exit(99);
-    }
-    assert_int_equal(waitpid(pid, &raw, 0), pid);
-    assert_true(WIFEXITED(raw));
-    (void)fclose(in);
-    slurp(out, o.out, sizeof(o.out));
-    slurp(err, o.err, sizeof(o.err));
-    o.status = WEXITSTATUS(raw);
-    o.json = json_loads(o.out, 0, NULL);
-    return &o;
-}
-
-static const poc_span nothing = { (const uint8_t *)"", 0 };
-
-static const char *member(const outcome *o, const char *name)
-{
-    return json_string_value(json_object_get(o->json, name));
-}
+#include "tests/unit/ctl/runner.h"
 
 static json_t *messages(void **state)
 {
@@ -385,7 +323,7 @@ static int vectors_open(void **state)
 
 static int vectors_close(void **state)
 {
-    json_decref(ctl(nothing, "--version")->json);
+    ctl_forget();
     json_decref(*state);
     return 0;
 }
