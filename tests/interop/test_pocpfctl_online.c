@@ -94,6 +94,8 @@ static int set_up(void **state)
                                     .deadline_ms = 2000,
                                     .gate = "hold",
                                     .on_refusal = "unicast",
+                                    .delivery = "sip",
+                                    .admit = "session",
                                     .enabler_works = true };
     (void)state;
     (void)strcpy(stage.folder, "/tmp/pocpf-online-XXXXXX");

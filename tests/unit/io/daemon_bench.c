@@ -66,7 +66,8 @@ static bool hear(daemon_bench *b)
     return true;
 }
 
-void daemon_start(daemon_bench *b)
+/** True when it is ready; else it has ended. */
+static bool try_start(daemon_bench *b)
 {
     int fds[2];
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
@@ -83,7 +84,36 @@ void daemon_start(daemon_bench *b)
     (void)fcntl(b->said, F_SETPIPE_SZ, 1 << 20); /* it must not wait for us */
     while (strstr(b->words, " ready ") == NULL)
         if (!hear(b))
-            fail_msg("%s", b->words);
+            return false;
+    return true;
+}
+
+static int end(daemon_bench *b, int signal_number);
+
+/** Somebody else on this machine took a port between our look and its start. */
+static bool lost_a_port(const daemon_bench *b)
+{
+    return strstr(b->words, "Address already in use") != NULL;
+}
+
+void daemon_start(daemon_bench *b)
+{
+    if (!try_start(b))
+        fail_msg("%s", b->words);
+}
+
+void daemon_open(daemon_bench *b, const char *sip, const char *gba, const char *mbms, const char *channels)
+{
+    for (int tries = 0; tries < 5; tries++) {
+        daemon_configure(b, sip, gba, mbms, channels);
+        if (try_start(b))
+            return;
+        (void)end(b, SIGTERM);
+        if (!lost_a_port(b))
+            break;
+        assert_true(test_free_ports(b->port, DAEMON_PORTS));
+    }
+    fail_msg("%s", b->words);
 }
 
 static int end(daemon_bench *b, int signal_number)

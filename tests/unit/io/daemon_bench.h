@@ -29,6 +29,8 @@ void daemon_remove(daemon_bench *b);
 void daemon_configure(const daemon_bench *b, const char *sip, const char *gba, const char *mbms, const char *channels);
 /** Starts it and waits until it is ready. */
 void daemon_start(daemon_bench *b);
+/** Configures and starts it; with other ports when somebody has taken one of them meanwhile. */
+void daemon_open(daemon_bench *b, const char *sip, const char *gba, const char *mbms, const char *channels);
 void daemon_crash(daemon_bench *b);
 /** SIGTERM; fails the test unless it exits with 0. */
 void daemon_stop(daemon_bench *b);

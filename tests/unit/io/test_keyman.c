@@ -37,8 +37,7 @@ typedef struct bench {
 static void make(bench *b, const char *mbms, const char *channels)
 {
     const uint16_t *port = b->pf.port;
-    daemon_configure(&b->pf, "", "", mbms, channels);
-    daemon_start(&b->pf);
+    daemon_open(&b->pf, "", "", mbms, channels);
     mbms_client_make(&b->alice, 0, "127.0.0.21", port[DAEMON_PUSH_PORT], "pf.example");
     mbms_client_make(&b->bob, 1, "127.0.0.22", port[DAEMON_PUSH_PORT], "pf.example");
     mbms_client_bootstrap(&b->alice, PF, port[DAEMON_UB_PORT]);
