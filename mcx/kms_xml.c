@@ -1,31 +1,16 @@
 /* Answers of a KMS (TS 33.180 Annex D.3): the order of elements matters. */
 #include "base/text.h"
+#include "base/xml.h"
 #include "mcx/mcx.h"
 
 #define SPACE         "urn:3gpp:ns:mcsecKMSInterface:1.0"
 #define USER_ID_UID   2u /* UserIdFormat: the hashed identity of F.2.1 */
 #define PARAMETER_SET 1u
 
-static void text_put(poc_wr *out, poc_span text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        const uint8_t c = text.p[i];
-        if (c == '&')
-            poc_wr_fmt(out, "&amp;");
-        else if (c == '<')
-            poc_wr_fmt(out, "&lt;");
-        else if (c == '>')
-            poc_wr_fmt(out, "&gt;");
-        else
-            poc_wr_u8(out, c);
-    }
-}
-
 static void element_put(poc_wr *out, const char *name, poc_span text)
 {
-    poc_wr_fmt(out, "<%s>", name);
-    text_put(out, text);
-    poc_wr_fmt(out, "</%s>\n", name);
+    poc_xml_put_element(out, name, text);
+    poc_wr_fmt(out, "\n");
 }
 
 static void hex_put(poc_wr *out, const char *name, const char *attributes, poc_span octets)

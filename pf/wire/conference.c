@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/xml.h"
 #include "pf/wire/wire.h"
-#include "pf/wire/xml.h"
 
 #define CONFERENCE_NS "urn:ietf:params:xml:ns:conference-info"
 #define DOCUMENT_MAX  ((size_t)1024 * 1024)
 #define DEPTH_MAX     16u
+#define TEXT_MAX      512u
 
 typedef enum element {
     E_CONFERENCE = 1,
@@ -35,11 +36,11 @@ struct wire_conference {
 
 /* ---- what is kept ---- */
 
-static const char *text_keep(wire_xml *x, const char *p, size_t n)
+static const char *text_keep(poc_xml *x, const char *p, size_t n)
 {
-    wire_conference *c = wire_xml_user(x);
+    wire_conference *c = poc_xml_user(x);
     if (n >= c->text_cap - c->text_used) {
-        wire_xml_stop(x, POC_E_LIMIT, "too much text");
+        poc_xml_stop(x, POC_E_LIMIT, "too much text");
         return "";
     }
     char *at = c->texts + c->text_used;
@@ -79,71 +80,71 @@ static bool endpoint_room(wire_conference *c)
 
 /* ---- attributes ---- */
 
-static const char *entity_of(wire_xml *x)
+static const char *entity_of(poc_xml *x)
 {
     poc_span value;
-    if (wire_xml_attribute(x, "entity", &value) && value.n > 0)
+    if (poc_xml_attribute(x, "entity", &value) && value.n > 0)
         return text_keep(x, (const char *)value.p, value.n);
-    wire_xml_stop(x, POC_E_INPUT, "user or endpoint without entity");
+    poc_xml_stop(x, POC_E_INPUT, "user or endpoint without entity");
     return "";
 }
 
 /*= RFC 4575, 5.1: the state attribute "defaults to full". */
-static pocpf_conf_state state_of(wire_xml *x)
+static pocpf_conf_state state_of(poc_xml *x)
 {
     static const char *const names[] = {
         [POCPF_CONF_FULL] = "full", [POCPF_CONF_PARTIAL] = "partial", [POCPF_CONF_DELETED] = "deleted"
     };
     poc_span value;
-    if (!wire_xml_attribute(x, "state", &value))
+    if (!poc_xml_attribute(x, "state", &value))
         return POCPF_CONF_FULL;
     for (size_t i = 0; i < POC_COUNT(names); i++)
         if (poc_span_eq_str(value, names[i]))
             return (pocpf_conf_state)i;
-    wire_xml_stop(x, POC_E_INPUT, "unknown state");
+    poc_xml_stop(x, POC_E_INPUT, "unknown state");
     return POCPF_CONF_FULL;
 }
 
 /* ---- elements that open ---- */
 
-static void open_conference(wire_xml *x)
+static void open_conference(poc_xml *x)
 {
     poc_span value;
     uint64_t version = 0;
-    wire_conference *c = wire_xml_user(x);
+    wire_conference *c = poc_xml_user(x);
     c->doc.state = state_of(x);
-    if (!wire_xml_attribute(x, "version", &value))
-        wire_xml_stop(x, POC_E_INPUT, "no version");
+    if (!poc_xml_attribute(x, "version", &value))
+        poc_xml_stop(x, POC_E_INPUT, "no version");
     else if (poc_u64_get(&version, UINT32_MAX, value) != POC_OK)
-        wire_xml_stop(x, POC_E_INPUT, "version is not an unsignedInt");
+        poc_xml_stop(x, POC_E_INPUT, "version is not an unsignedInt");
     c->doc.version = (uint32_t)version;
 }
 
-static void open_users(wire_xml *x)
+static void open_users(poc_xml *x)
 {
-    wire_conference *c = wire_xml_user(x);
+    wire_conference *c = poc_xml_user(x);
     if (c->doc.has_users)
-        wire_xml_stop(x, POC_E_INPUT, "users twice");
+        poc_xml_stop(x, POC_E_INPUT, "users twice");
     c->doc.has_users = true;
     c->doc.users_state = state_of(x);
 }
 
-static void open_user(wire_xml *x)
+static void open_user(poc_xml *x)
 {
-    wire_conference *c = wire_xml_user(x);
+    wire_conference *c = poc_xml_user(x);
     if (!user_room(c)) {
-        wire_xml_stop(x, POC_E_NOMEM, "out of memory");
+        poc_xml_stop(x, POC_E_NOMEM, "out of memory");
         return;
     }
     c->first_endpoint[c->user_count] = c->endpoint_count;
     c->users[c->user_count++] = (pocpf_conf_user){ .entity = entity_of(x), .state = state_of(x) };
 }
 
-static void open_endpoint(wire_xml *x)
+static void open_endpoint(poc_xml *x)
 {
-    wire_conference *c = wire_xml_user(x);
+    wire_conference *c = poc_xml_user(x);
     if (!endpoint_room(c)) {
-        wire_xml_stop(x, POC_E_NOMEM, "out of memory");
+        poc_xml_stop(x, POC_E_NOMEM, "out of memory");
         return;
     }
     c->endpoints[c->endpoint_count++] = (pocpf_conf_endpoint){ .entity = entity_of(x), .state = state_of(x) };
@@ -152,25 +153,25 @@ static void open_endpoint(wire_xml *x)
 
 /* ---- elements that close with a text ---- */
 
-static pocpf_conf_endpoint *endpoint_now(wire_xml *x)
+static pocpf_conf_endpoint *endpoint_now(poc_xml *x)
 {
-    wire_conference *c = wire_xml_user(x);
+    wire_conference *c = poc_xml_user(x);
     return &c->endpoints[c->endpoint_count - 1];
 }
 
-static void close_user_count(wire_xml *x, poc_span text)
+static void close_user_count(poc_xml *x, poc_span text)
 {
     uint64_t n;
-    wire_conference *c = wire_xml_user(x);
+    wire_conference *c = poc_xml_user(x);
     if (poc_u64_get(&n, UINT32_MAX, text) != POC_OK) {
-        wire_xml_stop(x, POC_E_INPUT, "user-count is not a number");
+        poc_xml_stop(x, POC_E_INPUT, "user-count is not a number");
         return;
     }
     c->doc.has_user_count = true;
     c->doc.user_count = (uint32_t)n;
 }
 
-static void close_status(wire_xml *x, poc_span text)
+static void close_status(poc_xml *x, poc_span text)
 {
     static const struct {
         const char *name;
@@ -187,10 +188,10 @@ static void close_status(wire_xml *x, poc_span text)
             endpoint_now(x)->status = rows[i].status;
             return;
         }
-    wire_xml_stop(x, POC_E_INPUT, "unknown endpoint status");
+    poc_xml_stop(x, POC_E_INPUT, "unknown endpoint status");
 }
 
-static void close_method(wire_xml *x, poc_span text)
+static void close_method(poc_xml *x, poc_span text)
 {
     static const struct {
         const char *name;
@@ -206,18 +207,18 @@ static void close_method(wire_xml *x, poc_span text)
             endpoint_now(x)->disconnection_method = rows[i].method;
             return;
         }
-    wire_xml_stop(x, POC_E_INPUT, "unknown disconnection-method");
+    poc_xml_stop(x, POC_E_INPUT, "unknown disconnection-method");
 }
 
-static void close_by(wire_xml *x, poc_span text)
+static void close_by(poc_xml *x, poc_span text)
 {
     if (text.n > 0)
         endpoint_now(x)->disconnected_by = text_keep(x, (const char *)text.p, text.n);
 }
 
 /* The elements we read: where they stand and what they do. Everything else of the schema is passed over with what is in it. */
-static const wire_xml_row rows[] = {
-    { "conference-info", WIRE_XML_TOP, E_CONFERENCE, open_conference, NULL },
+static const poc_xml_row rows[] = {
+    { "conference-info", POC_XML_TOP, E_CONFERENCE, open_conference, NULL },
     { "conference-state", E_CONFERENCE, E_CONFERENCE_STATE, NULL, NULL },
     { "user-count", E_CONFERENCE_STATE, E_USER_COUNT, NULL, close_user_count },
     { "users", E_CONFERENCE, E_USERS, open_users, NULL },
@@ -229,18 +230,19 @@ static const wire_xml_row rows[] = {
     { "by", E_INFO, E_BY, NULL, close_by },
 };
 
-static bool is_row(const wire_xml *x, const wire_xml_row *row, poc_span name, poc_span uri)
+static bool is_row(const poc_xml *x, const poc_xml_row *row, poc_span name, poc_span uri)
 {
     (void)x;
     return poc_span_eq_str(uri, CONFERENCE_NS) && poc_span_eq_str(name, row->name);
 }
 
-static const wire_xml_reader reader = { .rows = rows,
-                                        .row_count = POC_COUNT(rows),
-                                        .is_row = is_row,
-                                        .foreign_root = "not a conference-info document",
-                                        .octets_max = DOCUMENT_MAX,
-                                        .depth_max = DEPTH_MAX };
+static const poc_xml_reader reader = { .rows = rows,
+                                       .row_count = POC_COUNT(rows),
+                                       .is_row = is_row,
+                                       .foreign_root = "not a conference-info document",
+                                       .octets_max = DOCUMENT_MAX,
+                                       .depth_max = DEPTH_MAX,
+                                       .text_max = TEXT_MAX };
 
 /* ---- door ---- */
 
@@ -281,7 +283,7 @@ poc_err wire_conference_read(wire_conference **out, poc_span xml, const char **w
     *why = "out of memory";
     if (c == NULL)
         return POC_E_NOMEM;
-    POC_TRY(wire_xml_read(&reader, c, xml, why));
+    POC_TRY(poc_xml_read(&reader, c, xml, why));
     settle(c);
     *out = POC_RELEASE(c);
     return POC_OK;

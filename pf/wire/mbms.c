@@ -1,8 +1,8 @@
 /* Bodies of the key management service (TS 33.246 6.3.2): what a UE asks for, and one status for each of it. */
 #include <string.h>
 
+#include "base/xml.h"
 #include "pf/wire/wire.h"
-#include "pf/wire/xml.h"
 
 /* ---- every name of the schemas and of HTTP in one place: a correction is one line here ---- */
 
@@ -68,7 +68,7 @@ const char *wire_mbms_media_type(wire_mbms_procedure procedure, wire_mbms_way wa
 
 /* ---- reading ---- */
 
-enum { DEPTH_MAX = 8 };
+enum { DEPTH_MAX = 8, TEXT_MAX = 512 };
 
 enum element { E_ROOT = 1, E_RESPONSE, E_SERVICE, E_MSK, E_KEY_DOMAIN, E_MSK_ID, E_CODE };
 
@@ -86,86 +86,57 @@ static wire_mbms_item *item_now(reading *r)
     return &r->out->items[r->out->count - 1];
 }
 
-static void item_open(wire_xml *x)
+static void item_open(poc_xml *x)
 {
-    reading *r = wire_xml_user(x);
+    reading *r = poc_xml_user(x);
     if (r->out->count == WIRE_MBMS_ITEMS_MAX) {
-        wire_xml_stop(x, POC_E_LIMIT, "too many items");
+        poc_xml_stop(x, POC_E_LIMIT, "too many items");
         return;
     }
     r->out->items[r->out->count++] = (wire_mbms_item){ 0 };
     r->has = 0;
 }
 
-static void item_check(wire_xml *x)
+static void item_check(poc_xml *x)
 {
-    const reading *r = wire_xml_user(x);
+    const reading *r = poc_xml_user(x);
     if (r->has != r->wanted)
-        wire_xml_stop(x, POC_E_INPUT, "item without all its parts");
+        poc_xml_stop(x, POC_E_INPUT, "item without all its parts");
 }
 
-static void item_close(wire_xml *x, poc_span text)
+static void item_close(poc_xml *x, poc_span text)
 {
     (void)text;
     item_check(x);
 }
 
 /* A part that is given twice leaves open which one is meant. */
-static void part_take(wire_xml *x, unsigned part, bool is_good, const char *flaw)
+static void part_take(poc_xml *x, unsigned part, bool is_good, const char *flaw)
 {
-    reading *r = wire_xml_user(x);
+    reading *r = poc_xml_user(x);
     if (!is_good)
-        wire_xml_stop(x, POC_E_INPUT, flaw);
+        poc_xml_stop(x, POC_E_INPUT, flaw);
     if ((r->has & part) != 0)
-        wire_xml_stop(x, POC_E_INPUT, "part of an item twice");
+        poc_xml_stop(x, POC_E_INPUT, "part of an item twice");
     r->has |= part;
-}
-
-/* Octets of the well-formed UTF-8 sequence (Unicode 3.9, table 3-7) of a character that XML allows; 0 when it is none. */
-static size_t character_len(poc_span text)
-{
-    static const struct {
-        uint8_t lead_mask, lead;
-        uint32_t from;
-    } forms[] = { { 0x80, 0x00, 0 }, { 0xE0, 0xC0, 0x80 }, { 0xF0, 0xE0, 0x800 }, { 0xF8, 0xF0, 0x10000 } };
-    for (size_t more = 0; more < POC_COUNT(forms) && more < text.n; more++) {
-        if ((text.p[0] & forms[more].lead_mask) != forms[more].lead)
-            continue;
-        uint32_t c = text.p[0] & (uint8_t)~forms[more].lead_mask;
-        for (size_t i = 1; i <= more; i++) {
-            if ((text.p[i] & 0xC0) != 0x80)
-                return 0;
-            c = c << 6 | (text.p[i] & 0x3Fu);
-        }
-        bool is_surrogate = c >= 0xD800 && c <= 0xDFFF;
-        return c < forms[more].from || c > 0x10FFFF || is_surrogate || c == 0xFFFE || c == 0xFFFF ? 0 : more + 1;
-    }
-    return 0;
 }
 
 /* libxml2 lets malformed UTF-8 through in a CDATA section, and would not read it again from our answer. */
 static bool service_is_good(poc_span text)
 {
-    if (text.n == 0 || text.n > WIRE_MBMS_SERVICE_MAX)
-        return false;
-    while (text.n > 0) {
-        size_t n = character_len(text);
-        if (n == 0 || text.p[0] <= ' ' || text.p[0] == 0x7F)
-            return false;
-        text = poc_span_of(text.p + n, text.n - n);
-    }
-    return true;
+    return text.n > 0 && text.n <= WIRE_MBMS_SERVICE_MAX && poc_xml_is_text(text) &&
+           memchr(text.p, ' ', text.n) == NULL;
 }
 
-static void close_service(wire_xml *x, poc_span text)
+static void close_service(poc_xml *x, poc_span text)
 {
     bool is_good = service_is_good(text);
     part_take(x, HAS_SERVICE, is_good, NAME_SERVICE " is empty, too long, or no URI");
     if (is_good)
-        memcpy(item_now(wire_xml_user(x))->service_id, text.p, text.n);
+        memcpy(item_now(poc_xml_user(x))->service_id, text.p, text.n);
 }
 
-static void close_lone_service(wire_xml *x, poc_span text)
+static void close_lone_service(poc_xml *x, poc_span text)
 {
     close_service(x, text);
     item_check(x);
@@ -177,47 +148,47 @@ static bool base64_exact(void *out, size_t n, poc_span text)
     return poc_base64_get(out, n, &len, text) == POC_OK && len == n;
 }
 
-static void close_key_domain(wire_xml *x, poc_span text)
+static void close_key_domain(poc_xml *x, poc_span text)
 {
-    bool is_good = base64_exact(item_now(wire_xml_user(x))->key_domain.b, POC_KEY_DOMAIN_LEN, text);
+    bool is_good = base64_exact(item_now(poc_xml_user(x))->key_domain.b, POC_KEY_DOMAIN_LEN, text);
     part_take(x, HAS_KEY_DOMAIN, is_good, NAME_KEY_DOMAIN " is not base64 of 3 octets");
 }
 
-static void close_msk_id(wire_xml *x, poc_span text)
+static void close_msk_id(poc_xml *x, poc_span text)
 {
     uint8_t id[POC_MSK_ID_LEN] = { 0 };
     bool is_good = base64_exact(id, sizeof(id), text);
     poc_rd rd = poc_rd_over(poc_span_of(id, sizeof(id)), NULL);
-    (void)poc_rd_u32(&rd, &item_now(wire_xml_user(x))->msk_id); /* four octets are there */
+    (void)poc_rd_u32(&rd, &item_now(poc_xml_user(x))->msk_id); /* four octets are there */
     part_take(x, HAS_MSK_ID, is_good, NAME_MSK_ID " is not base64 of 4 octets");
 }
 
-static void close_code(wire_xml *x, poc_span text)
+static void close_code(poc_xml *x, poc_span text)
 {
     uint64_t status = 0;
     bool is_good = poc_u64_get(&status, 999, poc_split(&text, ' ')) == POC_OK && status >= 100;
-    item_now(wire_xml_user(x))->status = (int)status;
+    item_now(poc_xml_user(x))->status = (int)status;
     part_take(x, HAS_CODE, is_good, NAME_RESPONSE_CODE " is no status code");
 }
 
-static const wire_xml_row service_request[] = {
-    { "", WIRE_XML_TOP, E_ROOT, NULL, NULL },
+static const poc_xml_row service_request[] = {
+    { "", POC_XML_TOP, E_ROOT, NULL, NULL },
     { NAME_SERVICE, E_ROOT, E_SERVICE, item_open, close_lone_service },
 };
-static const wire_xml_row service_response[] = {
-    { "", WIRE_XML_TOP, E_ROOT, NULL, NULL },
+static const poc_xml_row service_response[] = {
+    { "", POC_XML_TOP, E_ROOT, NULL, NULL },
     { NAME_RESPONSE, E_ROOT, E_RESPONSE, item_open, item_close },
     { NAME_SERVICE, E_RESPONSE, E_SERVICE, NULL, close_service },
     { NAME_RESPONSE_CODE, E_RESPONSE, E_CODE, NULL, close_code },
 };
-static const wire_xml_row msk_request[] = {
-    { "", WIRE_XML_TOP, E_ROOT, NULL, NULL },
+static const poc_xml_row msk_request[] = {
+    { "", POC_XML_TOP, E_ROOT, NULL, NULL },
     { NAME_MSK, E_ROOT, E_MSK, item_open, item_close },
     { NAME_KEY_DOMAIN, E_MSK, E_KEY_DOMAIN, NULL, close_key_domain },
     { NAME_MSK_ID, E_MSK, E_MSK_ID, NULL, close_msk_id },
 };
-static const wire_xml_row msk_response[] = {
-    { "", WIRE_XML_TOP, E_ROOT, NULL, NULL },
+static const poc_xml_row msk_response[] = {
+    { "", POC_XML_TOP, E_ROOT, NULL, NULL },
     { NAME_RESPONSE, E_ROOT, E_RESPONSE, item_open, item_close },
     { NAME_MSK, E_RESPONSE, E_MSK, NULL, NULL },
     { NAME_KEY_DOMAIN, E_MSK, E_KEY_DOMAIN, NULL, close_key_domain },
@@ -231,9 +202,9 @@ static bool ends_in(poc_span name, const char *end)
     return name.n >= n && poc_span_eq_nocase(poc_span_of(name.p + name.n - n, n), end);
 }
 
-static bool is_row(const wire_xml *x, const wire_xml_row *row, poc_span name, poc_span uri)
+static bool is_row(const poc_xml *x, const poc_xml_row *row, poc_span name, poc_span uri)
 {
-    const reading *r = wire_xml_user(x);
+    const reading *r = poc_xml_user(x);
     const document *d = r->document;
     (void)uri;
     if (row->is != E_ROOT)
@@ -241,21 +212,22 @@ static bool is_row(const wire_xml *x, const wire_xml_row *row, poc_span name, po
     return ends_in(name, d->root_end) && (d->but_not == NULL || !ends_in(name, d->but_not));
 }
 
-static wire_xml_reader reader_of(bool of_services, wire_mbms_way way)
+static poc_xml_reader reader_of(bool of_services, wire_mbms_way way)
 {
     static const struct {
-        const wire_xml_row *rows;
+        const poc_xml_row *rows;
         size_t count;
     } tables[2][2] = {
         { { msk_request, POC_COUNT(msk_request) }, { msk_response, POC_COUNT(msk_response) } },
         { { service_request, POC_COUNT(service_request) }, { service_response, POC_COUNT(service_response) } },
     };
-    return (wire_xml_reader){ .rows = tables[of_services][way].rows,
-                              .row_count = tables[of_services][way].count,
-                              .is_row = is_row,
-                              .foreign_root = "not the document of this procedure",
-                              .octets_max = WIRE_MBMS_BODY_MAX,
-                              .depth_max = DEPTH_MAX };
+    return (poc_xml_reader){ .rows = tables[of_services][way].rows,
+                             .row_count = tables[of_services][way].count,
+                             .is_row = is_row,
+                             .foreign_root = "not the document of this procedure",
+                             .octets_max = WIRE_MBMS_BODY_MAX,
+                             .depth_max = DEPTH_MAX,
+                             .text_max = TEXT_MAX };
 }
 
 static unsigned parts_of(bool of_services, wire_mbms_way way)
@@ -268,10 +240,10 @@ poc_err wire_mbms_read(wire_mbms_body *out, wire_mbms_procedure procedure, wire_
                        const char **why)
 {
     const struct procedure *p = &procedures[procedure];
-    const wire_xml_reader reader = reader_of(p->of_services, way);
+    const poc_xml_reader reader = reader_of(p->of_services, way);
     reading r = { .out = out, .document = &p->way[way], .wanted = parts_of(p->of_services, way) };
     out->count = 0;
-    POC_TRY(wire_xml_read(&reader, &r, xml, why));
+    POC_TRY(poc_xml_read(&reader, &r, xml, why));
     if (out->count > 0)
         return POC_OK;
     *why = "no item";
@@ -288,19 +260,6 @@ static void open_put(poc_wr *wr, const char *name)
 static void close_put(poc_wr *wr, const char *name)
 {
     poc_wr_fmt(wr, "</%s>", name);
-}
-
-static void text_put(poc_wr *wr, const char *text)
-{
-    for (; *text != '\0'; text++)
-        if (*text == '&')
-            poc_wr_fmt(wr, "&amp;");
-        else if (*text == '<')
-            poc_wr_fmt(wr, "&lt;");
-        else if (*text == '>')
-            poc_wr_fmt(wr, "&gt;");
-        else
-            poc_wr_u8(wr, (uint8_t)*text);
 }
 
 static void base64_element_put(poc_wr *wr, const char *name, poc_span octets)
@@ -329,9 +288,7 @@ static poc_err subject_put(poc_wr *wr, const wire_mbms_item *item, bool of_servi
     }
     if (!service_is_good(poc_span_str(item->service_id)))
         return POC_E_INPUT;
-    open_put(wr, NAME_SERVICE);
-    text_put(wr, item->service_id);
-    close_put(wr, NAME_SERVICE);
+    poc_xml_put_element(wr, NAME_SERVICE, poc_span_str(item->service_id));
     return POC_OK;
 }
 
@@ -345,9 +302,7 @@ static poc_err response_put(poc_wr *wr, const wire_mbms_item *item, bool of_serv
         return POC_E_INPUT;
     open_put(wr, NAME_RESPONSE);
     POC_TRY(subject_put(wr, item, of_services));
-    open_put(wr, NAME_RESPONSE_CODE);
-    poc_wr_fmt(wr, "%s", text);
-    close_put(wr, NAME_RESPONSE_CODE);
+    poc_xml_put_element(wr, NAME_RESPONSE_CODE, poc_span_str(text));
     close_put(wr, NAME_RESPONSE);
     return POC_OK;
 }

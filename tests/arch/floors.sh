@@ -51,7 +51,7 @@ hits=$(
     only_in '#include <microhttpd' 'pf/io' libmicrohttpd
     only_in '#include <curl/' 'ue/io|pf/io|pf/ctl' libcurl
     only_in '#include <libconfig' 'pf/io' libconfig
-    only_in '#include <libxml/' 'pf/wire|ue/core' libxml2
+    only_in '#include <libxml/' 'base' libxml2
     true
 )
 [[ -z $hits ]] || complain "$hits"

@@ -1,10 +1,9 @@
-/* The texts of the key management service: what a request says, and reading what is answered. libxml2's SAX interface: no
- * tree, no DTD, no network, and nothing kept but one response at a time. */
-#include <libxml/parser.h>
+/* The texts of the key management service: what a request says, and reading what is answered, of which nothing is kept but
+ * one response at a time. */
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
+#include "base/xml.h"
 #include "ue/core/core.h"
 
 enum { DEPTH_MAX = 8, TEXT_MAX = 2 * POC_URI_MAX };
@@ -25,27 +24,10 @@ static const struct kind_row {
                         "urn:3GPP:metadata:2005:MBMS:mskRequest", "mskResponse" },
 };
 
-typedef enum element {
-    E_NONE,
-    E_ROOT,
-    E_RESPONSE,
-    E_RESPONSE_CODE,
-    E_SERVICE_ID,
-    E_MSK,
-    E_KEY_DOMAIN_ID,
-    E_MSK_ID,
-    E_COUNT
-} element;
-
-static const struct element_row {
-    const char *name;
-    element parent;
-    bool has_text;
-} elements[E_COUNT] = {
-    [E_RESPONSE] = { "Response", E_ROOT, false },       [E_RESPONSE_CODE] = { "ResponseCode", E_RESPONSE, true },
-    [E_SERVICE_ID] = { "serviceID", E_RESPONSE, true }, [E_MSK] = { "MSK", E_RESPONSE, false },
-    [E_KEY_DOMAIN_ID] = { "keyDomainID", E_MSK, true }, [E_MSK_ID] = { "MSKID", E_MSK, true },
-};
+#define NAME_SERVICE    "serviceID"
+#define NAME_MSK        "MSK"
+#define NAME_KEY_DOMAIN "keyDomainID"
+#define NAME_MSK_ID     "MSKID"
 
 const char *ue_keyman_content_type(ue_keyman_kind kind)
 {
@@ -59,25 +41,11 @@ void ue_keyman_target_put(poc_wr *wr, ue_keyman_kind kind, const char *path)
 
 /* ---- the request ---- */
 
-static void text_put(poc_wr *wr, const char *text)
+static void octets_put(poc_wr *wr, const char *name, const uint8_t *octets, size_t n)
 {
-    for (; *text != '\0'; text++)
-        if (strchr("&<>\"", *text) != NULL)
-            poc_wr_fmt(wr, "&#%d;", *text);
-        else
-            poc_wr_u8(wr, (uint8_t)*text);
-}
-
-static void tag_put(poc_wr *wr, element e, bool closes)
-{
-    poc_wr_fmt(wr, "<%s%s>", closes ? "/" : "", elements[e].name);
-}
-
-static void octets_put(poc_wr *wr, element e, const uint8_t *octets, size_t n)
-{
-    tag_put(wr, e, false);
+    poc_wr_fmt(wr, "<%s>", name);
     poc_base64_put(wr, poc_span_of(octets, n));
-    tag_put(wr, e, true);
+    poc_wr_fmt(wr, "</%s>", name);
 }
 
 static void msk_put(poc_wr *wr, const ue_keyman_item *item)
@@ -85,17 +53,15 @@ static void msk_put(poc_wr *wr, const ue_keyman_item *item)
     uint8_t id[POC_MSK_ID_LEN];
     poc_wr octets = poc_wr_into(id, sizeof(id));
     poc_wr_u32(&octets, item->msk_id);
-    tag_put(wr, E_MSK, false);
-    octets_put(wr, E_KEY_DOMAIN_ID, item->key_domain.b, POC_KEY_DOMAIN_LEN);
-    octets_put(wr, E_MSK_ID, id, sizeof(id));
-    tag_put(wr, E_MSK, true);
+    poc_wr_fmt(wr, "<" NAME_MSK ">");
+    octets_put(wr, NAME_KEY_DOMAIN, item->key_domain.b, POC_KEY_DOMAIN_LEN);
+    octets_put(wr, NAME_MSK_ID, id, sizeof(id));
+    poc_wr_fmt(wr, "</" NAME_MSK ">");
 }
 
 static void service_put(poc_wr *wr, const ue_keyman_item *item)
 {
-    tag_put(wr, E_SERVICE_ID, false);
-    text_put(wr, item->service_id);
-    tag_put(wr, E_SERVICE_ID, true);
+    poc_xml_put_element(wr, NAME_SERVICE, poc_span_str(item->service_id));
 }
 
 void ue_keyman_request_put(poc_wr *wr, ue_keyman_kind kind, const ue_keyman_item *items, size_t n)
@@ -128,28 +94,8 @@ typedef struct reading {
     ue_keyman_item *items;
     size_t count;
     ue_keyman_kind kind;
-    xmlParserCtxtPtr xml;
-    element path[DEPTH_MAX + 1];
-    size_t depth;   /* elements open */
-    size_t skipped; /* elements open inside something that is not ours */
-    char text[TEXT_MAX];
-    size_t text_len;
     response response;
-    poc_err err;
 } reading;
-
-static void stop(reading *r, poc_err err)
-{
-    if (r->err == POC_OK)
-        r->err = err;
-}
-
-/* Stopping frees the buffer that names point into: only at the very end of a handler. */
-static void settle_parser(reading *r)
-{
-    if (r->err != POC_OK)
-        xmlStopParser(r->xml);
-}
 
 /* "200 OK": three digits, then nothing or a reason. */
 static poc_err status_get(int *status, poc_span text)
@@ -209,155 +155,96 @@ static bool is_about(const response *a, const ue_keyman_item *item, ue_keyman_ki
            (poc_msk_number(item->msk_id) == 0 && poc_msk_group(a->msk_id) == poc_msk_group(item->msk_id));
 }
 
-static poc_err response_take(reading *r)
+static poc_err status_take(response *a, poc_span text)
+{
+    return a->status != 0 ? POC_E_INPUT : status_get(&a->status, text);
+}
+
+static void response_take(reading *r)
 {
     const response *a = &r->response;
-    if (a->status == 0)
-        return POC_E_INPUT;
     for (size_t i = 0; i < r->count; i++)
         if (is_about(a, &r->items[i], r->kind) && r->items[i].status == 0) {
             r->items[i].status = a->status;
-            return POC_OK;
+            return;
         }
-    return POC_OK;
 }
 
-static poc_err element_end(reading *r, element e, poc_span text)
+static void response_open(poc_xml *x)
 {
-    switch (e) {
-    case E_RESPONSE:
-        return response_take(r);
-    case E_RESPONSE_CODE:
-        return r->response.status != 0 ? POC_E_INPUT : status_get(&r->response.status, text);
-    case E_SERVICE_ID:
-        return service_get(&r->response, text);
-    case E_KEY_DOMAIN_ID:
-        return key_domain_get(&r->response, text);
-    case E_MSK_ID:
-        return msk_id_get(&r->response, text);
-    default:
-        return POC_OK;
-    }
+    reading *r = poc_xml_user(x);
+    r->response = (response){ .status = 0 };
 }
 
-static bool ends_in(const char *name, const char *end)
+static void response_close(poc_xml *x, poc_span text)
 {
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcasecmp(name + n - m, end) == 0;
+    reading *r = poc_xml_user(x);
+    (void)text;
+    if (r->response.status == 0)
+        poc_xml_stop(x, POC_E_INPUT, "response without a code");
+    response_take(r);
 }
 
-static element element_find(const reading *r, const char *name)
+static void part_take(poc_xml *x, poc_span text, poc_err (*take)(response *a, poc_span text))
 {
-    if (r->depth == 0)
-        return ends_in(name, kinds[r->kind].answer_root_end) ? E_ROOT : E_NONE;
-    for (element e = E_RESPONSE; e < E_COUNT; e++)
-        if (elements[e].parent == r->path[r->depth - 1] && strcasecmp(name, elements[e].name) == 0)
-            return e;
-    return E_NONE;
-}
-
-static void element_open(reading *r, const char *name)
-{
-    if (r->depth + r->skipped >= DEPTH_MAX) {
-        stop(r, POC_E_LIMIT);
-        return;
-    }
-    element is = r->skipped > 0 ? E_NONE : element_find(r, name);
-    if (is == E_NONE && r->depth == 0) {
-        stop(r, POC_E_INPUT);
-        return;
-    }
-    if (is == E_NONE) {
-        r->skipped++;
-        return;
-    }
-    if (is == E_RESPONSE)
-        r->response = (response){ .status = 0 };
-    r->path[r->depth++] = is;
-    r->text_len = 0;
-}
-
-static void element_close(reading *r)
-{
-    if (r->skipped > 0) {
-        r->skipped--;
-        return;
-    }
-    poc_err err = element_end(r, r->path[--r->depth], poc_trim(poc_span_of(r->text, r->text_len)));
+    reading *r = poc_xml_user(x);
+    poc_err err = take(&r->response, text);
     if (err != POC_OK)
-        stop(r, err);
-    r->text_len = 0;
+        poc_xml_stop(x, err, "part of a response malformed or twice");
 }
 
-static void on_open(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int namespaces,
-                    const xmlChar **namespace_list, int attribute_count, int defaulted, const xmlChar **list)
+static void close_code(poc_xml *x, poc_span text)
 {
-    reading *r = ctx;
-    (void)prefix, (void)uri, (void)namespaces, (void)namespace_list, (void)attribute_count, (void)defaulted, (void)list;
-    if (r->err == POC_OK)
-        element_open(r, (const char *)name);
-    settle_parser(r);
+    part_take(x, text, status_take);
 }
 
-static void on_close(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
+static void close_service(poc_xml *x, poc_span text)
 {
-    reading *r = ctx;
-    (void)name, (void)prefix, (void)uri;
-    if (r->err == POC_OK)
-        element_close(r);
-    settle_parser(r);
+    part_take(x, text, service_get);
 }
 
-static void on_text(void *ctx, const xmlChar *p, int n)
+static void close_key_domain(poc_xml *x, poc_span text)
 {
-    reading *r = ctx;
-    if (r->err != POC_OK || r->skipped > 0 || r->depth == 0 || !elements[r->path[r->depth - 1]].has_text)
-        return;
-    if ((size_t)n > sizeof(r->text) - r->text_len) {
-        stop(r, POC_E_LIMIT);
-        settle_parser(r);
-        return;
-    }
-    memcpy(r->text + r->text_len, p, (size_t)n);
-    r->text_len += (size_t)n;
+    part_take(x, text, key_domain_get);
 }
 
-static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *external, const xmlChar *system)
+static void close_msk_id(poc_xml *x, poc_span text)
 {
-    (void)name, (void)external, (void)system;
-    stop(ctx, POC_E_INPUT);
-    settle_parser(ctx);
+    part_take(x, text, msk_id_get);
 }
 
-/* libxml2 would print to standard error without them. */
-static void on_complaint(void *ctx, const char *format, ...)
+enum element { E_ROOT = 1, E_RESPONSE, E_RESPONSE_CODE, E_SERVICE_ID, E_MSK, E_KEY_DOMAIN_ID, E_MSK_ID };
+
+static const poc_xml_row rows[] = {
+    { "", POC_XML_TOP, E_ROOT, NULL, NULL },
+    { "Response", E_ROOT, E_RESPONSE, response_open, response_close },
+    { "ResponseCode", E_RESPONSE, E_RESPONSE_CODE, NULL, close_code },
+    { NAME_SERVICE, E_RESPONSE, E_SERVICE_ID, NULL, close_service },
+    { NAME_MSK, E_RESPONSE, E_MSK, NULL, NULL },
+    { NAME_KEY_DOMAIN, E_MSK, E_KEY_DOMAIN_ID, NULL, close_key_domain },
+    { NAME_MSK_ID, E_MSK, E_MSK_ID, NULL, close_msk_id },
+};
+
+static bool ends_in(poc_span name, const char *end)
 {
-    (void)ctx, (void)format;
+    size_t n = strlen(end);
+    return name.n >= n && poc_span_eq_nocase(poc_span_of(name.p + name.n - n, n), end);
 }
 
-static poc_err parse(reading *r, poc_span xml)
+static bool is_row(const poc_xml *x, const poc_xml_row *row, poc_span name, poc_span uri)
 {
-    xmlSAXHandler sax = {
-        .initialized = XML_SAX2_MAGIC,
-        .internalSubset = on_doctype,
-        .startElementNs = on_open,
-        .endElementNs = on_close,
-        .characters = on_text,
-        .cdataBlock = on_text,
-        .warning = on_complaint,
-        .error = on_complaint,
-        .fatalError = on_complaint,
-    };
-    r->xml = xmlCreatePushParserCtxt(&sax, r, NULL, 0, NULL);
-    if (r->xml == NULL)
-        return POC_E_NOMEM;
-    (void)xmlCtxtUseOptions(r->xml, XML_PARSE_NONET | XML_PARSE_NOENT);
-    int failed = xmlParseChunk(r->xml, (const char *)xml.p, (int)xml.n, 1);
-    if (failed != 0 || !r->xml->wellFormed)
-        stop(r, POC_E_INPUT);
-    xmlFreeParserCtxt(r->xml);
-    return r->err;
+    const reading *r = poc_xml_user(x);
+    (void)uri;
+    return row->is == E_ROOT ? ends_in(name, kinds[r->kind].answer_root_end) : poc_span_eq_nocase(name, row->name);
 }
+
+static const poc_xml_reader reader = { .rows = rows,
+                                       .row_count = POC_COUNT(rows),
+                                       .is_row = is_row,
+                                       .foreign_root = "not the answer of this procedure",
+                                       .octets_max = UE_KEYMAN_BODY_MAX,
+                                       .depth_max = DEPTH_MAX,
+                                       .text_max = TEXT_MAX };
 
 /* Parameters of the media type say nothing to us. */
 static bool is_media_type(poc_span content_type, const char *expected)
@@ -369,13 +256,12 @@ poc_err ue_keyman_answer_read(ue_keyman_item *items, size_t n, ue_keyman_kind ki
                               poc_span body)
 {
     reading r = { .items = items, .count = n, .kind = kind };
-    if (!is_media_type(content_type, kinds[kind].answer_media_type) || body.n == 0)
+    const char *why;
+    if (!is_media_type(content_type, kinds[kind].answer_media_type))
         return POC_E_INPUT;
-    if (body.n > UE_KEYMAN_BODY_MAX)
-        return POC_E_LIMIT;
     for (size_t i = 0; i < n; i++)
         items[i].status = 0;
-    POC_TRY(parse(&r, body));
+    POC_TRY(poc_xml_read(&reader, &r, body, &why));
     for (size_t i = 0; i < n; i++)
         if (items[i].status == 0)
             return POC_E_INPUT;

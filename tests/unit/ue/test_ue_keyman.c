@@ -138,7 +138,7 @@ static void test_what_means_something_in_xml_is_escaped_in_a_service_id(void **s
     poc_wr wr = poc_wr_into(text, sizeof(text));
     ue_keyman_request_put(&wr, UE_KEYMAN_DEREGISTER, &item, 1);
     assert_int_equal(poc_wr_text(&wr), POC_OK);
-    assert_non_null(strstr(text, "<serviceID>urn:a&#38;b&#60;c&#62;&#34;d</serviceID>"));
+    assert_non_null(strstr(text, "<serviceID>urn:a&amp;b&lt;c&gt;&quot;d</serviceID>"));
     assert_non_null(strstr(text, "</mbmsSecurityDeregister>"));
 }
 
