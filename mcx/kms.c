@@ -80,15 +80,16 @@ static poc_err draw_z(poc_secret **out, const poc_rng *rng)
 {
     enum { TRIES = 128 };
     for (size_t i = 0; i < TRIES; i++) {
+        POC_OWNED(poc_secret, z, poc_secret_free);
         fp number;
-        POC_TRY(poc_secret_random(out, MCX_SAKKE_Z_LEN, rng));
-        poc_secret_edit(*out)[0] &= 0x3f; /* q has 1022 bits */
-        const poc_err err = read_z(&number, *out);
+        POC_TRY(poc_secret_random(&z, MCX_SAKKE_Z_LEN, rng));
+        poc_secret_edit(z)[0] &= 0x3f; /* q has 1022 bits */
+        const poc_err err = read_z(&number, z);
         poc_wipe(&number, sizeof(number));
-        if (err == POC_OK)
-            return POC_OK;
-        poc_secret_free(*out);
-        *out = NULL;
+        if (err != POC_OK)
+            continue;
+        *out = POC_RELEASE(z);
+        return POC_OK;
     }
     return POC_E_IO;
 }

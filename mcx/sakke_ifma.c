@@ -266,7 +266,7 @@ FE_TARGET static void fe_negate_if_negative(fe *a, const fe_digit *digit)
         a->v[i] = _mm512_mask_mov_epi64(a->v[i], digit->negative, negative.v[i]);
 }
 
-#include "mcx/sakke_lanes.h"
+#include "mcx/sakke_lanes.inc"
 
 static const sakke_kernel kernel = {
     .name = "AVX-512 IFMA",

@@ -119,7 +119,7 @@ static void fe_negate_if_negative(fe *a, const fe_digit *digit)
     fp_pick(a, &negative, digit->negative);
 }
 
-#include "mcx/sakke_lanes.h"
+#include "mcx/sakke_lanes.inc"
 
 static void pack_row(uint8_t *out, const fp entries[SAKKE_ENTRIES])
 {
