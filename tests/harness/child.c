@@ -31,7 +31,7 @@ static void line_take(child *c, char byte)
     }
     c->line[c->line_len] = '\0';
     c->line_len = 0;
-    if (strstr(c->line, "ready") != NULL)
+    if (strstr(c->line, " ready ") != NULL)
         c->is_ready = true;
 }
 

@@ -55,7 +55,7 @@ static const char *delivery_of(const world_channel *c)
 }
 
 /* A group and a port of its own for every process and channel, so that tests beside each other do not hear each other. */
-static void channel_write(FILE *f, const world_channel *c, size_t i)
+static void channel_write(FILE *f, const world_channel *c, size_t i, uint16_t feed)
 {
     unsigned own = (unsigned)getpid() * DEPLOYMENT_CHANNELS_MAX + (unsigned)i;
     unsigned port = 10004u + own % 1000 * 10;
@@ -64,7 +64,7 @@ static void channel_write(FILE *f, const world_channel *c, size_t i)
     if (c->group_uri[0] != '\0')
         fprintf(f, "    group = \"%s\";\n", c->group_uri);
     else
-        fprintf(f, "    feed = { listen = \"udp:127.0.0.1:%u\"; source = [ \"127.0.0.1\" ]; };\n", port + 6);
+        fprintf(f, "    feed = { listen = \"udp:127.0.0.1:%u\"; source = [ \"127.0.0.1\" ]; };\n", feed);
     fprintf(f, "    source = \"%s\"; key_domain_id = \"00f110\"; key_group = %u;\n",
             c->enabler_works ? "127.0.0.1" : "192.0.2.1" /* not ours: nothing can be sent from it */,
             0x1001u + (unsigned)i);
@@ -122,8 +122,8 @@ static void settings_write(FILE *f, const char *dir, const world_pf *pf, const u
 poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const world_pf *pf,
                          const world_channel *channels, size_t n)
 {
-    uint16_t port[PORTS];
-    if (!test_free_ports(port, PORTS))
+    uint16_t port[PORTS], feed[DEPLOYMENT_CHANNELS_MAX];
+    if (!test_free_ports(port, PORTS) || !test_free_ports(feed, n))
         return POC_E_IO;
     snprintf(config_path, DEPLOYMENT_PATH_MAX, "%s/pocpfd.cfg", dir);
     FILE *f = fopen(config_path, "we");
@@ -132,7 +132,7 @@ poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir,
     settings_write(f, dir, pf, port);
     fprintf(f, "channels = (\n");
     for (size_t i = 0; i < n; i++)
-        channel_write(f, &channels[i], i);
+        channel_write(f, &channels[i], i, feed[i]);
     fprintf(f, "\n);\n");
     return fclose(f) == 0 ? POC_OK : POC_E_IO;
 }

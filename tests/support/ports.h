@@ -6,9 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEST_PORTS_MAX 8u
-
-/** `n` different ports that nobody has on 127.0.0.1 now: bound to learn them, then let go. False when there are none. */
+/** `n` different ports that nobody has on 127.0.0.1 now, neither TCP nor UDP, and that the kernel gives nobody by chance.
+ *  False when there are none. */
 bool test_free_ports(uint16_t *port, size_t n);
 
 #endif
