@@ -30,12 +30,15 @@ typedef struct listener {
 typedef struct request {
     listener *listener;
     struct MHD_Connection *connection;
-    struct request *next, **at;  /* the list of those that wait for Zn; `at` NULL: not in it */
+    struct request *next, **at;  /* the list of those that wait for Zn, or for the store; `at` NULL: in none */
     char target[TARGET_MAX];     /* as on the request line: the digest covers it */
     char btid[POC_BTID_MAX + 1]; /* what Zn is asked for */
     bool has_begun, is_too_large, is_target_cut, has_asked;
     poc_err zn_err;
-    uint8_t *body; /* NULL until a piece of it comes; BODY_MAX octets */
+    wire_keyman_answer *ready; /* waits for the store; owned */
+    uint64_t due;              /* the write that makes it true */
+    bool is_lost;              /* which failed */
+    uint8_t *body;             /* NULL until a piece of it comes; BODY_MAX octets */
     size_t body_len;
 } request;
 
@@ -49,7 +52,7 @@ struct keyman_http {
     uint16_t push_port;
     sources *requests, *connections;
     bool is_ending;
-    request *waiting;
+    request *waiting, *undurable; /* for Zn, for the store */
     listener listeners[KEYMAN_LISTEN_MAX];
     size_t listener_count;
     keyman_http_counts counts;
@@ -112,16 +115,16 @@ static enum MHD_Result refuse(const request *r, int status, const char *why)
     return http_answer(r->connection, (unsigned)status, poc_span_str(""), headers, POC_COUNT(headers));
 }
 
-/* ---- waiting for Zn ---- */
+/* ---- waiting ---- */
 
-static void wait_begin(request *r)
+static void wait_begin(request *r, request **list)
 {
-    keyman_http *k = r->listener->owner;
-    r->next = k->waiting;
-    r->at = &k->waiting;
+    r->next = *list;
+    r->at = list;
     if (r->next != NULL)
         r->next->at = &r->next;
-    k->waiting = r;
+    *list = r;
+    MHD_suspend_connection(r->connection);
 }
 
 static void wait_end(request *r)
@@ -161,9 +164,34 @@ static poc_err ask_zn(request *r, poc_span btid)
     r->has_asked = true;
     POC_TRY(k->zn->ops->ask(k->zn, poc_span_str(r->btid), gba_naf_naf_id(k->naf), on_zn, r));
     k->counts.asked_zn++;
-    wait_begin(r);
-    MHD_suspend_connection(r->connection);
+    wait_begin(r, &k->waiting);
     return POC_OK;
+}
+
+/** What is told to anybody must be durable: the answer goes when the write that it rests on has ended. */
+static enum MHD_Result hold_back(request *r, wire_keyman_answer *a, uint64_t due)
+{
+    r->ready = a;
+    r->due = due;
+    wait_begin(r, &r->listener->owner->undurable);
+    return MHD_YES;
+}
+
+static void let_go(request *r, bool is_durable)
+{
+    wait_end(r);
+    r->is_lost = !is_durable;
+    http_resume(r->listener->http, r->connection);
+}
+
+void keyman_http_durable(keyman_http *k, uint64_t through, bool ok)
+{
+    request *next;
+    for (request *r = k == NULL ? NULL : k->undurable; r != NULL; r = next) {
+        next = r->next;
+        if (r->due <= through)
+            let_go(r, ok);
+    }
 }
 
 /* ---- requests ---- */
@@ -204,9 +232,8 @@ static enum MHD_Result serve(request *r, const char *method, wire_keyman_answer 
         return answer(r, a);
     }
     if (wire_keyman_serve(k->service, io_now_ms(), &q, a) == WIRE_KEYMAN_ANSWERED) {
-        if (!k->is_ending)
-            k->served(k->user);
-        return answer(r, a);
+        const uint64_t due = k->is_ending ? 0 : k->served(k->user);
+        return due == 0 || a->status != MHD_HTTP_OK ? answer(r, a) : hold_back(r, a, due);
     }
     const gba_request ua = { q.method, q.target, q.body, q.authorization };
     poc_err err = r->has_asked || k->is_ending ? POC_E_IO : ask_zn(r, gba_naf_btid(&ua));
@@ -216,9 +243,12 @@ static enum MHD_Result serve(request *r, const char *method, wire_keyman_answer 
     return answer(r, a);
 }
 
-/** The whole request is here, or Zn has answered. */
+/** The whole request is here, or what it waited for. */
 static enum MHD_Result finish(request *r, const char *method)
 {
+    if (r->ready != NULL)
+        return r->is_lost ? refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "what an answer says could not be made durable")
+                          : answer(r, r->ready);
     if (r->is_target_cut)
         return refuse(r, MHD_HTTP_URI_TOO_LONG, "the target of a request is too long");
     if (r->is_too_large)
@@ -227,7 +257,8 @@ static enum MHD_Result finish(request *r, const char *method)
     if (a == NULL)
         return MHD_NO; /* out of memory: the connection ends */
     enum MHD_Result result = serve(r, method, a);
-    free(a); /* digests and a status for each item, nothing from which a key follows */
+    if (r->ready == NULL)
+        free(a); /* digests and a status for each item, nothing from which a key follows */
     return result;
 }
 
@@ -320,9 +351,10 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state, enum
     *state = NULL;
     if (r == NULL)
         return;
-    if (r->at != NULL)
+    if (r->at != NULL && r->ready == NULL)
         r->listener->owner->zn->ops->cancel(r->listener->owner->zn, r);
     wait_end(r);
+    free(r->ready);
     free(r->body);
     free(r);
 }
@@ -400,6 +432,7 @@ void keyman_http_free(keyman_http *k)
         k->zn->ops->cancel(k->zn, k->waiting);
         resume(k->waiting, POC_E_IO);
     }
+    keyman_http_durable(k, UINT64_MAX, false);
     for (size_t i = 0; i < k->listener_count; i++)
         http_free(k->listeners[i].http);
     sources_free(k->requests);

@@ -63,6 +63,9 @@ void shell_pump(shell *s)
     s->is_pumping = true;
     bool is_all = carry_out_all(s);
     s->is_pumping = false;
+    s->has_more = !is_all;
+    if (is_all && s->writes_ended == s->writes_begun)
+        keyman_http_durable(s->keyman_http, UINT64_MAX, true); /* nothing more to be written */
     if (s->push != NULL)
         (void)push_flush(s->push);
     if (!is_all && !is_push_full(s))

@@ -22,6 +22,7 @@ static names names_of(const pocpf_effect *e)
 
 static void do_persist(shell *s, const pocpf_effect *e)
 {
+    s->writes_begun++;
     if (store_write(s->store, e->u.persist.records, e->u.persist.count) == POC_OK)
         return;
     s->write_failed = true;

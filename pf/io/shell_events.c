@@ -198,6 +198,7 @@ void shell_persisted(void *user, bool ok, const char *why)
     shell *s = (shell *)user;
     if (!ok)
         log_event(LOG_LEVEL_ERROR, "store_failed", LOG_TEXT("reason", why));
+    keyman_http_durable(s->keyman_http, ++s->writes_ended, ok);
     (void)pocpf_persisted(s->pf, io_now_ms(), ok);
     shell_pump(s);
     shell_drain_look(s);

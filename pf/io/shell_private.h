@@ -62,7 +62,9 @@ struct shell {
     wake *sweeper;                        /* forgets expired users */
     wake *drain_bound;
     bool is_pumping;
-    unsigned pumped;   /* effects since the clock was looked at */
+    unsigned pumped; /* effects since the clock was looked at */
+    bool has_more;   /* effects that the last pump left */
+    uint64_t writes_begun, writes_ended;
     bool write_failed; /* a PERSIST that could not even be begun: told from the loop */
     bool is_draining, sip_drained;
     event_ring *events;

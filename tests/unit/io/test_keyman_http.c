@@ -40,6 +40,7 @@ typedef struct bench {
     poc_secret *ks_naf;
     gba_mbms_keys keys;
     unsigned served;
+    uint64_t due; /* the write that answers wait for */
     char request[8192], answer[65536];
 } bench;
 
@@ -116,9 +117,11 @@ static const wire_keyman_service *service_of(void *user, const char *service_id)
     return strcmp(service_id, "urn:fire") == 0 ? &fire : NULL;
 }
 
-static void on_served(void *user)
+static uint64_t on_served(void *user)
 {
-    ((bench *)user)->served++;
+    bench *b = (bench *)user;
+    b->served++;
+    return b->due;
 }
 
 static int set_up(void **state)
@@ -285,6 +288,72 @@ static void who_hangs_up_while_waiting_does_no_harm(void **state)
     assert_int_equal(answered(b, ask(b), true), 200);
 }
 
+/* Serves a first request, so that Zn need not be asked again; answers wait for write 7 from then on. */
+static void answers_wait_for_the_store(bench *b)
+{
+    int fd = ask_until_zn_is_asked(b);
+    zn_says(b, POC_OK);
+    assert_int_equal(answered(b, fd, true), 200);
+    b->due = 7;
+}
+
+static int ask_until_served(bench *b)
+{
+    unsigned before = b->served;
+    int fd = ask(b);
+    while (b->served == before)
+        turn(b);
+    return fd;
+}
+
+/* MBMS-5: a 200 is a promise, and a promise is durable. */
+static void no_answer_goes_out_before_what_it_says_is_durable(void **state)
+{
+    bench *b = (bench *)*state;
+    char octet;
+    answers_wait_for_the_store(b);
+    int first = ask_until_served(b), second = ask_until_served(b);
+    keyman_http_durable(b->http, 6, true);
+    for (int i = 0; i < 5; i++)
+        turn(b);
+    assert_int_equal(read(first, &octet, 1), -1);
+    keyman_http_durable(b->http, 7, true);
+    assert_int_equal(answered(b, first, true), 200);
+    assert_int_equal(answered(b, second, true), 200);
+}
+
+static void what_could_not_be_made_durable_is_not_promised(void **state)
+{
+    bench *b = (bench *)*state;
+    answers_wait_for_the_store(b);
+    int fd = ask_until_served(b);
+    keyman_http_durable(b->http, 7, false);
+    assert_int_equal(answered(b, fd, true), 503);
+}
+
+static void who_hangs_up_while_the_store_writes_does_no_harm(void **state)
+{
+    bench *b = (bench *)*state;
+    answers_wait_for_the_store(b);
+    int fd = ask_until_served(b);
+    (void)close(fd);
+    for (int i = 0; i < 5; i++)
+        turn(b);
+    keyman_http_durable(b->http, 7, true);
+    b->due = 0;
+    assert_int_equal(answered(b, ask(b), true), 200);
+}
+
+static void the_end_of_the_service_answers_who_waits_for_the_store(void **state)
+{
+    bench *b = (bench *)*state;
+    answers_wait_for_the_store(b);
+    int fd = ask_until_served(b);
+    keyman_http_free(b->http);
+    b->http = NULL;
+    assert_int_equal(answered(b, fd, false), 503);
+}
+
 static void the_end_of_the_service_answers_who_waits(void **state)
 {
     bench *b = (bench *)*state;
@@ -300,8 +369,14 @@ int main(void)
 {
 #define WITH_BENCH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(a_request_waits_for_zn_and_is_served_then), WITH_BENCH(what_zn_says_is_what_the_client_is_told),
-        WITH_BENCH(others_are_served_while_one_waits),         WITH_BENCH(who_hangs_up_while_waiting_does_no_harm),
+        WITH_BENCH(a_request_waits_for_zn_and_is_served_then),
+        WITH_BENCH(what_zn_says_is_what_the_client_is_told),
+        WITH_BENCH(others_are_served_while_one_waits),
+        WITH_BENCH(who_hangs_up_while_waiting_does_no_harm),
+        WITH_BENCH(no_answer_goes_out_before_what_it_says_is_durable),
+        WITH_BENCH(what_could_not_be_made_durable_is_not_promised),
+        WITH_BENCH(who_hangs_up_while_the_store_writes_does_no_harm),
+        WITH_BENCH(the_end_of_the_service_answers_who_waits_for_the_store),
         WITH_BENCH(the_end_of_the_service_answers_who_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
