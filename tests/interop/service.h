@@ -13,6 +13,10 @@
 #define SERVICE_NAF  "pf.example"
 #define SERVICE_HOST "127.0.0.1"
 
+/** Loopback address of client `n` (below SERVICE_CLIENTS), of this process alone: several runs on one machine do not meet. */
+#define SERVICE_CLIENTS 4u
+const char *service_client_host(unsigned n);
+
 typedef struct service {
     const char *daemon, *ctl; /* programs */
     char folder[64], config[96];

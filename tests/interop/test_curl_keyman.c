@@ -19,7 +19,6 @@
 enum { PUSH_PORT = 2269 };
 
 static const char *daemon_program, *ctl_program;
-static const char *const host = "127.9.1.1";
 
 typedef struct stage {
     service service;
@@ -33,7 +32,7 @@ static int set_up(void **state)
     assert_non_null(s);
     service_make(&s->service, daemon_program, ctl_program, "", "");
     service_start(&s->service);
-    mbms_client_make(&s->client, 0, host, PUSH_PORT, SERVICE_NAF);
+    mbms_client_make(&s->client, 0, service_client_host(0), PUSH_PORT, SERVICE_NAF);
     mbms_client_bootstrap(&s->client, SERVICE_HOST, s->service.ub);
     *state = s;
     return 0;
@@ -79,7 +78,7 @@ static int curl(stage *s, const char *requesttype, const char *type, const char 
                    "curl --silent --show-error --digest -K '%s' --interface %s --max-time 20 -i "
                    "-H 'Content-Type: application/mbms-%s+xml' --data-binary '%s' -w '\\nstatus %%{http_code}\\n' "
                    "'http://%s:%u/keymanagement?requesttype=%s' 2>&1",
-                   path, host, type, body, SERVICE_HOST, s->service.http, requesttype);
+                   path, service_client_host(0), type, body, SERVICE_HOST, s->service.http, requesttype);
     FILE *f = popen(command, "re");
     assert_non_null(f);
     s->said[fread(s->said, 1, sizeof(s->said) - 1, f)] = '\0';

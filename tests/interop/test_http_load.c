@@ -58,7 +58,7 @@ static stage *stage_make(const char *limits)
     assert_non_null(s);
     service_make(&s->service, daemon_program, ctl_program, limits, "");
     service_start(&s->service);
-    mbms_client_make(&s->client, 0, "127.9.3.1", PUSH_PORT, SERVICE_NAF);
+    mbms_client_make(&s->client, 0, service_client_host(0), PUSH_PORT, SERVICE_NAF);
     mbms_client_bootstrap(&s->client, SERVICE_HOST, s->service.ub);
     return s;
 }
@@ -180,7 +180,7 @@ static void options_are_answered(int fd, unsigned number)
     struct pollfd wait = { .fd = fd, .events = POLLIN };
     (void)snprintf(call_id, sizeof(call_id), "Call-ID: load%u\r\n", number);
     const int n = snprintf(text, sizeof(text),
-                           "OPTIONS sip:pf.example SIP/2.0\r\nVia: SIP/2.0/UDP 127.9.3.2;rport;branch=z9hG4bKload%u\r\n"
+                           "OPTIONS sip:pf.example SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bKload%u\r\n"
                            "Max-Forwards: 70\r\nFrom: <sip:probe@pf.example>;tag=1\r\nTo: <sip:pf.example>\r\n%s"
                            "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
                            number, call_id);
@@ -208,12 +208,12 @@ static void every_sip_request_is_answered_while_thousands_ask_for_keys(void **st
     static worker workers[WORKERS];
     stage *s = *state;
     unsigned asked = 0;
-    const int fd = connected(SOCK_DGRAM, "127.9.3.2", s->service.sip);
+    const int fd = connected(SOCK_DGRAM, service_client_host(1), s->service.sip);
     assert_int_equal(mbms_register(&s->client, SERVICE_HOST, s->service.http, "register", SERVICE_ID), 200);
     mbms_hear_until(&s->client, 0x10010001);
     for (size_t i = 0; i < WORKERS; i++) {
         workers[i] = (worker){ .stage = s };
-        workers[i].connection.fd = connected(SOCK_STREAM, "127.9.3.1", s->service.http);
+        workers[i].connection.fd = connected(SOCK_STREAM, service_client_host(0), s->service.http);
         assert_int_equal(pthread_create(&workers[i].thread, NULL, load, &workers[i]), 0);
     }
     do {
@@ -236,7 +236,7 @@ static void every_sip_request_is_answered_while_thousands_ask_for_keys(void **st
 static void a_flood_of_posts_is_bounded_and_keeps_nobody_else_from_his_key(void **state)
 {
     stage *s = *state;
-    connection flood = { .fd = connected(SOCK_STREAM, "127.9.3.3", s->service.http) };
+    connection flood = { .fd = connected(SOCK_STREAM, service_client_host(2), s->service.http) };
     size_t challenged = 0, limited = 0;
     for (size_t i = 0; i < FLOOD; i++) {
         const int status = post(&flood, "");
@@ -244,7 +244,7 @@ static void a_flood_of_posts_is_bounded_and_keeps_nobody_else_from_his_key(void 
         limited += status == 503;
         if (status == 0) { /* thrown out: comes again */
             (void)close(flood.fd);
-            flood.fd = connected(SOCK_STREAM, "127.9.3.3", s->service.http);
+            flood.fd = connected(SOCK_STREAM, service_client_host(2), s->service.http);
         }
         if (i == FLOOD / 2)
             assert_int_equal(mbms_register(&s->client, SERVICE_HOST, s->service.http, "register", SERVICE_ID), 200);
@@ -261,7 +261,7 @@ static void a_flood_of_false_confirmations_keeps_nobody_from_confirming(void **s
     stage *s = *state;
     uint8_t answer[MIKEY_MESSAGE_MAX];
     mikey_msg msg;
-    const int fd = connected(SOCK_DGRAM, "127.9.3.3", s->service.push);
+    const int fd = connected(SOCK_DGRAM, service_client_host(2), s->service.push);
     assert_int_equal(mbms_register(&s->client, SERVICE_HOST, s->service.http, "register", SERVICE_ID), 200);
     mbms_hear(&s->client);
     poc_wr wr = poc_wr_into(answer, sizeof(answer));

@@ -35,19 +35,20 @@ typedef struct stage {
     size_t letter_count[CLIENTS];
 } stage;
 
+static void client_register(stage *s, unsigned who)
+{
+    mbms_client_bootstrap(&s->client[who], SERVICE_HOST, s->service.ub);
+    assert_int_equal(mbms_register(&s->client[who], SERVICE_HOST, s->service.http, "register", SERVICE_ID), 200);
+}
+
 static int set_up(void **state)
 {
-    static const char *const hosts[CLIENTS] = { "127.9.4.1", "127.9.4.2", "127.9.4.3" };
     stage *s = calloc(1, sizeof(*s));
     assert_non_null(s);
     service_make(&s->service, daemon_program, ctl_program, "retransmission_ms = 200; requests_per_btid_s = 0;", "");
     service_start(&s->service);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        mbms_client *c = &s->client[i];
-        mbms_client_make(c, i, hosts[i], PUSH_PORT, SERVICE_NAF);
-        mbms_client_bootstrap(c, SERVICE_HOST, s->service.ub);
-        assert_int_equal(mbms_register(c, SERVICE_HOST, s->service.http, "register", SERVICE_ID), 200);
-    }
+    for (unsigned i = 0; i < CLIENTS; i++)
+        mbms_client_make(&s->client[i], i, service_client_host(i), PUSH_PORT, SERVICE_NAF);
     *state = s;
     return 0;
 }
@@ -115,6 +116,8 @@ static void members_survive_and_no_counter_comes_twice_wherever_a_rekey_is_kille
 {
     stage *s = *state;
     uint32_t msk_id = 0;
+    for (unsigned i = 0; i < CLIENTS; i++)
+        client_register(s, i);
     everybody_gets_a_newer_msk(s, &msk_id);
     for (unsigned round = 0; round < 8; round++) {
         assert_int_equal(service_ctl(&s->service, "rekey tunnel"), 0);
@@ -136,11 +139,34 @@ static void members_survive_and_no_counter_comes_twice_wherever_a_rekey_is_kille
         assert_non_null(strstr(s->service.out, s->client[i].uri));
 }
 
+/* Told 200, then the daemon dies before anything else happens: he is a member all the same, whoever came before or after. */
+static void whoever_was_told_200_is_a_member_whenever_the_daemon_dies(void **state)
+{
+    stage *s = *state;
+    uint32_t msk_id = 0;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        client_register(s, i);
+        service_end(&s->service, SIGKILL);
+        for (unsigned j = 0; j <= i; j++) {
+            hear_the_rest(s, j);
+            msk_id = s->client[j].msk_id > msk_id ? s->client[j].msk_id : msk_id;
+        }
+        service_start(&s->service);
+        for (unsigned j = 0; j <= i; j++)
+            (void)hear_newer(s, j, msk_id);
+        msk_id = s->client[0].msk_id;
+    }
+    assert_int_equal(service_ctl(&s->service, "members tunnel"), 0);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        assert_non_null(strstr(s->service.out, s->client[i].uri));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(members_survive_and_no_counter_comes_twice_wherever_a_rekey_is_killed, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(whoever_was_told_200_is_a_member_whenever_the_daemon_dies, set_up, tear_down),
     };
     if (argc != 3)
         return 64;

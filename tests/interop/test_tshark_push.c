@@ -22,8 +22,6 @@
 enum { PUSH_PORT = 2269, LINK_RAW_IP = 101, CANNOT_RECORD = 77, PATIENCE_MS = 10000, UDP = 17, HEADERS = 28 };
 
 static const char *daemon_program, *ctl_program;
-static const char *const host = "127.9.2.1";
-static const uint8_t host_octets[4] = { 127, 9, 2, 1 };
 
 typedef struct stage {
     service service;
@@ -68,8 +66,10 @@ static void pcap_open(stage *s)
 
 static bool is_ours(const uint8_t *ip, size_t n)
 {
+    uint8_t host[4];
+    assert_int_equal(inet_pton(AF_INET, service_client_host(0), host), 1);
     return n > HEADERS && ip[0] == 0x45 && ip[9] == UDP &&
-           (memcmp(ip + 12, host_octets, 4) == 0 || memcmp(ip + 16, host_octets, 4) == 0);
+           (memcmp(ip + 12, host, 4) == 0 || memcmp(ip + 16, host, 4) == 0);
 }
 
 /* Waits for the next datagram from or to the client, and keeps it. */
@@ -135,7 +135,7 @@ static int set_up(void **state)
     service_make(&s->service, daemon_program, ctl_program, "retransmission_ms = 60000; retransmission_cap_ms = 60000;",
                  ""); /* nothing is sent twice */
     service_start(&s->service);
-    mbms_client_make(&s->client, 0, host, PUSH_PORT, SERVICE_NAF);
+    mbms_client_make(&s->client, 0, service_client_host(0), PUSH_PORT, SERVICE_NAF);
     mbms_client_bootstrap(&s->client, SERVICE_HOST, s->service.ub);
     s->recorder = recorder_open();
     assert_true(s->recorder >= 0);
