@@ -22,6 +22,15 @@ struct mcx_sakke {
     sakke_table table;
 };
 
+struct mcx_receiver {
+    mcx_sakke *kms;
+    uint8_t *lines;      /* locked memory */
+    sakke_affine public; /* [b]P + Z */
+    sakke_table table;   /* of `public`, for the test */
+    size_t id_len;
+    uint8_t id[MCX_ID_MAX];
+};
+
 /** mcx_sakke_new for a kernel of one's choice. */
 poc_err mcx_sakke_new_with(mcx_sakke **out, const sakke_kernel *kernel, const uint8_t z[MCX_SAKKE_POINT_LEN]);
 /** An identifier as a number below q, not in Montgomery form. POC_E_LIMIT: 1..MCX_ID_MAX octets. */

@@ -4,15 +4,6 @@
 
 #include "mcx/sakke.h"
 
-struct mcx_receiver {
-    mcx_sakke *kms;
-    uint8_t *lines;      /* locked memory */
-    sakke_affine public; /* [b]P + Z */
-    sakke_table table;   /* of `public`, for the test */
-    size_t id_len;
-    uint8_t id[MCX_ID_MAX];
-};
-
 /* <[b]P + Z, K> = g: the key belongs to the identity (RFC 6508 6.1.2). */
 static poc_err receiver_check(const mcx_receiver *r)
 {
