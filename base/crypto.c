@@ -11,7 +11,7 @@
 static struct {
     EVP_MD *md5, *sha256;
     EVP_MAC *hmac;
-    EVP_CIPHER *ecb, *ctr, *gcm, *gcm128, *wrap128, *wrap256;
+    EVP_CIPHER *ecb, *ctr, *ctr256, *gcm, *gcm128, *wrap128, *wrap256;
 } algorithms;
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 
@@ -22,6 +22,7 @@ static void fetch_all(void)
     algorithms.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     algorithms.ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
     algorithms.ctr = EVP_CIPHER_fetch(NULL, "AES-128-CTR", NULL);
+    algorithms.ctr256 = EVP_CIPHER_fetch(NULL, "AES-256-CTR", NULL);
     algorithms.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     algorithms.gcm128 = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
     algorithms.wrap128 = EVP_CIPHER_fetch(NULL, "AES-128-WRAP", NULL);
@@ -173,6 +174,14 @@ poc_err poc_aes128_ctr(uint8_t *out, const uint8_t key[16], const uint8_t iv[16]
     if (t == NULL)
         return POC_E_NOMEM;
     return in.n == 0 ? POC_OK : encrypt(out, t->ctr, key, iv, in);
+}
+
+poc_err poc_aes256_ctr(uint8_t *out, const uint8_t key[32], const uint8_t iv[16], poc_span in)
+{
+    thread_ctx *t = thread_ctx_get();
+    if (t == NULL || EVP_EncryptInit_ex2(t->cipher, algorithms.ctr256, NULL, NULL, NULL) != 1)
+        return POC_E_NOMEM;
+    return in.n == 0 ? POC_OK : encrypt(out, t->cipher, key, iv, in);
 }
 
 /* Sets the cipher, the length of `iv`, key and `iv`, in this order: each needs the one before. */

@@ -40,6 +40,8 @@ void poc_hmac_sha1_keyed(uint8_t out[POC_SHA1_LEN], const poc_hmac_sha1_key *sta
 poc_err poc_aes128_block(uint8_t out[POC_AES_LEN], const uint8_t key[16], const uint8_t in[POC_AES_LEN]);
 /** AES-128 in counter mode with a full 128-bit big-endian increment; `out` may be `in`. */
 poc_err poc_aes128_ctr(uint8_t *out, const uint8_t key[16], const uint8_t iv[16], poc_span in);
+/** The same with AES-256. */
+poc_err poc_aes256_ctr(uint8_t *out, const uint8_t key[32], const uint8_t iv[16], poc_span in);
 /** AES-256-GCM: writes in.n octets of ciphertext and the tag behind it. `out` has room for in.n + 16. */
 poc_err poc_gcm_seal(uint8_t *out, poc_span key32, const uint8_t nonce[12], poc_span aad, poc_span in);
 /** The reverse: in.n >= 16; writes in.n - 16 octets. POC_E_AUTH when the tag does not hold, `out` is then wiped. */

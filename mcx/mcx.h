@@ -274,6 +274,50 @@ typedef struct mcx_choice {
 /** POC_E_DENIED: the client supports nothing that the policy allows. */
 poc_err mcx_algorithm_choose(mcx_choice *out, const mcx_offer *offer, const mcx_algorithm_policy *policy);
 
+/* ---- 7b. floor control and other RTCP under such a key (6.3, 6.4; RFC 3711 3.4, RFC 7714 9) ---- */
+
+#define MCX_SRTCP_OVERHEAD  24u   /* octets that protection adds: tag, E flag with index, MKI */
+#define MCX_SRTCP_CLEAR_MIN 8u    /* octets of header and SSRC, which stay readable */
+#define MCX_SRTCP_MAX       1500u /* octets of a protected packet */
+#define MCX_SRTCP_SSRC_MAX  64u   /* senders under one key */
+#define MCX_SRTCP_INDEX_MAX 0x7fffffffu
+
+/** What a protected packet shows. */
+typedef struct mcx_srtcp_view {
+    uint32_t ssrc, index;
+    uint32_t key_id; /* its MKI */
+} mcx_srtcp_view;
+
+/** Looks at the frame of a packet. POC_E_INPUT: no RTCP packet, or of another size than there are; POC_E_AUTH: one in clear,
+ *  which nobody accepts. What it shows is authentic only after mcx_srtcp_unprotect. */
+poc_err mcx_srtcp_look(mcx_srtcp_view *out, poc_span packet);
+
+/** A CSK or MuSiK at work on control packets: session keys, the index of every SSRC that sends here and the replay window (128
+ *  packets) of every SSRC that was heard. For one thread. */
+typedef struct mcx_srtcp mcx_srtcp;
+
+/** `key` has 16 or 32 octets; its id, which is the MKI, is the csb_id of the context. POC_E_INPUT: an algorithm other than
+ *  AES-GCM with a key of 16 or 32 octets, a salt of 12 and a tag of 16. POC_E_LIMIT: `context`. POC_E_NOMEM. */
+poc_err mcx_srtcp_new(mcx_srtcp **out, const poc_secret *key, const mcx_srtp_context *context,
+                      const mcx_algorithm *algorithm);
+void mcx_srtcp_free(mcx_srtcp *s);
+POC_DEFINE_OWNED(mcx_srtcp, mcx_srtcp_free)
+uint32_t mcx_srtcp_key_id(const mcx_srtcp *s);
+
+/** Appends a packet (or compound packet) protected, under the SSRC that it begins with. Both sides of a unicast CSK have the
+ *  same session keys: an SSRC that was heard from the other side cannot send here. POC_E_INPUT: no RTCP packet; POC_E_STATE: the
+ *  SSRC is the other side's; POC_E_LIMIT: too long, no room, one SSRC too many, or no index left; POC_E_NOMEM. */
+poc_err mcx_srtcp_protect(mcx_srtcp *s, poc_wr *out, poc_span clear);
+/** The index that the next packet of `ssrc` will have. */
+uint32_t mcx_srtcp_next_index(const mcx_srtcp *s, uint32_t ssrc);
+/** The next packet of `ssrc` has at least this index: for who goes on with a key after a restart. POC_E_STATE: the SSRC is the
+ *  other side's; POC_E_LIMIT. */
+poc_err mcx_srtcp_start(mcx_srtcp *s, uint32_t ssrc, uint32_t index);
+/** The reverse of protecting: writes the clear packet of packet.n - MCX_SRTCP_OVERHEAD octets to `out`, which has room for them.
+ *  POC_E_INPUT as mcx_srtcp_look, and another key's MKI; POC_E_AUTH: in clear, altered, repeated or older than the window, or
+ *  sent by an SSRC of ours; POC_E_LIMIT: one SSRC too many; POC_E_NOMEM. `out` is undefined then. */
+poc_err mcx_srtcp_unprotect(mcx_srtcp *s, uint8_t *out, size_t *n, poc_span packet);
+
 /* ---- 4. I_MESSAGE (3) ---- */
 
 /** What the certificate of a KMS says, and what was made of it. Borrowed: all of it outlives its use below. */
