@@ -6,7 +6,8 @@
 
 #include "base/text.h"
 
-#define BATCH      32u /* messages between the writing and the signing of which one call encapsulates */
+#define BATCH \
+    64u /* messages between the writing and the signing of which one call encapsulates: a full batch of SAKKE */
 #define SP_MAX     32u /* octets of the parameters of one policy */
 #define SAKKE_HEAD 5u  /* octets of a SAKKE payload in front of its SED */
 

@@ -234,7 +234,6 @@ FE_TARGET static void fe_digit_load(fe_digit *out, const int8_t *digit, size_t s
     out->none = _mm512_testn_epi64_mask(d, d);
     out->entry = _mm512_sub_epi64(_mm512_abs_epi64(d), one);
     out->upper = _mm512_test_epi64_mask(out->entry, half);
-    poc_wipe(digits, sizeof(digits));
 }
 
 FE_TARGET static void fe_row(fe *out, const uint8_t *row, const fe_digit *digit, const fe *none)
