@@ -42,9 +42,11 @@ static void keep_member(core_engine *e, core_member *m)
     fx_persist(e);
 }
 
+/* On unicast there are also those who were never looked for in the conference. */
 static bool can_pull(const core_member *m)
 {
-    return rekey_hands_out(m->channel) && member_cell((member_state)m->state, ME_PULL);
+    bool is_seen = m->state != M_UNICAST || session_sees(m->channel, m);
+    return is_seen && rekey_hands_out(m->channel) && member_cell((member_state)m->state, ME_PULL);
 }
 
 static poc_err may_enter(const core_engine *e, const core_channel *ch, poc_span name)

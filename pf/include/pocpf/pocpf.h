@@ -209,7 +209,8 @@ typedef struct pocpf_msk_request {
 } pocpf_msk_request;
 
 /** POCPF_OK: a PUSH follows, of the MSK that is being handed out if there is one, else of the current MSK. POCPF_E_DENIED:
- *  no member; POCPF_E_STATE: unknown key group, an MSK that is not to be had, or no address to push to. */
+ *  no member; POCPF_E_STATE: unknown key group, an MSK that is not to be had, no address to push to, or a member whom the
+ *  roster does not show. */
 pocpf_err pocpf_msk_requested(pocpf *pf, int64_t now_ms, const pocpf_msk_request *request);
 
 /** A datagram that came in on the socket which MSKs are pushed from. */

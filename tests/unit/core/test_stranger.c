@@ -1,0 +1,65 @@
+/* Keys and those who shall not have them: ways round the roster, round a bar and round a crash. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/core/shell.h"
+
+/* ---- round the roster ---- */
+
+/* A session with ALICE, who is seen in it; DAVE has a dialog and the MUK, but nobody has seen him in the conference. */
+static shell *unseen_dave(bool is_capable)
+{
+    shell *s = shell_new(3);
+    shell_boot(s);
+    shell_join(s, ALICE);
+    client *dave = shell_client(s, DAVE);
+    shell_authenticate(s, dave);
+    pocpf_join join = { sizeof(join), SHELL_CHANNEL, DAVE, is_capable, DAVE, strlen(DAVE), NULL, 0 };
+    assert_int_equal(pocpf_member_joined(s->pf, s->now_ms, &join), POCPF_OK);
+    shell_run(s);
+    shell_forget(s);
+    return s;
+}
+
+static void one_without_multicast_lines_pulls_nothing_before_the_roster_shows_him(void **state)
+{
+    (void)state;
+    shell *s = unseen_dave(false);
+    assert_int_equal(shell_pull(s, shell_client(s, DAVE), SHELL_ID(0)), POCPF_E_STATE);
+    shell_run(s);
+    shell_expect(s, "");
+    assert_int_equal(shell_client(s, DAVE)->holds, 0);
+    shell_client(s, DAVE)->inside = true;
+    shell_full(s);
+    assert_int_equal(shell_pull(s, shell_client(s, DAVE), SHELL_ID(0)), POCPF_OK);
+    shell_run(s);
+    assert_int_equal(shell_client(s, DAVE)->holds, SHELL_ID(1));
+    shell_free(s);
+}
+
+static void one_who_turned_his_lines_off_pulls_nothing_before_the_roster_shows_him(void **state)
+{
+    (void)state;
+    shell *s = unseen_dave(true);
+    assert_string_equal(shell_member_state(s, DAVE), "waiting");
+    assert_int_equal(pocpf_member_bearer(s->pf, s->now_ms, SHELL_CHANNEL, DAVE, false), POCPF_OK);
+    assert_int_equal(shell_pull(s, shell_client(s, DAVE), SHELL_ID(0)), POCPF_E_STATE);
+    assert_int_equal(shell_register_only(s, shell_client(s, DAVE)), POCPF_OK);
+    shell_run(s);
+    assert_int_equal(shell_client(s, DAVE)->holds, 0);
+    shell_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_without_multicast_lines_pulls_nothing_before_the_roster_shows_him),
+        cmocka_unit_test(one_who_turned_his_lines_off_pulls_nothing_before_the_roster_shows_him),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
