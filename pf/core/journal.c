@@ -149,17 +149,40 @@ static poc_err put_record(core_engine *e, poc_wr *wr, const core_durable *d, cor
     return POC_OK;
 }
 
+/* The bar of an expelled member, when it is not durable yet: NULL when there is none. */
+static const core_durable *bar_of(const core_durable *d)
+{
+    if (d->kind != RECORD_MEMBER || !d->deleted)
+        return NULL;
+    const core_member *m = (const core_member *)(const void *)d;
+    const core_bar *bar = bars_get(m->channel, poc_span_of(member_name(m), m->user->name_len));
+    return bar != NULL && bar->durable.dirty ? &bar->durable : NULL;
+}
+
+/* One more of the dirty, and with a member who was expelled his bar, though its turn is later: were he out in one write
+ * and barred in the next, a crash in between would let him in again. */
+static poc_err collect_one(core_engine *e, poc_wr *wr, size_t *count)
+{
+    core_journal *j = &e->journal;
+    const core_durable *parts[2] = { j->dirty, bar_of(j->dirty) };
+    size_t n = parts[1] == NULL ? 1 : 2;
+    if (*count + n > CORE_RECORDS_MAX)
+        return POC_E_LIMIT;
+    for (size_t i = 0; i < n; i++)
+        POC_TRY(put_record(e, wr, parts[i], &j->records[*count + i]));
+    *count += n;
+    return POC_OK;
+}
+
 poc_err journal_collect(core_engine *e, size_t *count)
 {
     core_journal *j = &e->journal;
     poc_wr wr = poc_wr_into(j->room, sizeof(j->room));
     poc_err err = POC_OK;
     size_t n = 0;
-    while (j->dirty != NULL && n < CORE_RECORDS_MAX) {
+    *count = 0;
+    while (j->dirty != NULL && (err = collect_one(e, &wr, count)) == POC_OK) {
         core_durable *d = j->dirty;
-        err = put_record(e, &wr, d, &j->records[n]);
-        if (err != POC_OK)
-            break;
         j->dirty = d->next_dirty;
         d->dirty = false;
         d->in_flight = true;
@@ -169,7 +192,7 @@ poc_err journal_collect(core_engine *e, size_t *count)
     }
     if (j->dirty == NULL)
         j->dirty_end = &j->dirty;
-    j->in_flight_count = *count = n;
+    j->in_flight_count = n;
     return n > 0 ? POC_OK : err; /* what stopped it comes again when it is the first */
 }
 

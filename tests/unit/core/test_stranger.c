@@ -9,6 +9,15 @@
 
 #include "tests/unit/core/shell.h"
 
+static shell *service(void)
+{
+    shell *s = shell_new(3);
+    s->conf.group_uri = NULL;
+    s->conf.rekey.delivery = POCPF_BY_PUSH;
+    shell_boot(s);
+    return s;
+}
+
 /* ---- round the roster ---- */
 
 /* A session with ALICE, who is seen in it; DAVE has a dialog and the MUK, but nobody has seen him in the conference. */
@@ -55,11 +64,48 @@ static void one_who_turned_his_lines_off_pulls_nothing_before_the_roster_shows_h
     shell_free(s);
 }
 
+/* ---- round a crash ---- */
+
+/* BOB is expelled while so many other records wait that the write may end between any two of his. */
+static void bar_against_crash(unsigned others, bool one_more)
+{
+    shell *s = service();
+    shell_register(s, ALICE);
+    client *bob = shell_register(s, BOB);
+    for (unsigned i = 0; i < others; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "sip:m%u@example.com", i);
+        shell_authenticate(s, shell_client(s, name));
+        assert_int_equal(shell_register_only(s, shell_client(s, name)), POCPF_OK);
+    }
+    if (one_more)
+        shell_authenticate(s, shell_client(s, ALICE));
+    assert_int_equal(shell_depart(s, BOB, POCPF_EXPELLED), POCPF_OK);
+    pocpf_member_status status;
+    for (unsigned writes = s->counts[POCPF_DO_PERSIST]; s->counts[POCPF_DO_PERSIST] == writes;)
+        assert_true(shell_step(s));
+    shell_crash(s);
+    if (!shell_look(s, bob, &status))
+        assert_int_equal(shell_register_only(s, bob), POCPF_E_DENIED);
+    shell_free(s);
+}
+
+/* MBMS-8: half of an expulsion is none: he is a member still, or he is barred. */
+static void a_write_that_ends_within_an_expulsion_leaves_no_way_back(void **state)
+{
+    (void)state;
+    for (unsigned others = 125; others < 129; others++) {
+        bar_against_crash(others, false);
+        bar_against_crash(others, true);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_without_multicast_lines_pulls_nothing_before_the_roster_shows_him),
         cmocka_unit_test(one_who_turned_his_lines_off_pulls_nothing_before_the_roster_shows_him),
+        cmocka_unit_test(a_write_that_ends_within_an_expulsion_leaves_no_way_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
