@@ -36,13 +36,39 @@ static poc_err list(core_engine *e, core_user *u, poc_span btid)
         return poc_table_put(&e->btids, btid, u);
     u->same_btid = first->same_btid;
     first->same_btid = u;
+    first->shares_btid = u->shares_btid = true;
     return POC_OK;
+}
+
+/* The identities of one subscriber have one MUK, and his client one counter for it. */
+static bool has_muk_of(const core_user *o, const core_user *u)
+{
+    return o->muk.key != NULL && u->muk.key != NULL && poc_secret_eq(o->muk.key, u->muk.key);
+}
+
+static void count_from(core_user *u, uint32_t counter)
+{
+    u->muk.counter = counter;
+    if (counter <= u->muk.ceiling)
+        return;
+    u->muk.ceiling = counter - 1 + CORE_COUNTER_BLOCK;
+    u->unsaved = true;
+}
+
+/* Who goes may have been the one who had counted furthest. */
+static void hand_on_counter(core_user *first, const core_user *u)
+{
+    for (core_user *o = first; o != NULL; o = o->same_btid)
+        if (o != u && o->muk.counter < u->muk.counter && has_muk_of(o, u))
+            count_from(o, u->muk.counter);
 }
 
 /* The next one becomes the first. Without memory for that his verifications are not found, until he authenticates again. */
 static void strike(core_engine *e, core_user *u)
 {
     core_user *first = u->btid == NULL ? NULL : poc_table_get(&e->btids, btid_of(u));
+    if (u->shares_btid)
+        hand_on_counter(first, u);
     if (first == u) {
         (void)poc_table_remove(&e->btids, btid_of(u));
         if (u->same_btid != NULL)
@@ -224,15 +250,24 @@ bool credential_works(const core_user *u, int64_t now_ms)
     return u->muk.key != NULL && u->expires_ms > now_ms && u->muk.counter < UINT32_MAX - CORE_COUNTER_BLOCK;
 }
 
+/* All of one MUK count on from the highest. Only the record of who is written to has to be durable: after a restart the
+ * highest of them is still beyond it. */
+static uint32_t next_of_all(const core_engine *e, const core_user *u)
+{
+    uint32_t next = u->muk.counter + 1;
+    const core_user *o = u->shares_btid ? poc_table_get(&e->btids, btid_of(u)) : NULL;
+    for (; o != NULL; o = o->same_btid)
+        if (o->muk.counter >= next && has_muk_of(o, u))
+            next = o->muk.counter + 1;
+    return next;
+}
+
 uint32_t credential_count(core_engine *e, core_user *u)
 {
-    if (u->muk.counter == u->muk.ceiling) {
-        u->muk.ceiling += CORE_COUNTER_BLOCK;
-        u->unsaved = true;
-    }
+    count_from(u, next_of_all(e, u));
     if (u->unsaved) {
         journal_mark(e, &u->durable);
         fx_persist(e);
     }
-    return ++u->muk.counter;
+    return u->muk.counter;
 }

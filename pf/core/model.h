@@ -118,6 +118,7 @@ struct core_user {
     uint16_t name_len;
     uint8_t btid_len;
     bool unsaved;
+    bool shares_btid; /* others have had it beside him */
     char name[];
 };
 

@@ -100,12 +100,76 @@ static void a_write_that_ends_within_an_expulsion_leaves_no_way_back(void **stat
     }
 }
 
+/* ---- two identities of one client ---- */
+
+/* Another identity of the client `of`, with its B-TID and its MUK. */
+static client *register_alias(shell *s, const char *name, const client *of)
+{
+    client *c = shell_client(s, name);
+    size_t len;
+    const uint8_t *muk = pocpf_secret_bytes(of->muk, &len);
+    pocpf_secret_free(c->muk);
+    c->muk = pocpf_secret_new(muk, len);
+    memcpy(c->btid, of->btid, sizeof(c->btid));
+    shell_contact(s, c);
+    assert_int_equal(shell_register_only(s, c), POCPF_OK);
+    shell_run(s);
+    return c;
+}
+
+/* MBMS-7: a client has one counter for one MUK, whatever names it goes by: an older number is a replay to it. */
+static void identities_of_one_client_share_the_counter_of_its_muk(void **state)
+{
+    (void)state;
+    shell *s = service();
+    client *alice = shell_register(s, ALICE);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(shell_pull(s, alice, SHELL_ID(0)), POCPF_OK);
+        shell_run(s);
+    }
+    client *alias = register_alias(s, CAROL, alice);
+    assert_true(alias->counter > alice->counter);
+    for (int round = 0; round < 4; round++) {
+        uint32_t highest = alice->counter > alias->counter ? alice->counter : alias->counter;
+        if (round == 1) {
+            shell_crash(s);
+            shell_run(s);
+        }
+        assert_int_equal(shell_pull(s, round == 2 ? alias : alice, SHELL_ID(0)), POCPF_OK);
+        shell_run(s);
+        assert_int_equal(shell_pull(s, round == 2 ? alice : alias, SHELL_ID(0)), POCPF_OK);
+        shell_run(s);
+        assert_true(alice->counter > highest && alias->counter > highest && alice->counter != alias->counter);
+    }
+    shell_free(s);
+}
+
+/* MBMS-7, MBMS-11 */
+static void the_counter_of_a_muk_outlives_the_identity_that_bootstraps_again(void **state)
+{
+    (void)state;
+    shell *s = service();
+    client *alice = shell_register(s, ALICE), *alias = register_alias(s, CAROL, alice);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(shell_pull(s, alice, SHELL_ID(0)), POCPF_OK);
+        shell_run(s);
+    }
+    uint32_t highest = alice->counter;
+    shell_authenticate(s, alice);
+    assert_int_equal(shell_pull(s, alias, SHELL_ID(0)), POCPF_OK);
+    shell_run(s);
+    assert_true(alias->counter > highest);
+    shell_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_without_multicast_lines_pulls_nothing_before_the_roster_shows_him),
         cmocka_unit_test(one_who_turned_his_lines_off_pulls_nothing_before_the_roster_shows_him),
         cmocka_unit_test(a_write_that_ends_within_an_expulsion_leaves_no_way_back),
+        cmocka_unit_test(identities_of_one_client_share_the_counter_of_its_muk),
+        cmocka_unit_test(the_counter_of_a_muk_outlives_the_identity_that_bootstraps_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
