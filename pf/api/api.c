@@ -301,15 +301,28 @@ pocpf_err pocpf_deregistered(pocpf *pf, int64_t now_ms, const char *channel, con
     return (pocpf_err)core_deregistered(pf->core, now_ms, channel, user);
 }
 
+static poc_err take_request(core_msk_request *out, const pocpf_msk_request *r)
+{
+    if (r->size < sizeof(*r) || r->user == NULL || (r->address == NULL && r->address_len > 0))
+        return POC_E_INPUT;
+    *out =
+        (core_msk_request){ .user = r->user, .msk_id = r->msk_id, .address = poc_span_of(r->address, r->address_len) };
+    memcpy(out->key_domain.b, r->key_domain, sizeof(out->key_domain.b));
+    return POC_OK;
+}
+
 pocpf_err pocpf_msk_requested(pocpf *pf, int64_t now_ms, const pocpf_msk_request *r)
 {
-    if (r->size < sizeof(*r) || (r->address == NULL && r->address_len > 0))
-        return POCPF_E_INPUT;
-    core_msk_request request = { .user = r->user,
-                                 .msk_id = r->msk_id,
-                                 .address = poc_span_of(r->address, r->address_len) };
-    memcpy(request.key_domain.b, r->key_domain, sizeof(request.key_domain.b));
-    return (pocpf_err)core_msk_requested(pf->core, now_ms, &request);
+    core_msk_request request;
+    poc_err err = take_request(&request, r);
+    return (pocpf_err)(err == POC_OK ? core_msk_requested(pf->core, now_ms, &request) : err);
+}
+
+pocpf_err pocpf_msk_request_check(const pocpf *pf, const pocpf_msk_request *r)
+{
+    core_msk_request request;
+    poc_err err = take_request(&request, r);
+    return (pocpf_err)(err == POC_OK ? core_msk_request_check(pf->core, &request) : err);
 }
 
 static size_t hear(pocpf *pf, int64_t now_ms, pocpf_datagram *datagrams, size_t n)
@@ -340,6 +353,11 @@ pocpf_err pocpf_solicit(pocpf *pf, int64_t now_ms, const char *channel, const ch
 pocpf_err pocpf_admit(pocpf *pf, int64_t now_ms, const char *channel, const char *user)
 {
     return (pocpf_err)core_admit(pf->core, now_ms, channel, user);
+}
+
+bool pocpf_is_barred(const pocpf *pf, const char *channel, const char *user)
+{
+    return core_is_barred(pf->core, channel, user);
 }
 
 /* ---- answers ---- */

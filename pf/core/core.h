@@ -109,6 +109,7 @@ typedef struct core_msk_request {
     poc_span address; /* empty: the one he has */
 } core_msk_request;
 poc_err core_msk_requested(core_engine *e, int64_t now_ms, const core_msk_request *request);
+poc_err core_msk_request_check(const core_engine *e, const core_msk_request *request);
 
 #define CORE_HEARD_BATCH 64u /* datagrams that are verified together */
 
@@ -121,6 +122,7 @@ size_t core_push_heard(core_engine *e, int64_t now_ms, core_datagram *datagrams,
 
 poc_err core_solicit(core_engine *e, int64_t now_ms, const char *channel, const char *user);
 poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user);
+bool core_is_barred(const core_engine *e, const char *channel, const char *user);
 
 typedef enum core_answer {
     CORE_ANSWER_ACCEPTED,

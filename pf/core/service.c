@@ -152,9 +152,17 @@ static poc_err pull(core_engine *e, core_member *m, const core_msk_request *r)
     return POC_OK;
 }
 
+poc_err core_msk_request_check(const core_engine *e, const core_msk_request *r)
+{
+    const core_channel *ch = channel_of_group(e, r);
+    if (ch == NULL)
+        return POC_E_STATE;
+    return member_find(e, ch, poc_span_str(r->user)) == NULL ? POC_E_DENIED : POC_OK;
+}
+
 poc_err core_msk_requested(core_engine *e, int64_t now_ms, const core_msk_request *r)
 {
-    if (r->user == NULL || r->address.n > CORE_ADDRESS_MAX)
+    if (r->address.n > CORE_ADDRESS_MAX)
         return POC_E_INPUT;
     core_channel *ch = channel_of_group(e, r);
     if (ch == NULL)
@@ -186,10 +194,20 @@ poc_err core_solicit(core_engine *e, int64_t now_ms, const char *channel, const 
     return ended(e, POC_OK);
 }
 
-poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user)
+static core_bar *bar_of(const core_engine *e, const char *channel, const char *user)
 {
     const core_channel *ch = engine_channel(e, channel);
-    core_bar *bar = ch == NULL || user == NULL ? NULL : bars_get(ch, poc_span_str(user));
+    return ch == NULL || user == NULL ? NULL : bars_get(ch, poc_span_str(user));
+}
+
+bool core_is_barred(const core_engine *e, const char *channel, const char *user)
+{
+    return bar_of(e, channel, user) != NULL;
+}
+
+poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user)
+{
+    core_bar *bar = bar_of(e, channel, user);
     if (bar == NULL)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));

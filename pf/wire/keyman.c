@@ -225,9 +225,27 @@ static bool is_admitted(const serving *s, const wire_keyman_service *service)
     return false;
 }
 
+static int status_of(pocpf_err err)
+{
+    static const int statuses[] = {
+        [POCPF_OK] = 200, [POCPF_E_INPUT] = 403, [POCPF_E_AUTH] = 403, [POCPF_E_DENIED] = 403, [POCPF_E_STATE] = 404
+    };
+    return (size_t)err < POC_COUNT(statuses) ? statuses[err] : 503;
+}
+
 static const wire_keyman_service *service_of(const serving *s, const wire_mbms_item *item)
 {
     return s->k->rules.service_of(s->k->rules.user, item->service_id);
+}
+
+/* A client that was expelled under one of its names is the same client under the others. Whom the focus has in the session
+ * it has let in. */
+static bool is_barred(const serving *s, const wire_keyman_service *service)
+{
+    bool barred = false;
+    for (size_t i = 0; i < s->who.impu_count && service->admit != WIRE_ADMIT_SESSION; i++)
+        barred |= pocpf_is_barred(s->k->pf, service->channel, s->who.impus[i]);
+    return barred;
 }
 
 static int judge_registration(const serving *s, const wire_mbms_item *item)
@@ -235,7 +253,7 @@ static int judge_registration(const serving *s, const wire_mbms_item *item)
     const wire_keyman_service *service = service_of(s, item);
     if (service == NULL)
         return 404;
-    return is_admitted(s, service) ? 0 : 403;
+    return is_admitted(s, service) && !is_barred(s, service) ? 0 : 403;
 }
 
 static int judge_deregistration(const serving *s, const wire_mbms_item *item)
@@ -243,10 +261,23 @@ static int judge_deregistration(const serving *s, const wire_mbms_item *item)
     return service_of(s, item) == NULL ? 404 : 0;
 }
 
+static pocpf_msk_request request_of(const serving *s, const wire_mbms_item *item)
+{
+    pocpf_msk_request request = { .size = sizeof(request),
+                                  .user = s->user,
+                                  .msk_id = item->msk_id,
+                                  .address = s->request->address_len > 0 ? s->request->address : NULL,
+                                  .address_len = s->request->address_len };
+    memcpy(request.key_domain, item->key_domain.b, sizeof(request.key_domain));
+    return request;
+}
+
+/* Of one who is a member of nothing the engine shall not even keep the key. */
 static int judge_msk_request(const serving *s, const wire_mbms_item *item)
 {
-    (void)s, (void)item;
-    return 0; /* the engine knows which key group is whose */
+    const pocpf_msk_request request = request_of(s, item);
+    pocpf_err err = pocpf_msk_request_check(s->k->pf, &request);
+    return err == POCPF_OK ? 0 : status_of(err);
 }
 
 static pocpf_err act_registration(const serving *s, const wire_mbms_item *item)
@@ -270,12 +301,7 @@ static pocpf_err act_deregistration(const serving *s, const wire_mbms_item *item
 
 static pocpf_err act_msk_request(const serving *s, const wire_mbms_item *item)
 {
-    pocpf_msk_request request = { .size = sizeof(request),
-                                  .user = s->user,
-                                  .msk_id = item->msk_id,
-                                  .address = s->request->address_len > 0 ? s->request->address : NULL,
-                                  .address_len = s->request->address_len };
-    memcpy(request.key_domain, item->key_domain.b, sizeof(request.key_domain));
+    const pocpf_msk_request request = request_of(s, item);
     return pocpf_msk_requested(s->k->pf, s->now_ms, &request);
 }
 
@@ -289,14 +315,6 @@ static const struct {
     [WIRE_MBMS_DEREGISTER] = { judge_deregistration, act_deregistration, false },
     [WIRE_MBMS_MSK_REQUEST] = { judge_msk_request, act_msk_request, true },
 };
-
-static int status_of(pocpf_err err)
-{
-    static const int statuses[] = {
-        [POCPF_OK] = 200, [POCPF_E_INPUT] = 403, [POCPF_E_AUTH] = 403, [POCPF_E_DENIED] = 403, [POCPF_E_STATE] = 404
-    };
-    return (size_t)err < POC_COUNT(statuses) ? statuses[err] : 503;
-}
 
 static bool items_are_same(const wire_mbms_item *a, const wire_mbms_item *b)
 {

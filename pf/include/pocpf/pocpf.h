@@ -212,6 +212,9 @@ typedef struct pocpf_msk_request {
  *  no member; POCPF_E_STATE: unknown key group, an MSK that is not to be had, no address to push to, or a member whom the
  *  roster does not show. */
 pocpf_err pocpf_msk_requested(pocpf *pf, int64_t now_ms, const pocpf_msk_request *request);
+/** Whether it is worth while to authenticate who asks: POCPF_E_DENIED and POCPF_E_STATE (unknown key group) as above, else
+ *  POCPF_OK. Changes nothing. */
+pocpf_err pocpf_msk_request_check(const pocpf *pf, const pocpf_msk_request *request);
 
 /** A datagram that came in on the socket which MSKs are pushed from. */
 typedef struct pocpf_datagram {
@@ -233,6 +236,9 @@ size_t pocpf_push_heard(pocpf *pf, int64_t now_ms, pocpf_datagram *datagrams, si
 pocpf_err pocpf_solicit(pocpf *pf, int64_t now_ms, const char *channel, const char *user);
 /** Lifts the bar of one who was expelled. POCPF_E_STATE: he is not barred. */
 pocpf_err pocpf_admit(pocpf *pf, int64_t now_ms, const char *channel, const char *user);
+/** True: he was expelled from this channel and not let in again. A shell that knows of several names of one client asks for
+ *  each of them before it registers him under one. */
+bool pocpf_is_barred(const pocpf *pf, const char *channel, const char *user);
 
 /* ---- what happened: answers ---- */
 

@@ -47,9 +47,11 @@ static poc_err engine_up(desk *d)
     d->store_key = pocpf_secret_new("a key of 32 octets for the store", 32);
     if (d->store_key == NULL)
         return POC_E_NOMEM;
-    const pocpf_settings set = {
-        .size = sizeof(set), .naf_id = naf_id.p, .naf_id_len = naf_id.n, .store_key = d->store_key, .members_max = 100
-    };
+    const pocpf_settings set = { .size = sizeof(set),
+                                 .naf_id = naf_id.p,
+                                 .naf_id_len = naf_id.n,
+                                 .store_key = d->store_key,
+                                 .members_max = DESK_MEMBERS_MAX };
     POC_TRY((poc_err)pocpf_new(&d->pf, &host, &set));
     POC_TRY(channel_add(d, "fire", NULL, 0x1001));
     POC_TRY(channel_add(d, "list", NULL, 0x1002));

@@ -19,7 +19,7 @@
 #define DESK_DEREGISTER "/keymanagement?requesttype=deregister"
 #define DESK_MSK        "/keymanagement?requesttype=msk-request"
 
-enum { DESK_KEY_LIFE_S = 3600, DESK_NONCE_LIFE_S = 300, DESK_RENEW_S = 300, DESK_RATE = 5 };
+enum { DESK_KEY_LIFE_S = 3600, DESK_NONCE_LIFE_S = 300, DESK_RENEW_S = 300, DESK_RATE = 5, DESK_MEMBERS_MAX = 2 };
 
 typedef struct desk_user {
     const char *impi, *btid;

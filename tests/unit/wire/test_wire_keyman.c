@@ -236,6 +236,34 @@ static void who_was_expelled_cannot_register_until_admitted(void **state)
     says(200, "");
 }
 
+/* MBMS-8 */
+static void who_was_expelled_under_one_name_cannot_register_under_another(void **state)
+{
+    (void)state;
+    registered(&d.bob);
+    registered(&d.alice);
+    assert_int_equal(pocpf_member_departed(d.pf, d.now_ms, "fire", DESK_ALICE, POCPF_EXPELLED), POCPF_OK);
+    assert_int_equal(desk_run(&d), POC_OK);
+    d.intended = "\"" DESK_ALICE_2 "\"";
+    ask(&d.alice, DESK_REGISTER, REGISTER_FIRE);
+    says(403, "no item is allowed");
+    assert_int_equal(pocpf_admit(d.pf, d.now_ms, "fire", DESK_ALICE), POCPF_OK);
+    d.intended = NULL;
+    ask(&d.alice, DESK_REGISTER, REGISTER_FIRE);
+    says(200, "");
+}
+
+/* The engine has room for the users of its members, and for nobody else. */
+static void an_msk_request_of_no_member_takes_no_room(void **state)
+{
+    (void)state;
+    registered(&d.alice);
+    ask(&d.bob, DESK_MSK, REQUEST_CURRENT);
+    says(403, "no item is allowed");
+    d.intended = "\"" DESK_ALICE_2 "\"";
+    registered(&d.alice);
+}
+
 static void a_user_acts_as_the_identity_he_intends(void **state)
 {
     (void)state;
@@ -615,6 +643,8 @@ int main(void)
         CASE(only_the_listed_register_for_a_listed_service),
         CASE(only_who_is_in_the_session_registers_for_its_service),
         CASE(who_was_expelled_cannot_register_until_admitted),
+        CASE(who_was_expelled_under_one_name_cannot_register_under_another),
+        CASE(an_msk_request_of_no_member_takes_no_room),
         CASE(a_user_acts_as_the_identity_he_intends),
         CASE(nobody_acts_as_somebody_else),
         CASE(a_muk_near_its_end_is_renewed_before_anything_is_given),
