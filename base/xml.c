@@ -12,6 +12,7 @@ struct poc_xml {
     void *user;
     xmlParserCtxtPtr parser;
     const poc_xml_row *path[POC_XML_DEPTH_MAX];
+    int now;        /* number of the element that opens or closes */
     size_t depth;   /* elements open that are in the table */
     size_t skipped; /* elements open inside something that is not */
     const xmlChar **attributes;
@@ -25,6 +26,11 @@ struct poc_xml {
 void *poc_xml_user(const poc_xml *x)
 {
     return x->user;
+}
+
+int poc_xml_element(const poc_xml *x)
+{
+    return x->now;
 }
 
 void poc_xml_stop(poc_xml *x, poc_err err, const char *why)
@@ -82,6 +88,7 @@ static void element_open(poc_xml *x, poc_span name, poc_span uri)
         return;
     }
     x->path[x->depth++] = row;
+    x->now = row->is;
     x->text_len = 0;
     if (row->open != NULL)
         row->open(x);
@@ -94,6 +101,7 @@ static void element_close(poc_xml *x)
         return;
     }
     const poc_xml_row *row = x->path[--x->depth];
+    x->now = row->is;
     if (row->close != NULL)
         row->close(x, poc_trim(poc_span_of(x->text, x->text_len)));
     x->text_len = 0;

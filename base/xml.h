@@ -44,6 +44,8 @@ poc_err poc_xml_read(const poc_xml_reader *reader, void *user, poc_span xml, con
 
 /** What poc_xml_read was given. */
 void *poc_xml_user(const poc_xml *x);
+/** The number (`is`) of the element that opens or closes now. */
+int poc_xml_element(const poc_xml *x);
 /** Ends reading at the end of this callback; the first reason stands. */
 void poc_xml_stop(poc_xml *x, poc_err err, const char *why);
 /** An attribute without namespace of the element that opens now: false when it is not there. */

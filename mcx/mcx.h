@@ -444,12 +444,18 @@ poc_err mcx_i_message_verify(const mikey_msg *msg, const mcx_expected *expected,
 /** Safe on what any mcx_i_message_open has left, and on zeros. */
 void mcx_opened_done(mcx_opened *opened);
 
-/* ---- 8. what a KMS answers to a request for its certificate or for keys (5; TS 33.180 Annex D) ---- */
+/* ---- 8. what a KMS is asked and answers (5; TS 33.180 Annex D) ---- */
 
-#define MCX_KMS_ANSWER_MAX 4096u /* octets of either answer */
+#define MCX_KMS_ANSWER_MAX       4096u               /* octets of an answer, of those that are written here */
+#define MCX_KMS_DOCUMENT_MAX     ((size_t)64 * 1024) /* octets of a document that is read */
+#define MCX_KMS_URL_MAX          2048u
+#define MCX_KMS_CERTIFICATES_MAX 8u
+#define MCX_KMS_SETS_MAX         4u
+#define MCX_KMS_TIME_SKEW_S      30u /* how far Time may be from now, where nothing else is configured */
 
+/** What every document says first. */
 typedef struct mcx_kms_answer {
-    poc_span user_uri; /* who asked */
+    poc_span user_uri; /* who asked, or asks */
     poc_span kms_uri;
     poc_span request_url; /* what was asked */
     int64_t now_s;        /* Unix */
@@ -463,5 +469,114 @@ poc_err mcx_kms_init_put(poc_wr *out, const mcx_kms_answer *answer, const mcx_km
  *  above. */
 poc_err mcx_kms_keys_put(poc_wr *out, const mcx_kms_answer *answer, poc_span user_uri, const uint8_t uid[MCX_UID_LEN],
                          const mcx_period *period, const mcx_user_keys *keys);
+/** Writes a KmsResponse with a KmsCertCache, the number of the cache in it, and in that the certificate of `kms`, unless it
+ *  is NULL: nothing has changed. Errors as above. */
+poc_err mcx_kms_certificates_put(poc_wr *out, const mcx_kms_answer *answer, const mcx_kms *kms, uint64_t period_s,
+                                 uint64_t offset_s, uint32_t cache_number);
+/** Writes a KmsResponse with a KmsError. Errors as above. */
+poc_err mcx_kms_error_put(poc_wr *out, const mcx_kms_answer *answer, unsigned code, const char *message);
+
+/** A KmsCertificate as it was read. Times are Unix seconds, 0: not said. */
+typedef struct mcx_kms_certificate {
+    bool is_external; /* of another KMS, whose users may send */
+    bool is_security_gateway, is_revoked;
+    char kms_uri[MCX_URI_MAX + 1];
+    int64_t valid_from_s, valid_to_s;
+    uint64_t period_s, offset_s;
+    uint8_t z[MCX_SAKKE_POINT_LEN], kpak[MCX_POINT_LEN];
+} mcx_kms_certificate;
+
+/** A KmsKeySet as it was read: somebody's keys in one period. */
+typedef struct mcx_kms_key_set {
+    char kms_uri[MCX_URI_MAX + 1], user_uri[MCX_URI_MAX + 1];
+    uint8_t uid[MCX_UID_LEN];
+    int64_t valid_from_s, valid_to_s;
+    uint64_t period_number;
+    bool is_revoked;
+    mcx_user_keys keys; /* owned */
+} mcx_kms_key_set;
+
+typedef enum mcx_kms_kind {
+    MCX_KMS_NOTHING, /* not in what was read */
+    MCX_KMS_INIT,    /* one certificate */
+    MCX_KMS_KEYS,    /* 0 or more key sets */
+    MCX_KMS_CACHE,   /* 0 or more certificates */
+    MCX_KMS_ERROR
+} mcx_kms_kind;
+
+typedef struct mcx_kms_response {
+    char user_uri[MCX_URI_MAX + 1], kms_uri[MCX_URI_MAX + 1], request_url[MCX_KMS_URL_MAX + 1];
+    int64_t time_s;
+    mcx_kms_kind kind;
+    mcx_kms_certificate certificates[MCX_KMS_CERTIFICATES_MAX];
+    size_t certificate_count;
+    mcx_kms_key_set sets[MCX_KMS_SETS_MAX];
+    size_t set_count;
+    uint64_t cache_number; /* 0: not said */
+    uint64_t error_code;
+    char error_message[256];
+} mcx_kms_response;
+
+/** Reads a KmsResponse from UTF-8. No DTD, no entities; elements of other namespaces are passed over, signatures with them:
+ *  what carries the document vouches for it. Keys that are wrapped in a transport key are refused. POC_E_INPUT with a constant
+ *  reason in `why`; POC_E_LIMIT: too large, too deep or too many; POC_E_NOMEM. The caller wipes `xml`. On error `out` is
+ *  empty. */
+poc_err mcx_kms_response_read(mcx_kms_response *out, poc_span xml, const char **why);
+/** Safe on zeros. */
+void mcx_kms_response_done(mcx_kms_response *response);
+
+/** What a response is held against: what was asked, of whom and when. */
+typedef struct mcx_kms_asked {
+    poc_span user_uri, kms_uri;
+    poc_span path; /* "/keymanagement/identity/v1/init": ClientReqUrl ends with it */
+    int64_t now_s;
+    uint32_t skew_s;
+} mcx_kms_asked;
+
+/** Is it the answer to this question? POC_E_AUTH: another time, URL, user or KMS; POC_E_DENIED: a KmsError. `why` tells. */
+poc_err mcx_kms_response_check(const mcx_kms_response *response, const mcx_kms_asked *asked, const char **why);
+/** Are these keys that can be used with that certificate? POC_E_AUTH: another KMS, or not the UID of its user in its period;
+ *  POC_E_DENIED: one of both is revoked; POC_E_NOMEM. Whether the keys are what they should be mcx_receiver_new and
+ *  mcx_signer_new find out. */
+poc_err mcx_kms_key_set_check(const mcx_kms_key_set *set, const mcx_kms_certificate *certificate, const char **why);
+
+/** A KmsRequest as it was read. */
+typedef struct mcx_kms_request {
+    char user_uri[MCX_URI_MAX + 1], kms_uri[MCX_URI_MAX + 1], request_url[MCX_KMS_URL_MAX + 1];
+    char client_id[256]; /* "": not said */
+    int64_t time_s;
+} mcx_kms_request;
+
+/** Writes a KmsRequest. POC_E_INPUT: control characters; POC_E_LIMIT. */
+poc_err mcx_kms_request_put(poc_wr *out, const mcx_kms_answer *asked);
+/** Errors as mcx_kms_response_read. */
+poc_err mcx_kms_request_read(mcx_kms_request *out, poc_span xml, const char **why);
+/** The path of a request for keys: `root`, "/keyprov/", the percent-encoded URI, and the time when it is not 0 (a 64-bit NTP
+ *  timestamp in hex). */
+void mcx_kms_key_path_put(poc_wr *out, const char *root, poc_span user_uri, uint64_t ntp_s);
+
+/** A KMS of one's own behind the requests of its users. */
+typedef struct mcx_kms_service {
+    const mcx_kms *kms;
+    poc_span kms_uri;
+    uint64_t period_s, offset_s;
+    const char *root;       /* "/keymanagement/identity/v1" */
+    uint32_t cache_number;  /* of the certificates that it gives out: another one with other keys; not 0 */
+    uint32_t skew_s;        /* how far the time of a request may be from now, either way */
+    uint32_t periods_ahead; /* of which keys are given out before they begin */
+    const poc_rng *rng;
+} mcx_kms_service;
+
+typedef struct mcx_kms_served {
+    int status;      /* of HTTP; with 400 there is no document */
+    const char *why; /* for the log: constant, "" when all is well */
+} mcx_kms_served;
+
+/** Answers POST `target` with `body` by writing a KmsResponse (room for MCX_KMS_ANSWER_MAX + MCX_KMS_URL_MAX is enough), in
+ *  which there may be keys: the caller wipes it. `user_uri` is who asks, as its token proves: it gets its own keys and nobody
+ *  else's, for the present period, the one before and `periods_ahead`. What is refused is written as a KmsError. POC_E_IO:
+ *  `rng`; POC_E_LIMIT; POC_E_NOMEM: nothing is to be sent. */
+poc_err mcx_kms_serve(poc_wr *out, mcx_kms_served *served, const mcx_kms_service *service, poc_span user_uri,
+                      poc_span target, poc_span body, int64_t now_s);
 
 #endif
