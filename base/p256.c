@@ -80,17 +80,6 @@ void poc_p256_scalar_add(poc_p256_scalar *out, const poc_p256_scalar *a, const p
     reduce_once(out, t, carry);
 }
 
-void poc_p256_scalar_neg(poc_p256_scalar *out, const poc_p256_scalar *a)
-{
-    uint64_t t[WORDS], borrow = 0;
-    for (size_t i = 0; i < WORDS; i++) {
-        const wide d = (wide)order.w[i] - a->w[i] - borrow;
-        t[i] = (uint64_t)d;
-        borrow = (uint64_t)(d >> 64) & 1;
-    }
-    reduce_once(out, t, 0); /* the order itself, when a is 0 */
-}
-
 static void words_read(poc_p256_scalar *out, const uint8_t octets[BYTES])
 {
     for (size_t i = 0; i < WORDS; i++) {

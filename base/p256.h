@@ -27,7 +27,6 @@ void poc_p256_scalar_from(poc_p256_scalar *out, const uint8_t octets[POC_P256_SC
 void poc_p256_scalar_from_wide(poc_p256_scalar *out, const uint8_t octets[2 * POC_P256_SCALAR_LEN]);
 void poc_p256_scalar_put(uint8_t octets[POC_P256_SCALAR_LEN], const poc_p256_scalar *a);
 void poc_p256_scalar_add(poc_p256_scalar *out, const poc_p256_scalar *a, const poc_p256_scalar *b);
-void poc_p256_scalar_neg(poc_p256_scalar *out, const poc_p256_scalar *a);
 void poc_p256_scalar_mul(poc_p256_scalar *out, const poc_p256_scalar *a, const poc_p256_scalar *b);
 /** 1/a; 0 of 0. */
 void poc_p256_scalar_inv(poc_p256_scalar *out, const poc_p256_scalar *a);
