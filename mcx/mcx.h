@@ -96,7 +96,7 @@ typedef struct mcx_sakke_job {
  *  Else POC_OK, and each job says how it went. */
 poc_err mcx_sakke_encapsulate(const mcx_sakke *kms, const poc_secret *ssv, mcx_sakke_job *jobs, size_t n);
 
-/** Whoever holds the secret key (RSK) of an identity, with 0.3 MB of lines made from it in locked memory and a table of 2.2 to
+/** Whoever holds the secret key (RSK) of an identity, with 0.4 to 0.5 MB of lines made from it in locked memory and a table of 2.2 to
  *  2.7 MB. Never changes once made. */
 typedef struct mcx_receiver mcx_receiver;
 
