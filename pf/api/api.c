@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/core/core.h"
-#include "pocpf/pocpf.h"
+#include "pf/api/pocpf_of.h"
 
 #define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), "the doors disagree about " #theirs)
 
@@ -77,6 +76,11 @@ SAME(CORE_DO_UNSUBSCRIBE, POCPF_DO_UNSUBSCRIBE);
 SAME(CORE_DO_RESTORED, POCPF_DO_RESTORED);
 SAME(CORE_DO_AUDIT, POCPF_DO_AUDIT);
 SAME(CORE_DO_PUSH, POCPF_DO_PUSH);
+SAME(CORE_DO_CSK_BOUND, POCPF_DO_CSK_BOUND);
+SAME(CORE_DO_DOWNLOAD, POCPF_DO_DOWNLOAD);
+SAME(CORE_AES128_GCM, POCPF_AES128_GCM);
+SAME(CORE_AES256_GCM, POCPF_AES256_GCM);
+SAME(CORE_AES128_CM, POCPF_AES128_CM);
 SAME(CORE_OFFER_OPEN, POCPF_OFFER_OPEN);
 SAME(CORE_OFFER_REKEY, POCPF_OFFER_REKEY);
 SAME(CORE_OFFER_WITHDRAW, POCPF_OFFER_WITHDRAW);
@@ -111,14 +115,11 @@ SAME(CORE_AUDIT_MEMBER_STALE, POCPF_AUDIT_MEMBER_STALE);
 SAME(CORE_AUDIT_MEMBER_PULLED, POCPF_AUDIT_MEMBER_PULLED);
 SAME(CORE_AUDIT_MEMBER_SOLICITED, POCPF_AUDIT_MEMBER_SOLICITED);
 SAME(CORE_AUDIT_MEMBER_ADMITTED, POCPF_AUDIT_MEMBER_ADMITTED);
+SAME(CORE_AUDIT_CSK_BOUND, POCPF_AUDIT_CSK_BOUND);
+SAME(CORE_AUDIT_CSK_CHANGED, POCPF_AUDIT_CSK_CHANGED);
+SAME(CORE_AUDIT_CSK_LOGGED_OFF, POCPF_AUDIT_CSK_LOGGED_OFF);
 SAME(CORE_AUDIT_COUNT, POCPF_AUDIT_COUNT);
 SAME(CORE_ADDRESS_MAX, POCPF_ADDRESS_MAX);
-
-struct pocpf {
-    core_engine *core;
-    pocpf_host host;
-    pocpf_record records[CORE_RECORDS_MAX];
-};
 
 const char *pocpf_err_name(pocpf_err err)
 {
@@ -154,12 +155,6 @@ const uint8_t *pocpf_secret_bytes(const pocpf_secret *s, size_t *len)
     return poc_secret_bytes(s);
 }
 
-/* The door says const because the octets are; what changes is the number of owners. */
-static poc_secret *owner_of(const pocpf_secret *s)
-{
-    return (poc_secret *)(uintptr_t)s;
-}
-
 /* ---- making ---- */
 
 static poc_err host_fill(void *ctx, void *out, size_t n)
@@ -189,6 +184,10 @@ pocpf_err pocpf_new(pocpf **out, const pocpf_host *host, const pocpf_settings *s
                           .push_cap_ms = s->push_cap_ms,
                           .solicit_per_s = s->solicit_per_s,
                           .muk_renew_s = s->muk_renew_s,
+                          .mcx_skew_s = s->mcx_skew_s,
+                          .mcx_algorithms = s->mcx_algorithms,
+                          .mcx_forced = s->mcx_forced,
+                          .mcx_strict_signature = s->mcx_strict_signature,
                           .require_verification = s->require_verification,
                           .accept_ts64 = s->accept_ts64,
                           .idi_fqdn = s->idi_fqdn,
@@ -491,6 +490,16 @@ static void give_enabler(pocpf_effect *out, const core_effect *in)
     out->u.enabler.msk = in->u.enabler.msk;
 }
 
+static void give_download(pocpf_effect *out, const core_effect *in)
+{
+    out->u.download.number = in->u.download.number;
+    out->u.download.mc_id = in->u.download.mc_id;
+    out->u.download.key_id = in->u.download.key_id;
+    out->u.download.i_message = in->u.download.i_message.p;
+    out->u.download.len = in->u.download.i_message.n;
+    out->u.download.timeout_ms = in->u.download.timeout_ms;
+}
+
 static void give_audit(pocpf_effect *out, const core_effect *in)
 {
     out->u.audit.what = (pocpf_audit)in->u.audit.what;
@@ -512,6 +521,13 @@ static void give(pocpf *pf, pocpf_effect *out, const core_effect *in)
         break;
     case CORE_DO_PUSH:
         give_push(out, in);
+        break;
+    case CORE_DO_CSK_BOUND:
+        out->u.bound.csk_id = in->u.bound.csk_id;
+        out->u.bound.ok = in->u.bound.ok;
+        break;
+    case CORE_DO_DOWNLOAD:
+        give_download(out, in);
         break;
     case CORE_DO_RELEASE:
         out->u.release.reason = (pocpf_reason)in->u.release;

@@ -23,6 +23,9 @@ static const char *const audit_names[CORE_AUDIT_COUNT] = {
     [CORE_AUDIT_MEMBER_PULLED] = "member_pulled",
     [CORE_AUDIT_MEMBER_SOLICITED] = "member_solicited",
     [CORE_AUDIT_MEMBER_ADMITTED] = "member_admitted",
+    [CORE_AUDIT_CSK_BOUND] = "csk_bound",
+    [CORE_AUDIT_CSK_CHANGED] = "csk_changed",
+    [CORE_AUDIT_CSK_LOGGED_OFF] = "csk_logged_off",
 };
 
 static const char *const reason_names[CORE_REASON_COUNT] = {

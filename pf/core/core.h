@@ -51,7 +51,13 @@ typedef struct core_settings {
     uint32_t members_max, channels_max, offer_window, roster_max; /* 0: the default, here and below */
     uint32_t push_tries, push_first_ms, push_cap_ms, solicit_per_s, muk_renew_s;
     bool require_verification, accept_ts64, idi_fqdn, sdp_ids;
+    uint32_t mcx_skew_s;
+    uint32_t mcx_algorithms; /* CORE_AES... that clients may use */
+    uint32_t mcx_forced;     /* the one that all shall use; 0: none */
+    bool mcx_strict_signature;
 } core_settings;
+
+enum { CORE_AES128_GCM = 1u, CORE_AES256_GCM = 2u, CORE_AES128_CM = 4u, CORE_AES_ALL = 7u };
 
 typedef struct core_channel_conf {
     const char *id;
@@ -135,6 +141,51 @@ typedef enum core_answer {
 } core_answer;
 poc_err core_offer_answered(core_engine *e, int64_t now_ms, const char *channel, const char *user, uint64_t offer,
                             core_answer answer, poc_span verification);
+
+/* ---- what happened: mission critical services (TS 33.180) ---- */
+
+typedef struct core_mcx_keys core_mcx_keys;
+
+typedef struct core_mcx_material {
+    poc_span uri, kms_uri;
+    uint64_t period_s, offset_s, period_number;
+    const uint8_t *z, *kpak, *pvt; /* MCX_SAKKE_POINT_LEN, MCX_POINT_LEN, MCX_POINT_LEN */
+    const poc_secret *rsk;
+    poc_secret *ssk;
+    const core_mcx_keys *like;
+} core_mcx_material;
+
+/** On any thread. */
+poc_err core_mcx_keys_new(core_mcx_keys **out, const core_mcx_material *material);
+core_mcx_keys *core_mcx_keys_ref(core_mcx_keys *keys);
+void core_mcx_keys_free(core_mcx_keys *keys);
+poc_err core_mcx_identity(core_engine *e, int64_t now_ms, core_mcx_keys *keys, bool signs);
+
+typedef struct core_csk_upload {
+    const char *impu, *mc_id;
+    uint8_t service;
+    poc_span i_message;
+} core_csk_upload;
+
+typedef struct core_csk_result {
+    uint32_t csk_id;
+    const char *why;
+} core_csk_result;
+
+poc_err core_csk_uploaded(core_engine *e, int64_t now_ms, const core_csk_upload *upload, core_csk_result *result);
+poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu);
+poc_err core_download_answered(core_engine *e, int64_t now_ms, const char *user, uint64_t number, bool ok);
+
+typedef struct core_csk_status {
+    const char *impu, *mc_id;
+    uint32_t csk_id;
+    uint8_t cs_id;
+    uint8_t encr, key_len, salt_len, tag_len; /* of the algorithm, as in an SP payload */
+    bool is_current;
+    poc_span rand;
+    const poc_secret *key;
+} core_csk_status;
+poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, core_csk_status *out);
 
 typedef enum core_conf_state { CORE_CONF_FULL, CORE_CONF_PARTIAL, CORE_CONF_DELETED } core_conf_state;
 typedef enum core_conf_status {
@@ -233,7 +284,9 @@ typedef enum core_effect_type {
     CORE_DO_UNSUBSCRIBE,
     CORE_DO_RESTORED,
     CORE_DO_AUDIT,
-    CORE_DO_PUSH
+    CORE_DO_PUSH,
+    CORE_DO_CSK_BOUND,
+    CORE_DO_DOWNLOAD
 } core_effect_type;
 
 typedef enum core_offer_kind { CORE_OFFER_OPEN, CORE_OFFER_REKEY, CORE_OFFER_WITHDRAW } core_offer_kind;
@@ -275,6 +328,9 @@ typedef enum core_audit {
     CORE_AUDIT_MEMBER_PULLED,
     CORE_AUDIT_MEMBER_SOLICITED,
     CORE_AUDIT_MEMBER_ADMITTED,
+    CORE_AUDIT_CSK_BOUND,
+    CORE_AUDIT_CSK_CHANGED,
+    CORE_AUDIT_CSK_LOGGED_OFF,
     CORE_AUDIT_COUNT
 } core_audit;
 const char *core_audit_name(core_audit audit);
@@ -308,6 +364,17 @@ typedef struct core_effect {
             poc_span mikey, address;
             bool again;
         } push;
+        struct {
+            uint32_t csk_id;
+            bool ok;
+        } bound;
+        struct {
+            uint64_t number;
+            const char *mc_id;
+            uint32_t key_id;
+            poc_span i_message;
+            uint32_t timeout_ms;
+        } download;
         core_reason release;
         bool multicast; /* SERVE */
         bool hold;      /* GATE */

@@ -101,15 +101,29 @@ void fx_restored(core_engine *e, core_member *m)
     (void)fx_put(e, CORE_DO_RESTORED, m->channel, m);
 }
 
+void fx_book(core_engine *e, core_effect_type type, struct core_book *book, uint32_t key_id)
+{
+    core_todo *t = fx_put(e, type, NULL, NULL);
+    if (t == NULL)
+        return;
+    t->u.csk.book = book;
+    t->u.csk.id = key_id;
+    book_ref(book);
+}
+
 /* ---- taken back ---- */
 
 void fx_forget(core_engine *e, core_todo *t)
 {
     if (t->type == CORE_DO_ENABLER_START || t->type == CORE_DO_ENABLER_UPDATE)
         keyset_unref(t->u.msk);
+    const bool is_of_book = t->type == CORE_DO_CSK_BOUND || t->type == CORE_DO_DOWNLOAD;
+    struct core_book *book = is_of_book ? t->u.csk.book : NULL;
     core_member *m = t->member;
     *t = (core_todo){ 0 };
     member_unref(e, m);
+    if (book != NULL)
+        book_unref(e, book);
 }
 
 void fx_drop_keys(core_engine *e, core_channel *ch)
@@ -266,10 +280,13 @@ static bool show_solicit(core_engine *e, core_todo *t, core_effect *out)
 }
 
 static show_fn *const show[] = {
-    [CORE_DO_OFFER] = show_offer,        [CORE_DO_RELEASE] = show_release,     [CORE_DO_SERVE] = show_serve,
-    [CORE_DO_GATE] = show_gate,          [CORE_DO_ENABLER_START] = show_key,   [CORE_DO_ENABLER_UPDATE] = show_key,
-    [CORE_DO_ENABLER_STOP] = show_plain, [CORE_DO_SUBSCRIBE] = show_subscribe, [CORE_DO_UNSUBSCRIBE] = show_plain,
-    [CORE_DO_RESTORED] = show_restored,  [CORE_DO_PUSH] = show_solicit,
+    [CORE_DO_OFFER] = show_offer,          [CORE_DO_RELEASE] = show_release,
+    [CORE_DO_SERVE] = show_serve,          [CORE_DO_GATE] = show_gate,
+    [CORE_DO_ENABLER_START] = show_key,    [CORE_DO_ENABLER_UPDATE] = show_key,
+    [CORE_DO_ENABLER_STOP] = show_plain,   [CORE_DO_SUBSCRIBE] = show_subscribe,
+    [CORE_DO_UNSUBSCRIBE] = show_plain,    [CORE_DO_RESTORED] = show_restored,
+    [CORE_DO_PUSH] = show_solicit,         [CORE_DO_CSK_BOUND] = fx_show_bound,
+    [CORE_DO_DOWNLOAD] = fx_show_download,
 };
 
 /* ---- the head of the queue ---- */

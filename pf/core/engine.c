@@ -75,7 +75,8 @@ static bool pump(core_engine *e)
 
 static void find_deadline(core_engine *e)
 {
-    e->deadline_ms = e->store_retry_ms;
+    const int64_t download_ms = download_deadline(e);
+    e->deadline_ms = e->store_retry_ms < download_ms ? e->store_retry_ms : download_ms;
     for (uint32_t i = 0; i < e->channel_count; i++)
         if (e->channel_list[i]->deadline_ms < e->deadline_ms)
             e->deadline_ms = e->channel_list[i]->deadline_ms;
@@ -191,6 +192,7 @@ void core_tick(core_engine *e, int64_t now_ms)
             engine_touch(e, e->channel_list[i]);
             channel_tick(e, e->channel_list[i]);
         }
+    download_tick(e);
     engine_end(e);
     find_deadline(e);
     fx_forget(e, &e->handed);
@@ -275,6 +277,8 @@ static void free_durable(core_durable *d)
         credential_free((core_user *)(void *)d);
     else if (d->kind == RECORD_MEMBER)
         free_member((core_member *)(void *)d);
+    else if (d->kind == RECORD_BOOK)
+        book_free((struct core_book *)(void *)d);
     else
         free(d);
 }
@@ -298,6 +302,7 @@ void core_free(core_engine *e)
         return;
     free_queues(e);
     free_departed(e);
+    mcx_side_free(e);
     for (uint32_t i = 0; i < e->channel_count; i++)
         free_channel(e, e->channel_list[i]);
     size_t at = 0;

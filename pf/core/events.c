@@ -459,6 +459,7 @@ poc_err core_restored(core_engine *e, int64_t now_ms)
     e->restoring = false;
     for (uint32_t i = 0; i < e->channel_count; i++)
         resume(e, e->channel_list[i]);
+    download_resume(e);
     return ended(e, POC_OK);
 }
 

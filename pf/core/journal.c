@@ -5,6 +5,7 @@
  *   'u' user                   -> 1, expires_ms(8), 2 x [ has(1), ceiling(4), sealed MUK(60) ], B-TID
  *   'm' channel 00 user        -> 2, flags(1), length(1), push address, dialog; or 1, flags(1), dialog
  *   'b' channel 00 user        -> 1; he was expelled
+ *   'k' IMPU                   -> 1, client-server keys (csk.c)
  *
  * A sealed MUK is nonce(12), ciphertext(32) and tag(16) of AES-256-GCM under the store key, with the user as associated
  * data. */
@@ -56,6 +57,10 @@ void journal_release(core_engine *e, core_durable *d)
             free(d);
         return;
     }
+    if (d->kind == RECORD_BOOK) {
+        book_release(d);
+        return;
+    }
     core_member *m = (core_member *)(void *)d;
     if (m->refs == 0)
         member_free(e, m);
@@ -81,6 +86,8 @@ static void put_key(poc_wr *wr, const core_durable *d)
     } else if (d->kind == RECORD_BARRED) {
         const core_bar *b = (const core_bar *)(const void *)d;
         put_name(wr, b->channel, b->name, b->name_len);
+    } else if (d->kind == RECORD_BOOK) {
+        book_put_key(wr, d);
     } else {
         const core_member *m = (const core_member *)(const void *)d;
         put_name(wr, m->channel, member_name(m), m->user->name_len);
@@ -129,6 +136,8 @@ static poc_err put_value(core_engine *e, poc_wr *wr, const core_durable *d)
         return POC_OK;
     }
     poc_wr_u8(wr, LAYOUT);
+    if (d->kind == RECORD_BOOK)
+        return book_put_value(e, wr, d);
     if (d->kind == RECORD_KEYGROUP)
         poc_wr_u16(wr, ((const core_keygroup *)(const void *)d)->number);
     return POC_OK;
@@ -231,7 +240,7 @@ static void concern_all_of(core_engine *e, const core_durable *d)
         concern(e, ((const core_member *)(const void *)d)->channel);
     } else if (d->kind == RECORD_BARRED) {
         concern(e, ((const core_bar *)(const void *)d)->channel);
-    } else {
+    } else if (d->kind == RECORD_USER) {
         for (core_member *m = ((const core_user *)(const void *)d)->memberships; m != NULL; m = m->next_of_user)
             concern(e, m->channel);
     }
@@ -449,6 +458,8 @@ poc_err core_restore(core_engine *e, poc_span key_span, poc_span value_span)
         return read_member(e, &key, &value, layout);
     case RECORD_BARRED:
         return read_barred(e, &key, &value);
+    case RECORD_BOOK:
+        return book_read(e, &key, &value);
     default:
         return POC_E_INPUT;
     }

@@ -18,6 +18,8 @@ static const limit setting_limits[] = {
     { offsetof(core_settings, push_cap_ms), 8000, 100, 600000 },
     { offsetof(core_settings, solicit_per_s), 100, 1, 10000 },
     { offsetof(core_settings, muk_renew_s), 300, 1, 86400 },
+    { offsetof(core_settings, mcx_skew_s), 300, 1, 3600 },
+    { offsetof(core_settings, mcx_algorithms), CORE_AES128_GCM | CORE_AES256_GCM, 1, CORE_AES_ALL },
 };
 
 static const limit policy_limits[] = {
@@ -45,6 +47,9 @@ poc_err limits_apply(core_settings *s)
     if (s->rng.fill == NULL || s->store_key == NULL || poc_secret_len(s->store_key) != 32)
         return POC_E_INPUT;
     if (s->naf_id.n <= CORE_UA_ID_LEN || s->naf_id.n > CORE_NAF_ID_MAX)
+        return POC_E_INPUT;
+    const bool is_one = (s->mcx_forced & (s->mcx_forced - 1)) == 0;
+    if (s->mcx_forced > CORE_AES_ALL || !is_one)
         return POC_E_INPUT;
     return apply(s, setting_limits, POC_COUNT(setting_limits));
 }

@@ -49,6 +49,16 @@ void fx_audit_bar(core_engine *e, core_bar *bar, core_audit what)
     bar->refs++;
 }
 
+void fx_audit_book(core_engine *e, struct core_book *book, core_audit what, uint32_t key_id)
+{
+    core_line *l = audit(e, what, (fx_figures){ .msk_id = key_id });
+    if (l == NULL)
+        return;
+    l->of = RECORD_BOOK;
+    l->who.book = book;
+    book_ref(book);
+}
+
 void fx_append_audits(core_engine *e)
 {
     if (e->untold == 0)
@@ -70,17 +80,33 @@ void fx_forget_line(core_engine *e, core_line *l)
         member_unref(e, old.who.member);
     if (old.of == RECORD_BARRED)
         bars_unref(e, old.who.bar);
+    if (old.of == RECORD_BOOK)
+        book_unref(e, old.who.book);
+}
+
+static void name_line(const core_line *l, core_effect *out)
+{
+    const core_channel *ch = NULL;
+    if (l->of == RECORD_MEMBER) {
+        ch = l->who.member->channel;
+        out->user = member_name(l->who.member);
+    } else if (l->of == RECORD_BARRED) {
+        ch = l->who.bar->channel;
+        out->user = l->who.bar->name;
+    } else if (l->of == RECORD_BOOK) {
+        out->user = book_impu(l->who.book);
+    } else {
+        ch = l->who.channel;
+    }
+    out->channel = ch == NULL ? NULL : ch->id;
 }
 
 bool fx_poll_line(core_engine *e, core_effect *out)
 {
     core_todo *t = ring_at(&e->todo, 0);
     core_line *l = ring_at(&e->tell, 0);
-    const core_channel *ch = l->of == RECORD_MEMBER   ? l->who.member->channel
-                             : l->of == RECORD_BARRED ? l->who.bar->channel
-                                                      : l->who.channel;
-    *out = (core_effect){ .type = CORE_DO_AUDIT, .channel = ch->id };
-    out->user = l->of == RECORD_MEMBER ? member_name(l->who.member) : l->of == RECORD_BARRED ? l->who.bar->name : NULL;
+    *out = (core_effect){ .type = CORE_DO_AUDIT };
+    name_line(l, out);
     out->u.audit.what = (core_audit)l->what;
     out->u.audit.reason = (core_reason)l->reason;
     out->u.audit.msk_id = l->msk_id;

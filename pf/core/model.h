@@ -52,7 +52,8 @@ typedef enum record_kind {
     RECORD_KEYGROUP = 'g',
     RECORD_USER = 'u',
     RECORD_MEMBER = 'm',
-    RECORD_BARRED = 'b'
+    RECORD_BARRED = 'b',
+    RECORD_BOOK = 'k'
 } record_kind;
 
 /** First member of everything that has a record. A thing marked for writing is written with the next PERSIST as it then
@@ -378,6 +379,10 @@ typedef struct core_todo {
         uint32_t mark;    /* PUSH: as many of the channel's list as are not behind it */
         uint32_t counter; /* PUSH with a member: solicited pull */
         uint32_t audits;  /* AUDIT: as many of `tell` */
+        struct {
+            struct core_book *book; /* held by reference */
+            uint32_t id;
+        } csk; /* CSK_BOUND, DOWNLOAD */
     } u;
 } core_todo;
 
@@ -385,8 +390,9 @@ typedef struct core_todo {
 typedef struct core_line {
     union {
         core_channel *channel;
-        core_member *member; /* held by reference */
-        core_bar *bar;       /* held by reference */
+        core_member *member;    /* held by reference */
+        core_bar *bar;          /* held by reference */
+        struct core_book *book; /* held by reference */
     } who;
     const char *detail;
     poc_msk_id msk_id;
@@ -437,6 +443,7 @@ struct core_engine {
     int64_t errors_ms; /* the second in which */
     uint32_t errors;   /* so many error messages were looked into */
     core_batch batch;
+    struct core_mcx *mcx; /* NULL: nobody needs it */
 };
 
 _Static_assert(sizeof(core_member) <= CORE_MEMBER_SIZE, "a member costs more than the door says");
@@ -444,6 +451,24 @@ _Static_assert(sizeof(core_user) <= CORE_USER_SIZE, "a user costs more than the 
 _Static_assert(3 * sizeof(core_todo) + 2 * sizeof(core_line) + 2 * sizeof(core_event) <= CORE_DIALOG_QUEUE_SIZE,
                "queue room per dialog is more than the door says");
 _Static_assert(sizeof(core_line) <= CORE_MEMBER_QUEUE_SIZE, "queue room per member is more than the door says");
+
+/* csk.c, download.c: client-server keys of mission critical services, what is known of them elsewhere */
+struct core_book;
+const char *book_impu(const struct core_book *b);
+void book_ref(struct core_book *b);
+void book_unref(core_engine *e, struct core_book *b);
+void book_free(struct core_book *b);
+void book_put_key(poc_wr *wr, const core_durable *d);
+poc_err book_put_value(core_engine *e, poc_wr *wr, const core_durable *d);
+poc_err book_read(core_engine *e, poc_rd *key, poc_rd *value);
+void book_release(core_durable *d);
+bool fx_show_bound(core_engine *e, core_todo *t, core_effect *out);
+bool fx_show_download(core_engine *e, core_todo *t, core_effect *out);
+void download_resume(core_engine *e);
+void download_tick(core_engine *e);
+/** When the next download is to be tried again. */
+int64_t download_deadline(const core_engine *e);
+void mcx_side_free(core_engine *e);
 
 /* limits.c */
 poc_err limits_apply(core_settings *s);
@@ -491,6 +516,7 @@ void fx_enabler(core_engine *e, core_channel *ch, core_effect_type type);
 void fx_subscribe(core_engine *e, core_channel *ch, core_member *as, bool refresh);
 void fx_unsubscribe(core_engine *e, core_channel *ch);
 void fx_restored(core_engine *e, core_member *m);
+void fx_book(core_engine *e, core_effect_type type, struct core_book *book, uint32_t key_id);
 /** Drops what may not happen because the record before it is not durable. */
 void fx_drop_keys(core_engine *e, core_channel *ch);
 void fx_forget(core_engine *e, core_todo *t);
@@ -512,6 +538,7 @@ typedef struct fx_figures {
     uint32_t count, total;
     const char *detail;
 } fx_figures;
+void fx_audit_book(core_engine *e, struct core_book *book, core_audit what, uint32_t key_id);
 void fx_audit_bar(core_engine *e, core_bar *bar, core_audit what);
 void fx_audit_channel(core_engine *e, core_channel *ch, core_audit what, fx_figures figures);
 /** Behind all effects of this call, what the audit log says of it. */

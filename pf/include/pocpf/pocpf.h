@@ -47,7 +47,7 @@ typedef struct pocpf pocpf;
 /** A key in locked memory, wiped when the last owner lets go. */
 typedef struct poc_secret pocpf_secret;
 
-/** Copies 1..64 octets; wipe your own copy. NULL when out of memory. */
+/** Copies 1..320 octets; wipe your own copy. NULL when out of memory. */
 pocpf_secret *pocpf_secret_new(const void *bytes, size_t len);
 void pocpf_secret_free(pocpf_secret *s);
 /** The octets, for the BCAST enabler of a vendor who needs them; they are wiped with the secret. */
@@ -79,8 +79,14 @@ typedef struct pocpf_settings {
     uint32_t push_first_ms;        /* pause after the first sending, doubled from then on; 0: 1,000 */
     uint32_t push_cap_ms;          /* the longest pause; 0: 8,000 */
     uint32_t solicit_per_s;        /* members of a channel asked in one second to pull; 0: 100; at most 10,000 */
+    uint32_t mcx_skew_s;           /* how far the time of an uploaded key may be from now; 0: 300; at most 3,600 */
+    uint32_t mcx_algorithms;       /* POCPF_AES... that clients may use; 0: both with GCM */
+    uint32_t mcx_forced;           /* the one that every client shall use; 0: whichever allowed one it likes best */
+    bool mcx_strict_signature;     /* refuse what old senders signed without the header of the signature */
     uint32_t muk_renew_s; /* a member with a push address is asked to pull so long before its MUK expires; 0: 300 */
 } pocpf_settings;
+
+enum { POCPF_AES128_GCM = 1u, POCPF_AES256_GCM = 2u, POCPF_AES128_CM = 4u };
 
 /** POCPF_E_INPUT: a setting is out of range; POCPF_E_NOMEM. `*out` is NULL on error. */
 pocpf_err pocpf_new(pocpf **out, const pocpf_host *host, const pocpf_settings *settings);
@@ -256,6 +262,87 @@ typedef enum pocpf_answer {
 pocpf_err pocpf_offer_answered(pocpf *pf, int64_t now_ms, const char *channel, const char *user, uint64_t offer,
                                pocpf_answer answer, const uint8_t *verification, size_t verification_len);
 
+/* ---- what happened: mission critical services (TS 33.180) ---- */
+
+/** What a KMS gave one of our identities for one key period, with tables made from it. Immutable; any number of engines
+ *  may use it. */
+typedef struct pocpf_mcx_keys pocpf_mcx_keys;
+
+typedef struct pocpf_mcx_material {
+    size_t size;
+    const char *uri;     /* the identity as clients name it: MDSI or public service identity, octet by octet */
+    const char *kms_uri; /* KmsUri of the certificate */
+    uint64_t period_s, offset_s, period_number; /* UserKeyPeriod, UserKeyOffset, KeyPeriodNo */
+    const uint8_t *z;                           /* PubEncKey, 257 octets */
+    const uint8_t *kpak;                        /* PubAuthKey, 65 octets */
+    const uint8_t *pvt;                         /* UserPubTokenPVT, 65 octets */
+    const pocpf_secret *rsk;                    /* UserDecryptKey, 257 octets; not kept */
+    const pocpf_secret *ssk;                    /* UserSigningKeySSK, 32 octets; kept by reference */
+    const pocpf_mcx_keys *like;                 /* NULL, or others of the same KMS whose tables are shared */
+} pocpf_mcx_material;
+
+/** Takes about a tenth of a second: call it on a thread of its own, before the period begins. POCPF_E_INPUT: a length, a
+ *  point off its curve, `like` of another KMS; POCPF_E_AUTH: not the keys of that identity in that period;
+ *  POCPF_E_NOMEM. `*out` is NULL on error. */
+pocpf_err pocpf_mcx_keys_new(pocpf_mcx_keys **out, const pocpf_mcx_material *material);
+/** One owner less; NULL is fine. Thread-safe. */
+void pocpf_mcx_keys_free(pocpf_mcx_keys *keys);
+
+typedef struct pocpf_mcx_identity {
+    size_t size;
+    pocpf_mcx_keys *keys; /* kept by reference */
+    bool signs;           /* downloads are signed by it */
+} pocpf_mcx_identity;
+
+/** From now on messages for this identity in its period are opened. Up to 16 may stand; the same identity and period take
+ *  the place of the former, and periods that are past are let go. POCPF_E_LIMIT: too many; POCPF_E_NOMEM, POCPF_E_IO. */
+pocpf_err pocpf_mcx_identity_add(pocpf *pf, int64_t now_ms, const pocpf_mcx_identity *identity);
+
+/** A client-server key (CSK) came from a client. */
+typedef struct pocpf_csk_upload {
+    size_t size;
+    const char *impu;  /* of the SIP registration */
+    const char *mc_id; /* of the service authorisation: the key must come from this one, octet by octet */
+    uint8_t service;   /* 0: MCPTT, 1: MCVideo */
+    const uint8_t *i_message;
+    size_t len;
+} pocpf_csk_upload;
+
+typedef struct pocpf_csk_result {
+    size_t size;
+    uint32_t csk_id;
+    const char *why; /* constant text: why not; NULL when OK */
+} pocpf_csk_result;
+
+/** Checks the message in the order of digest "MIKEY-SAKKE" 3.10 and binds IMPU, service id and CSK; the CSK before stays
+ *  good for what is under way. A CSK_BOUND effect follows: answer the client only then. Where the server wants another
+ *  algorithm than the one that the client has selected, a DOWNLOAD of a fresh CSK follows too; until it is answered the
+ *  uploaded one is in force. POCPF_E_INPUT: malformed; POCPF_E_AUTH: time, replay, signature, or a key that does not open;
+ *  POCPF_E_DENIED: not for us, not from that user, not a CSK, an id that is another key's, no common algorithm;
+ *  POCPF_E_STATE: no identity of ours; POCPF_E_LIMIT: too many users. Nothing is stored then. */
+pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *upload, pocpf_csk_result *result);
+/** The user is gone: his CSKs are wiped, and their record goes. POCPF_E_STATE: there is none. */
+pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu);
+/** The end of a DOWNLOAD effect. `ok`: a 2xx came. Else it is tried again, later and later, and given up until the client
+ *  uploads again. POCPF_E_STATE: late or repeated. */
+pocpf_err pocpf_download_answered(pocpf *pf, int64_t now_ms, const char *user, uint64_t number, bool ok);
+
+typedef struct pocpf_csk_status {
+    size_t size;
+    const char *impu, *mc_id;
+    uint32_t csk_id;
+    uint8_t cs_id;                            /* with the id and `rand`, what SRTCP keys are derived with */
+    uint8_t encr, key_len, salt_len, tag_len; /* of the algorithm in force, in the numbers of an SP payload */
+    bool is_current;
+    const uint8_t *rand;
+    size_t rand_len;
+    const pocpf_secret *key;
+} pocpf_csk_status;
+
+/** The CSK of `user` (IMPU, or with an id also service id): with `csk_id` 0 the current one, else the current or previous one
+ *  of that id. Borrowed until the next call. POCPF_E_STATE: none that is durable, in force and not expired. */
+pocpf_err pocpf_csk_look(const pocpf *pf, const char *user, uint32_t csk_id, pocpf_csk_status *out);
+
 /* ---- what happened: conference state (RFC 4575) ---- */
 
 typedef enum pocpf_conf_state { POCPF_CONF_FULL, POCPF_CONF_PARTIAL, POCPF_CONF_DELETED } pocpf_conf_state;
@@ -365,7 +452,9 @@ typedef enum pocpf_effect_type {
     POCPF_DO_UNSUBSCRIBE,
     POCPF_DO_RESTORED,
     POCPF_DO_AUDIT,
-    POCPF_DO_PUSH
+    POCPF_DO_PUSH,
+    POCPF_DO_CSK_BOUND,
+    POCPF_DO_DOWNLOAD
 } pocpf_effect_type;
 
 /** One record of the journal: a small key-value store. `value` NULL: delete. Secrets in it are sealed. */
@@ -420,6 +509,9 @@ typedef enum pocpf_audit {
     POCPF_AUDIT_MEMBER_PULLED,    /* asked for the MSK                                    */
     POCPF_AUDIT_MEMBER_SOLICITED, /* was asked to pull; detail says why                   */
     POCPF_AUDIT_MEMBER_ADMITTED,  /* may register again                                   */
+    POCPF_AUDIT_CSK_BOUND,        /* msk_id: the CSK-ID                                  */
+    POCPF_AUDIT_CSK_CHANGED,      /* the client has taken the CSK that it was sent       */
+    POCPF_AUDIT_CSK_LOGGED_OFF,
     POCPF_AUDIT_COUNT
 } pocpf_audit;
 const char *pocpf_audit_name(pocpf_audit audit);
@@ -457,6 +549,21 @@ typedef struct pocpf_effect {
             size_t address_len;
             bool again; /* not the first sending */
         } push;
+        /** The CSK that this user (IMPU) uploaded is durable and in force: accept the upload. Not `ok`: it could not be kept
+         *  and is not used; refuse it, the client will come again. */
+        struct {
+            uint32_t csk_id;
+            bool ok;
+        } bound;
+        /** Send this key to this user (IMPU); answer with pocpf_download_answered. `timeout_ms` from now. */
+        struct {
+            uint64_t number;
+            const char *mc_id;
+            uint32_t key_id;
+            const uint8_t *i_message;
+            size_t len;
+            uint32_t timeout_ms;
+        } download;
         /** End this client's session (BYE to client and CF). */
         struct {
             pocpf_reason reason;

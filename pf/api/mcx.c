@@ -1,0 +1,82 @@
+/* The part of the public door that is about mission critical services. */
+#include "pf/api/pocpf_of.h"
+
+pocpf_err pocpf_mcx_keys_new(pocpf_mcx_keys **out, const pocpf_mcx_material *m)
+{
+    core_mcx_keys *keys = NULL;
+    *out = NULL;
+    if (m->size < sizeof(*m) || m->uri == NULL || m->kms_uri == NULL)
+        return POCPF_E_INPUT;
+    const core_mcx_material material = { .uri = poc_span_str(m->uri),
+                                         .kms_uri = poc_span_str(m->kms_uri),
+                                         .period_s = m->period_s,
+                                         .offset_s = m->offset_s,
+                                         .period_number = m->period_number,
+                                         .z = m->z,
+                                         .kpak = m->kpak,
+                                         .pvt = m->pvt,
+                                         .rsk = m->rsk,
+                                         .ssk = owner_of(m->ssk),
+                                         .like = (const core_mcx_keys *)m->like };
+    const poc_err err = core_mcx_keys_new(&keys, &material);
+    *out = (pocpf_mcx_keys *)keys;
+    return (pocpf_err)err;
+}
+
+void pocpf_mcx_keys_free(pocpf_mcx_keys *keys)
+{
+    core_mcx_keys_free((core_mcx_keys *)keys);
+}
+
+pocpf_err pocpf_mcx_identity_add(pocpf *pf, int64_t now_ms, const pocpf_mcx_identity *i)
+{
+    if (i->size < sizeof(*i) || i->keys == NULL)
+        return POCPF_E_INPUT;
+    return (pocpf_err)core_mcx_identity(pf->core, now_ms, (core_mcx_keys *)i->keys, i->signs);
+}
+
+pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *u, pocpf_csk_result *result)
+{
+    core_csk_result r;
+    if (u->size < sizeof(*u) || result->size < sizeof(*result) || u->i_message == NULL)
+        return POCPF_E_INPUT;
+    const core_csk_upload upload = { u->impu, u->mc_id, u->service, poc_span_of(u->i_message, u->len) };
+    const poc_err err = core_csk_uploaded(pf->core, now_ms, &upload, &r);
+    result->csk_id = r.csk_id;
+    result->why = r.why;
+    return (pocpf_err)err;
+}
+
+pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu)
+{
+    return (pocpf_err)core_mcx_logged_off(pf->core, now_ms, impu);
+}
+
+pocpf_err pocpf_download_answered(pocpf *pf, int64_t now_ms, const char *user, uint64_t number, bool ok)
+{
+    return (pocpf_err)core_download_answered(pf->core, now_ms, user, number, ok);
+}
+
+pocpf_err pocpf_csk_look(const pocpf *pf, const char *user, uint32_t csk_id, pocpf_csk_status *out)
+{
+    core_csk_status s;
+    if (out->size < sizeof(*out))
+        return POCPF_E_INPUT;
+    const poc_err err = core_csk_look(pf->core, user, csk_id, &s);
+    if (err != POC_OK)
+        return (pocpf_err)err;
+    *out = (pocpf_csk_status){ .size = out->size,
+                               .impu = s.impu,
+                               .mc_id = s.mc_id,
+                               .csk_id = s.csk_id,
+                               .cs_id = s.cs_id,
+                               .encr = s.encr,
+                               .key_len = s.key_len,
+                               .salt_len = s.salt_len,
+                               .tag_len = s.tag_len,
+                               .is_current = s.is_current,
+                               .rand = s.rand.p,
+                               .rand_len = s.rand.n,
+                               .key = s.key };
+    return POCPF_OK;
+}

@@ -1,0 +1,629 @@
+/* Client-server keys: uploaded by clients (TS 33.180 5.4), bound to who they are, looked up by whoever protects or opens
+ * their signalling. The current one and the one before are kept, since messages are under way when a key changes.
+ *
+ *   'k' IMPU -> 1, service(1), length(2) service id, length(2) KMS, 3 x key: current, previous, next
+ *       key: has(1), id(4), CS-ID(1), algorithm(4), expires_ms(8), length(1) RAND, length(1) sealed key
+ *
+ * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with the IMPU as associated data. */
+#include "pf/core/csk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SERVICE_ID_MAX = 255 };
+
+/* ---- books ---- */
+
+static poc_span impu_of(const core_book *b)
+{
+    return poc_span_of(b->impu, b->impu_len);
+}
+
+const char *book_impu(const core_book *b)
+{
+    return b->impu;
+}
+
+void book_ref(core_book *b)
+{
+    b->refs++;
+}
+
+void book_unref(core_engine *e, core_book *b)
+{
+    (void)e;
+    b->refs--;
+    book_release(&b->durable);
+}
+
+void book_free(core_book *b)
+{
+    csk_free(b->current);
+    csk_free(b->previous);
+    csk_free(b->next);
+    free(b->mc_id);
+    free(b);
+}
+
+/* Nobody names it, and its record is gone. */
+void book_release(core_durable *d)
+{
+    core_book *b = (core_book *)(void *)d;
+    if (d->deleted && !d->dirty && !d->in_flight && b->refs == 0)
+        book_free(b);
+}
+
+poc_err book_make(core_engine *e, core_book **out, poc_span impu)
+{
+    core_mcx *x = e->mcx;
+    *out = NULL;
+    if (x->books.count >= e->set.members_max)
+        return POC_E_LIMIT;
+    core_book *b = calloc(1, sizeof(*b) + impu.n + 1);
+    if (b == NULL)
+        return POC_E_NOMEM;
+    *b = (core_book){ .durable.kind = RECORD_BOOK, .inside = true, .wake_ms = CORE_NEVER };
+    b->impu_len = (uint16_t)impu.n;
+    memcpy(b->impu, impu.p, impu.n);
+    const poc_err err = poc_table_put(&x->books, impu_of(b), b);
+    if (err != POC_OK)
+        free(b);
+    else
+        *out = b;
+    return err;
+}
+
+poc_err book_name(core_book *b, poc_span mc_id, poc_span kms_uri)
+{
+    char *texts = malloc(mc_id.n + kms_uri.n + 2);
+    if (texts == NULL)
+        return POC_E_NOMEM;
+    memcpy(texts, mc_id.p, mc_id.n);
+    texts[mc_id.n] = '\0';
+    memcpy(texts + mc_id.n + 1, kms_uri.p, kms_uri.n);
+    texts[mc_id.n + 1 + kms_uri.n] = '\0';
+    free(b->mc_id);
+    b->mc_id = texts;
+    b->kms_uri = texts + mc_id.n + 1;
+    return POC_OK;
+}
+
+static void strike(core_engine *e, core_book *b)
+{
+    core_mcx *x = e->mcx;
+    b->inside = false;
+    download_end(e, b);
+    csk_drop(x, &b->current);
+    csk_drop(x, &b->previous);
+    csk_drop(x, &b->next);
+    (void)poc_table_remove(&x->books, impu_of(b));
+}
+
+/* ---- keys ---- */
+
+poc_err csk_make(core_csk **out, poc_secret *key, uint32_t id, poc_span rand)
+{
+    core_csk *k = calloc(1, sizeof(*k) + rand.n);
+    *out = k;
+    if (k == NULL)
+        return POC_E_NOMEM;
+    *k = (core_csk){ .key = poc_secret_ref(key), .id = id, .rand_len = (uint8_t)rand.n, .expires_ms = CORE_NEVER };
+    memcpy(k->id_octets, (uint8_t[4]){ (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id }, 4);
+    memcpy(k->rand, rand.p, rand.n);
+    return POC_OK;
+}
+
+void csk_free(core_csk *k)
+{
+    if (k == NULL)
+        return;
+    poc_secret_free(k->key);
+    free(k);
+}
+
+static poc_span id_of(const core_csk *k)
+{
+    return poc_span_of(k->id_octets, sizeof(k->id_octets));
+}
+
+poc_err csk_list(core_mcx *x, core_book *b, core_csk *k)
+{
+    return poc_table_put(&x->ids, id_of(k), b);
+}
+
+void csk_drop(core_mcx *x, core_csk **slot)
+{
+    if (*slot == NULL)
+        return;
+    (void)poc_table_remove(&x->ids, id_of(*slot));
+    csk_free(*slot);
+    *slot = NULL;
+}
+
+core_csk *book_key(const core_book *b, uint32_t id)
+{
+    core_csk *const keys[] = { b->current, b->previous, b->next };
+    for (size_t i = 0; i < POC_COUNT(keys); i++)
+        if (keys[i] != NULL && (id == 0 || keys[i]->id == id))
+            return keys[i];
+    return NULL;
+}
+
+/* ---- uploads ---- */
+
+typedef struct upload {
+    core_engine *e;
+    core_mcx *x;
+    const core_csk_upload *in;
+    core_csk_result *out;
+    core_book *book; /* that the user has already; NULL: none */
+    mikey_msg msg;
+    mcx_opened opened;
+    mcx_choice choice;
+} upload;
+
+static poc_err refuse(upload *u, poc_err err, const char *why)
+{
+    u->out->why = why;
+    return err;
+}
+
+/* MCX-21: a key id belongs to one public identity. */
+static bool is_taken(void *ctx, uint32_t csb_id, poc_span sender)
+{
+    const upload *u = ctx;
+    const uint8_t id[4] = { (uint8_t)(csb_id >> 24), (uint8_t)(csb_id >> 16), (uint8_t)(csb_id >> 8), (uint8_t)csb_id };
+    const core_book *owner = poc_table_get(&u->x->ids, poc_span_of(id, sizeof(id)));
+    (void)sender;
+    return owner != NULL && owner != u->book;
+}
+
+static poc_err open_message(upload *u)
+{
+    const core_engine *e = u->e;
+    poc_fault fault = { 0, NULL };
+    const mcx_expected expected = { .now_ntp_s = identity_ntp_s(e),
+                                    .skew_s = e->set.mcx_skew_s,
+                                    .own = u->x->identities,
+                                    .own_count = u->x->own_count,
+                                    .certificates = u->x->certificates,
+                                    .certificate_count = u->x->certificate_count,
+                                    .sender = poc_span_str(u->in->mc_id),
+                                    .types = MCX_TYPE_BIT(MCX_CSK),
+                                    .strict_signature = e->set.mcx_strict_signature,
+                                    .replay = u->x->replay,
+                                    .verifier = u->x->verifier,
+                                    .is_taken = is_taken,
+                                    .ctx = u };
+    poc_err err = mcx_i_message_read(&u->msg, u->in->i_message, &fault);
+    if (err == POC_OK)
+        err = mcx_i_message_open(&u->opened, &u->msg, &expected, &fault);
+    return err == POC_OK ? POC_OK : refuse(u, err, fault.reason);
+}
+
+static poc_err choose(upload *u)
+{
+    const mcx_algorithm all[] = { mcx_aes128_gcm, mcx_aes256_gcm, mcx_aes128_cm };
+    const core_settings *set = &u->e->set;
+    mcx_algorithm allowed[POC_COUNT(all)];
+    mcx_algorithm_policy policy = { .allowed = allowed };
+    for (size_t i = 0; i < POC_COUNT(all); i++) {
+        if ((set->mcx_algorithms & 1u << i) != 0)
+            allowed[policy.allowed_count++] = all[i];
+        if ((set->mcx_forced & 1u << i) != 0)
+            policy.forced = &all[i];
+    }
+    if (mcx_algorithm_choose(&u->choice, &u->opened.offer, &policy) != POC_OK)
+        return refuse(u, POC_E_DENIED, "no algorithm that both sides allow");
+    return POC_OK;
+}
+
+/* What the client has selected counts until a download has said otherwise (MCX-15). */
+static poc_err make_key(upload *u, core_csk **out)
+{
+    const mcx_opened *o = &u->opened;
+    POC_TRY(csk_make(out, o->key, o->csb_id, poc_span_of(o->rand, o->rand_len)));
+    (*out)->cs_id = o->cs_id;
+    (*out)->algorithm = o->offer.algorithms[0];
+    if (o->has_parameters && o->parameters.expiry_s != 0)
+        (*out)->expires_ms = (int64_t)o->parameters.expiry_s * 1000;
+    return POC_OK;
+}
+
+static poc_err find_book(upload *u, core_book **out)
+{
+    *out = u->book;
+    if (u->book != NULL)
+        return POC_OK;
+    POC_TRY(book_make(u->e, out, poc_span_str(u->in->impu)));
+    (*out)->service = u->in->service;
+    const poc_err err = book_name(*out, poc_span_str(u->in->mc_id), u->msg.idkmsi.data);
+    if (err != POC_OK) {
+        (void)poc_table_remove(&u->x->books, impu_of(*out));
+        book_free(*out);
+    }
+    return err;
+}
+
+/* An id never names another key, and a key that comes again takes the place of what it was. */
+static poc_err clear_id(upload *u, core_book *b, const core_csk *k)
+{
+    core_csk **const slots[] = { &b->current, &b->previous, &b->next };
+    const core_csk *old = book_key(b, k->id);
+    if (old != NULL && !poc_secret_eq(old->key, k->key))
+        return refuse(u, POC_E_DENIED, "key id is that of another key");
+    for (size_t i = 0; i < POC_COUNT(slots); i++)
+        if (*slots[i] != NULL && *slots[i] == old)
+            csk_drop(u->x, slots[i]);
+    return POC_OK;
+}
+
+static void roll(core_mcx *x, core_book *b, core_csk *k)
+{
+    if (b->current != NULL) {
+        csk_drop(x, &b->previous);
+        b->previous = b->current;
+    }
+    b->current = k;
+}
+
+/* The record of it goes first; then whoever waits is told; then the key that the server wants instead goes out. */
+static void announce(upload *u, core_book *b)
+{
+    core_engine *e = u->e;
+    journal_mark(e, &b->durable);
+    fx_persist(e);
+    fx_book(e, CORE_DO_CSK_BOUND, b, b->current->id);
+    if (b->next != NULL)
+        download_begin(e, b);
+}
+
+static poc_err take(upload *u, core_book *b, core_csk *k, core_csk *next)
+{
+    const bool is_other = !poc_span_eq_str(poc_span_str(b->mc_id), u->in->mc_id);
+    POC_TRY(clear_id(u, b, k));
+    if (is_other || !poc_span_eq_str(u->msg.idkmsi.data, b->kms_uri))
+        POC_TRY(book_name(b, poc_span_str(u->in->mc_id), u->msg.idkmsi.data));
+    POC_TRY(csk_list(u->x, b, k));
+    const poc_err err = next == NULL ? POC_OK : csk_list(u->x, b, next);
+    if (err != POC_OK) {
+        (void)poc_table_remove(&u->x->ids, id_of(k));
+        return err;
+    }
+    download_end(u->e, b);
+    csk_drop(u->x, &b->next);
+    if (is_other) { /* another user of the same device: what is derived from a key depends on his id */
+        csk_drop(u->x, &b->current);
+        csk_drop(u->x, &b->previous);
+    }
+    b->service = u->in->service;
+    roll(u->x, b, k);
+    b->next = next;
+    announce(u, b);
+    return POC_OK;
+}
+
+static poc_err bind(upload *u)
+{
+    core_book *b;
+    core_csk *k = NULL, *next = NULL;
+    POC_TRY(find_book(u, &b));
+    poc_err err = make_key(u, &k);
+    if (err == POC_OK && u->choice.needs_download)
+        err = download_make(u->e, b, &u->choice.algorithm, &next);
+    if (err == POC_OK)
+        err = take(u, b, k, next);
+    if (err == POC_OK)
+        return POC_OK;
+    csk_free(k);
+    csk_free(next);
+    if (u->book == NULL) {
+        strike(u->e, b);
+        book_free(b);
+    }
+    return err;
+}
+
+static poc_err check(const core_engine *e, const core_csk_upload *in, core_csk_result *out)
+{
+    poc_err err = limits_text(in->impu, CORE_NAME_MAX);
+    if (err == POC_OK)
+        err = limits_text(in->mc_id, SERVICE_ID_MAX);
+    if (err != POC_OK || in->service >= MCX_SERVICES) {
+        out->why = "IMPU, service id or service";
+        return POC_E_INPUT;
+    }
+    if (e->mcx != NULL && e->mcx->own_count > 0)
+        return POC_OK;
+    out->why = "no identity of ours";
+    return POC_E_STATE;
+}
+
+poc_err core_csk_uploaded(core_engine *e, int64_t now_ms, const core_csk_upload *in, core_csk_result *out)
+{
+    *out = (core_csk_result){ 0 };
+    POC_TRY(check(e, in, out));
+    POC_TRY(engine_begin(e, now_ms));
+    upload u = { .e = e, .x = e->mcx, .in = in, .out = out };
+    u.book = poc_table_get(&u.x->books, poc_span_str(in->impu));
+    poc_err err = open_message(&u);
+    if (err == POC_OK)
+        err = choose(&u);
+    if (err == POC_OK)
+        err = bind(&u);
+    if (err == POC_OK)
+        out->csk_id = u.opened.csb_id;
+    else if (out->why == NULL)
+        out->why = poc_err_name(err);
+    mcx_opened_done(&u.opened);
+    engine_end(e);
+    return err;
+}
+
+/* ---- what became of it ---- */
+
+/* What could not be kept is not used, and the client is told to come again. */
+static void take_back(core_engine *e, core_book *b, uint32_t id)
+{
+    core_mcx *x = e->mcx;
+    if (b->previous != NULL && b->previous->id == id)
+        csk_drop(x, &b->previous);
+    if (b->current == NULL || b->current->id != id)
+        return;
+    csk_drop(x, &b->current);
+    csk_drop(x, &b->next);
+    download_end(e, b);
+    b->current = b->previous;
+    b->previous = NULL;
+    if (b->current != NULL) {
+        journal_mark(e, &b->durable);
+        return;
+    }
+    strike(e, b);
+    journal_delete(e, &b->durable);
+}
+
+bool fx_show_bound(core_engine *e, core_todo *t, core_effect *out)
+{
+    core_book *b = t->u.csk.book;
+    const uint32_t id = t->u.csk.id;
+    const core_csk *k = book_key(b, id);
+    const bool ok = b->inside && k != NULL && !b->durable.dirty && !b->durable.in_flight;
+    const bool is_new = ok && !k->is_bound;
+    out->user = b->impu;
+    out->u.bound.csk_id = id;
+    out->u.bound.ok = ok;
+    if (ok)
+        book_key(b, id)->is_bound = true;
+    else if (b->inside)
+        take_back(e, b, id);
+    if (is_new)
+        fx_audit_book(e, b, CORE_AUDIT_CSK_BOUND, id);
+    fx_append_audits(e);
+    return true;
+}
+
+poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu)
+{
+    core_book *b = e->mcx == NULL || impu == NULL ? NULL : poc_table_get(&e->mcx->books, poc_span_str(impu));
+    if (b == NULL)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    fx_audit_book(e, b, CORE_AUDIT_CSK_LOGGED_OFF, b->current == NULL ? 0 : b->current->id);
+    strike(e, b);
+    journal_delete(e, &b->durable);
+    fx_persist(e);
+    engine_end(e);
+    return POC_OK;
+}
+
+/* ---- looking ---- */
+
+static const core_book *find(const core_mcx *x, poc_span user, uint32_t csk_id)
+{
+    const uint8_t id[4] = { (uint8_t)(csk_id >> 24), (uint8_t)(csk_id >> 16), (uint8_t)(csk_id >> 8), (uint8_t)csk_id };
+    if (csk_id == 0)
+        return poc_table_get(&x->books, user);
+    const core_book *b = poc_table_get(&x->ids, poc_span_of(id, sizeof(id)));
+    const bool is_his = b != NULL && (poc_span_eq(impu_of(b), user) || poc_span_eq_str(user, b->mc_id));
+    return is_his ? b : NULL;
+}
+
+static bool is_usable(const core_engine *e, const core_book *b, const core_csk *k)
+{
+    return k != NULL && k->is_bound && k != b->next && k->expires_ms > e->now_ms;
+}
+
+poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, core_csk_status *out)
+{
+    const core_book *b = e->mcx == NULL || user == NULL ? NULL : find(e->mcx, poc_span_str(user), csk_id);
+    const core_csk *k = b == NULL ? NULL : csk_id == 0 ? b->current : book_key(b, csk_id);
+    if (b != NULL && csk_id == 0 && !is_usable(e, b, k))
+        k = b->previous; /* the new one is not durable yet */
+    if (b == NULL || !is_usable(e, b, k))
+        return POC_E_STATE;
+    *out = (core_csk_status){ .impu = b->impu,
+                              .mc_id = b->mc_id,
+                              .csk_id = k->id,
+                              .cs_id = k->cs_id,
+                              .encr = k->algorithm.encr,
+                              .key_len = k->algorithm.key_len,
+                              .salt_len = k->algorithm.salt_len,
+                              .tag_len = k->algorithm.tag_len,
+                              .is_current = k == b->current,
+                              .rand = poc_span_of(k->rand, k->rand_len),
+                              .key = k->key };
+    return POC_OK;
+}
+
+/* ---- at rest ---- */
+
+void book_put_key(poc_wr *wr, const core_durable *d)
+{
+    const core_book *b = (const core_book *)(const void *)d;
+    poc_wr_span(wr, impu_of(b));
+}
+
+static void put_text(poc_wr *wr, const char *text)
+{
+    const poc_span s = poc_span_str(text);
+    poc_wr_u16(wr, (uint16_t)s.n);
+    poc_wr_span(wr, s);
+}
+
+/* Sealed afresh each time. */
+static poc_err seal(core_engine *e, poc_wr *wr, const core_book *b, const core_csk *k)
+{
+    const size_t len = poc_secret_len(k->key);
+    uint8_t nonce[POC_GCM_NONCE_LEN];
+    POC_TRY(e->set.rng.fill(e->set.rng.ctx, nonce, sizeof(nonce)));
+    poc_wr_u8(wr, (uint8_t)(sizeof(nonce) + len + POC_GCM_TAG_LEN));
+    poc_wr_put(wr, nonce, sizeof(nonce));
+    uint8_t *room = poc_wr_room(wr, len + POC_GCM_TAG_LEN);
+    if (room == NULL)
+        return POC_E_LIMIT;
+    return poc_gcm_seal(room, poc_secret_span(e->set.store_key), nonce, impu_of(b), poc_secret_span(k->key));
+}
+
+static poc_err put_csk(core_engine *e, poc_wr *wr, const core_book *b, const core_csk *k)
+{
+    poc_wr_u8(wr, k != NULL);
+    if (k == NULL)
+        return POC_OK;
+    poc_wr_u32(wr, k->id);
+    poc_wr_u8(wr, k->cs_id);
+    poc_wr_u8(wr, k->algorithm.encr);
+    poc_wr_u8(wr, k->algorithm.key_len);
+    poc_wr_u8(wr, k->algorithm.salt_len);
+    poc_wr_u8(wr, k->algorithm.tag_len);
+    poc_wr_u64(wr, (uint64_t)k->expires_ms);
+    poc_wr_u8(wr, k->rand_len);
+    poc_wr_put(wr, k->rand, k->rand_len);
+    return seal(e, wr, b, k);
+}
+
+poc_err book_put_value(core_engine *e, poc_wr *wr, const core_durable *d)
+{
+    const core_book *b = (const core_book *)(const void *)d;
+    poc_wr_u8(wr, b->service);
+    put_text(wr, b->mc_id);
+    put_text(wr, b->kms_uri);
+    POC_TRY(put_csk(e, wr, b, b->current));
+    POC_TRY(put_csk(e, wr, b, b->previous));
+    return put_csk(e, wr, b, b->next);
+}
+
+static poc_err open_sealed(const core_engine *e, const core_book *b, poc_span sealed, poc_secret **out)
+{
+    const size_t around = POC_GCM_NONCE_LEN + POC_GCM_TAG_LEN;
+    if (sealed.n != around + 16 && sealed.n != around + 32)
+        return POC_E_INPUT;
+    POC_OWNED(poc_secret, key, poc_secret_free);
+    POC_TRY(poc_secret_new(&key, sealed.n - around));
+    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), sealed.p, impu_of(b),
+                         poc_span_of(sealed.p + POC_GCM_NONCE_LEN, sealed.n - POC_GCM_NONCE_LEN)));
+    *out = POC_RELEASE(key);
+    return POC_OK;
+}
+
+static poc_err read_fields(poc_rd *rd, core_csk *k, poc_span *rand, poc_span *sealed)
+{
+    uint64_t expires;
+    uint8_t n;
+    POC_TRY(poc_rd_u32(rd, &k->id));
+    POC_TRY(poc_rd_u8(rd, &k->cs_id));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.encr));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.key_len));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.salt_len));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.tag_len));
+    POC_TRY(poc_rd_u64(rd, &expires));
+    k->expires_ms = (int64_t)expires;
+    POC_TRY(poc_rd_u8(rd, &n));
+    POC_TRY(poc_rd_span(rd, rand, n));
+    POC_TRY(poc_rd_u8(rd, &n));
+    return poc_rd_span(rd, sealed, n);
+}
+
+static poc_err read_csk(core_engine *e, core_book *b, poc_rd *rd, core_csk **slot)
+{
+    core_csk fields = { 0 };
+    poc_span rand, sealed;
+    uint8_t has;
+    POC_TRY(poc_rd_u8(rd, &has));
+    if (!has)
+        return POC_OK;
+    POC_TRY(read_fields(rd, &fields, &rand, &sealed));
+    POC_OWNED(poc_secret, key, poc_secret_free);
+    POC_TRY(open_sealed(e, b, sealed, &key));
+    core_csk *k;
+    POC_TRY(csk_make(&k, key, fields.id, rand));
+    k->cs_id = fields.cs_id;
+    k->algorithm = fields.algorithm;
+    k->expires_ms = fields.expires_ms;
+    k->is_bound = true;
+    const poc_err err = csk_list(e->mcx, b, k);
+    if (err == POC_OK)
+        *slot = k;
+    else
+        csk_free(k);
+    return err;
+}
+
+static poc_err read_text(poc_rd *rd, poc_span *out)
+{
+    uint16_t n;
+    POC_TRY(poc_rd_u16(rd, &n));
+    if (n > MCX_URI_MAX)
+        return POC_E_INPUT;
+    return poc_rd_span(rd, out, n);
+}
+
+static poc_err fill(core_engine *e, core_book *b, poc_rd *rd)
+{
+    poc_span mc_id, kms_uri;
+    POC_TRY(poc_rd_u8(rd, &b->service));
+    POC_TRY(read_text(rd, &mc_id));
+    POC_TRY(read_text(rd, &kms_uri));
+    POC_TRY(book_name(b, mc_id, kms_uri));
+    POC_TRY(read_csk(e, b, rd, &b->current));
+    POC_TRY(read_csk(e, b, rd, &b->previous));
+    POC_TRY(read_csk(e, b, rd, &b->next));
+    POC_TRY(poc_rd_end(rd));
+    return b->current != NULL && b->service < MCX_SERVICES ? POC_OK : POC_E_INPUT;
+}
+
+poc_err book_read(core_engine *e, poc_rd *key, poc_rd *value)
+{
+    core_mcx *x;
+    core_book *b;
+    if (key->left == 0 || key->left > CORE_NAME_MAX)
+        return POC_E_INPUT;
+    POC_TRY(mcx_side(e, &x));
+    const poc_span impu = poc_span_of(key->p, key->left);
+    if (poc_table_get(&x->books, impu) != NULL)
+        return POC_E_STATE;
+    POC_TRY(book_make(e, &b, impu));
+    const poc_err err = fill(e, b, value);
+    if (err != POC_OK) {
+        strike(e, b);
+        book_free(b);
+    }
+    return err;
+}
+
+/* ---- life ---- */
+
+void mcx_side_free(core_engine *e)
+{
+    core_mcx *x = e->mcx;
+    if (x == NULL)
+        return;
+    size_t at = 0;
+    for (core_book *b; (b = poc_table_next(&x->books, &at)) != NULL;)
+        book_free(b);
+    poc_table_done(&x->books);
+    poc_table_done(&x->ids);
+    identity_free(x);
+    free(x);
+    e->mcx = NULL;
+}

@@ -1,0 +1,113 @@
+/* What the files on mission critical services share: identities of ours, the book of client-server keys, downloads.
+ * Private. */
+#ifndef PF_CORE_CSK_H
+#define PF_CORE_CSK_H
+
+#include <stdatomic.h>
+
+#include "mcx/mcx.h"
+#include "pf/core/model.h"
+
+enum {
+    CORE_OWN_MAX = 16,          /* identities, times the periods for which there are keys */
+    CORE_SIGNERS_CACHED = 4096, /* senders whose verification is cheaper the second time */
+    CORE_DOWNLOAD_MS = 32000,   /* Timer F of the MESSAGE that carries it */
+    CORE_DOWNLOAD_TRIES = 8,    /* then it waits until the client is heard of again */
+    CORE_ID_DRAWS = 16,         /* of 28 bits, before chance is not believed any more */
+    CORE_CSK_ROOM = 32 + POC_GCM_NONCE_LEN + POC_GCM_TAG_LEN /* octets of a sealed one */
+};
+
+typedef struct core_mcx core_mcx;
+
+/* ---- identity.c ---- */
+
+struct core_mcx_keys {
+    atomic_uint owners;
+    mcx_sakke *sakke;
+    mcx_receiver *receiver;
+    mcx_signer *signer;
+    mcx_certificate kms;
+    mcx_identity identity;
+    uint8_t kpak[MCX_POINT_LEN];
+    size_t uri_len;
+    char texts[]; /* URI, then that of the KMS */
+};
+
+typedef struct core_own {
+    core_mcx_keys *keys;
+    bool signs;
+} core_own;
+
+/* ---- csk.c ---- */
+
+typedef struct core_csk {
+    poc_secret *key;
+    uint32_t id;
+    uint8_t id_octets[4]; /* key of the table */
+    uint8_t cs_id, rand_len;
+    bool is_bound; /* its record is durable */
+    mcx_algorithm algorithm;
+    int64_t expires_ms;
+    uint8_t rand[];
+} core_csk;
+
+/** The client-server keys of one public identity (TS 33.180 5.4: IMPU, service id and key are bound). */
+typedef struct core_book core_book;
+struct core_book {
+    core_durable durable;
+    uint32_t refs; /* effects that name it */
+    bool inside;   /* not logged off */
+    bool waits;    /* in the list of those whose download is not answered */
+    uint8_t service, tries;
+    core_csk *current, *previous;
+    core_csk *next;    /* made here: in force when its download has been answered */
+    uint64_t download; /* number of the living one; 0: none */
+    int64_t wake_ms;
+    core_book *next_waiting;
+    char *mc_id, *kms_uri; /* in one block, which mc_id owns */
+    uint16_t impu_len;
+    char impu[];
+};
+
+/** What an engine needs for mission critical services; made with the first identity or record. */
+struct core_mcx {
+    core_own own[CORE_OWN_MAX];
+    size_t own_count;
+    mcx_identity identities[CORE_OWN_MAX]; /* the same, in a row */
+    mcx_certificate certificates[CORE_OWN_MAX];
+    size_t certificate_count;
+    mcx_replay *replay;
+    mcx_verifier *verifier;
+    poc_table books;    /* by IMPU */
+    poc_table ids;      /* of core_book, by the id of a key in it */
+    core_book *waiting; /* downloads without an answer */
+    uint8_t room[MIKEY_MESSAGE_MAX];
+};
+
+/* identity.c */
+/** The one that may sign now and whose KMS is `kms_uri` if there is such a one; NULL: none. */
+const mcx_identity *identity_signer(const core_engine *e, poc_span kms_uri);
+const mcx_certificate *identity_certificate(const core_engine *e, poc_span kms_uri);
+poc_err mcx_side(core_engine *e, core_mcx **out);
+void identity_free(core_mcx *x);
+uint64_t identity_ntp_s(const core_engine *e);
+
+/* csk.c */
+poc_err book_make(core_engine *e, core_book **out, poc_span impu);
+poc_err book_name(core_book *b, poc_span mc_id, poc_span kms_uri);
+/** Finds the current key when `id` is 0. */
+core_csk *book_key(const core_book *b, uint32_t id);
+/** Keeps `key` by reference. */
+poc_err csk_make(core_csk **out, poc_secret *key, uint32_t id, poc_span rand);
+void csk_free(core_csk *k);
+poc_err csk_list(core_mcx *x, core_book *b, core_csk *k);
+/** Takes it out of the table of ids and frees it; `slot` is then NULL. */
+void csk_drop(core_mcx *x, core_csk **slot);
+
+/* download.c */
+/** Makes the key by which another algorithm comes into force. */
+poc_err download_make(core_engine *e, core_book *b, const mcx_algorithm *algorithm, core_csk **out);
+void download_begin(core_engine *e, core_book *b);
+void download_end(core_engine *e, core_book *b);
+
+#endif
