@@ -552,6 +552,9 @@ static void carry_out(shell *s, const pocpf_effect *fx)
     case POCPF_DO_AUDIT:
         do_audit(s, fx);
         break;
+    case POCPF_DO_CSK_BOUND: /* test_mcx_csk.c */
+    case POCPF_DO_DOWNLOAD:
+        break;
     case POCPF_DO_PUSH:
         do_push(s, fx);
         break;

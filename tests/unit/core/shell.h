@@ -82,7 +82,7 @@ typedef struct shell {
     bool log_audits, store_fails, store_holds, answers_now, enabler_answers;
     unsigned push_loss;          /* of hundred, both ways */
     bool store_slow, is_writing; /* a write ends with shell_written, or when nothing else is left to do */
-    unsigned counts[POCPF_DO_PUSH + 1];
+    unsigned counts[POCPF_DO_DOWNLOAD + 1];
     unsigned audits[POCPF_AUDIT_COUNT];
     uint32_t highest_id; /* of any MSK ever offered */
     uint32_t air_id;     /* what the enabler has, 0: off air */

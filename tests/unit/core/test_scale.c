@@ -43,7 +43,7 @@ static void one_rekey_of_ten_thousand_costs_one_write_and_one_offer_each(void **
     assert_int_equal(s->counts[POCPF_DO_OFFER], WINDOW); /* no more than that without an answer */
     s->answers_now = true;
     shell_run(s);
-    const unsigned expected[POCPF_DO_PUSH + 1] = {
+    const unsigned expected[POCPF_DO_DOWNLOAD + 1] = {
         [POCPF_DO_PERSIST] = 1,        [POCPF_DO_OFFER] = MEMBERS - 1, [POCPF_DO_GATE] = 2,
         [POCPF_DO_ENABLER_UPDATE] = 1, [POCPF_DO_AUDIT] = MEMBERS + 2,
     };

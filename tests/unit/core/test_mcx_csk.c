@@ -1,0 +1,391 @@
+/* Client-server keys at the engine: uploads, what refuses them, what survives, other algorithms, downloads. */
+#include <string.h>
+
+#include "tests/unit/core/mcx_office.h"
+
+#define CSK(n) (0x20000000u + (n))
+
+static bool look(const office *o, const char *user, uint32_t id, pocpf_csk_status *out)
+{
+    *out = (pocpf_csk_status){ .size = sizeof(*out) };
+    return pocpf_csk_look(o->pf, user, id, out) == POCPF_OK;
+}
+
+static office *open_office(void **state)
+{
+    office *o = office_new(*state);
+    office_boot(o);
+    return o;
+}
+
+/* MCX-5, MCX-11, MCX-17, MCX-19, MCX-21, MCX-28 */
+static void uploads_as_the_vectors_have_them_are_bound_once_they_are_durable(void **state)
+{
+    static const char *const names[] = { "csk_upload_minimal", "csk_upload_hidden_full" };
+    office *o = open_office(state);
+    for (size_t i = 0; i < POC_COUNT(names); i++) {
+        const json_t *m = mcx_message(o->town->vectors, "ts33180_own", names[i]);
+        const vec_bytes octets = mcx_octets(m), key = vec_hex(m, "key"), rand = vec_hex(m, "rand");
+        const uint32_t id = mcx_number(m, "key_id");
+        pocpf_csk_status s;
+        o->store_holds = true;
+        assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets.b, octets.n, NULL), POCPF_OK);
+        office_run(o);
+        office_expect(o, "PERSIST ");
+        assert_false(look(o, ALICE_IMPU, id, &s));
+        assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
+        o->store_holds = false;
+        office_run(o);
+        assert_non_null(strstr(o->text, i == 0 ? "BOUND:2a5b6c7d csk_bound " : "BOUND:21234567 csk_bound "));
+        o->text[0] = '\0';
+        assert_true(look(o, ALICE_IMPU, 0, &s));
+        assert_int_equal(s.csk_id, id);
+        assert_string_equal(s.mc_id, ALICE_ID);
+        assert_memory_equal(poc_secret_bytes(s.key), key.b, 16);
+        assert_memory_equal(s.rand, rand.b, 16);
+        assert_int_equal(s.cs_id, 6);
+        assert_true(s.encr == 6 && s.key_len == 16 && s.tag_len == 16);
+    }
+    office_free(o);
+}
+
+/* MCX-21 */
+static void the_previous_key_stays_good_and_both_are_found_by_id_and_user(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    for (uint32_t i = 1; i <= 3; i++) {
+        assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(i)), POCPF_OK);
+        office_run(o);
+    }
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(3) && s.is_current);
+    assert_true(look(o, ALICE_ID, CSK(2), &s) && !s.is_current);
+    assert_false(look(o, ALICE_IMPU, CSK(1), &s));
+    assert_false(look(o, BOB_IMPU, CSK(3), &s));
+    office_free(o);
+}
+
+/* MCX-21 */
+static void a_key_id_of_another_user_and_another_key_under_ones_own_id_are_refused(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    uint8_t before[16];
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    office_run(o);
+    assert_true(look(o, ALICE_IMPU, CSK(1), &s));
+    memcpy(before, poc_secret_bytes(s.key), sizeof(before));
+    o->text[0] = '\0';
+    assert_int_equal(office_bring(o, &o->town->bob, BOB_IMPU, CSK(1)), POCPF_E_DENIED);
+    assert_int_equal(office_bring(o, &o->town->alice, "sip:thief@ims.example", CSK(1)), POCPF_E_DENIED);
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_E_DENIED);
+    office_run(o);
+    office_expect(o, "");
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(1));
+    assert_memory_equal(poc_secret_bytes(s.key), before, sizeof(before));
+    assert_false(look(o, BOB_IMPU, 0, &s));
+    office_free(o);
+}
+
+typedef struct wrong_row {
+    const char *why; /* what is wrong */
+    uint32_t id;
+    const char *mc_id;
+    int64_t late_ms;
+    size_t flip; /* octets from the end of what is altered; 0: none */
+    pocpf_err err;
+} wrong_row;
+
+/* MCX-19, MCX-28 */
+static void a_wrong_upload_is_refused_with_a_reason_and_nothing_is_stored(void **state)
+{
+    static const wrong_row rows[] = {
+        { "another user", CSK(1), BOB_ID, 0, 0, POCPF_E_DENIED },
+        { "type not a CSK", 0x60000001, ALICE_ID, 0, 0, POCPF_E_DENIED },
+        { "stale", CSK(1), ALICE_ID, 301000, 0, POCPF_E_AUTH },
+        { "from the future", CSK(1), ALICE_ID, -301000, 0, POCPF_E_AUTH },
+        { "altered signature", CSK(1), ALICE_ID, 0, 80, POCPF_E_AUTH },
+        { "altered key", CSK(1), ALICE_ID, 0, 140, POCPF_E_AUTH },
+    };
+    office *o = open_office(state);
+    const int64_t now_ms = OFFICE_NOW_MS + 3600000; /* well inside the period */
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        uint8_t octets[MIKEY_MESSAGE_MAX];
+        const char *why;
+        o->now_ms = now_ms - rows[i].late_ms;
+        const size_t n = office_seal(o, &o->town->alice, rows[i].id, NULL, 0, octets);
+        o->now_ms = now_ms;
+        if (rows[i].flip > 0)
+            octets[n - rows[i].flip] ^= 1;
+        const pocpf_err err = office_upload(o, ALICE_IMPU, rows[i].mc_id, octets, n, &why);
+        if (err != rows[i].err || why == NULL)
+            fail_msg("%s: %s", rows[i].why, pocpf_err_name(err));
+    }
+    office_run(o);
+    office_expect(o, "");
+    office_free(o);
+}
+
+/* MCX-19, MCX-24: the receiver has to be an identity that the KMS has provisioned us with. */
+static void a_message_for_another_server_and_any_before_there_is_an_identity_are_refused(void **state)
+{
+    office *o = office_new(*state);
+    const json_t *m = mcx_message(o->town->vectors, "ts33180_own", "csk_upload_minimal");
+    vec_bytes octets = mcx_octets(m);
+    const char *why;
+    assert_int_equal(pocpf_new(&o->pf, &o->host, &o->set), POCPF_OK);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets.b, octets.n, &why), POCPF_E_STATE);
+    assert_string_equal(why, "no identity of ours");
+    pocpf_free(o->pf);
+    office_boot(o);
+    uint8_t *idr = memmem(octets.b, octets.n, MDSI, strlen(MDSI));
+    assert_non_null(idr);
+    idr[0] ^= 1;
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets.b, octets.n, &why), POCPF_E_DENIED);
+    office_free(o);
+}
+
+/* MCX-24: who is no server of the KMS's has no keys that fit, in this period or any other. */
+static void keys_of_another_identity_or_period_make_no_server(void **state)
+{
+    mcx_town *t = *state;
+    const json_t *own = json_object_get(t->vectors, "ts33180_own");
+    const json_t *server = json_object_get(json_object_get(own, "identities"), "server");
+    const vec_bytes pvt = vec_hex(server, "PVT");
+    poc_secret *rsk = mcx_secret(server, "RSK"), *ssk = mcx_secret(server, "SSK");
+    pocpf_mcx_material m = { .size = sizeof(m),
+                             .uri = "mcx.elsewhere.example",
+                             .kms_uri = "kms.example.org",
+                             .period_s = 2592000,
+                             .period_number = 1536,
+                             .z = mcx_kms_z(t->kms).p,
+                             .kpak = mcx_kms_kpak(t->kms).p,
+                             .pvt = pvt.b,
+                             .rsk = rsk,
+                             .ssk = ssk,
+                             .like = t->server };
+    pocpf_mcx_keys *keys;
+    assert_int_equal(pocpf_mcx_keys_new(&keys, &m), POCPF_E_AUTH);
+    assert_null(keys);
+    m.uri = MDSI;
+    m.period_number = 1537;
+    assert_int_equal(pocpf_mcx_keys_new(&keys, &m), POCPF_E_AUTH);
+    m.period_number = 1536;
+    assert_int_equal(pocpf_mcx_keys_new(&keys, &m), POCPF_OK);
+    pocpf_mcx_keys_free(keys);
+    poc_secret_free(rsk);
+    poc_secret_free(ssk);
+}
+
+/* MCX-5 */
+static void a_repeated_message_is_refused(void **state)
+{
+    office *o = open_office(state);
+    const vec_bytes octets = mcx_octets(mcx_message(o->town->vectors, "ts33180_own", "csk_upload_minimal"));
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets.b, octets.n, NULL), POCPF_OK);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets.b, octets.n, NULL), POCPF_E_AUTH);
+    office_free(o);
+}
+
+static void an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    o->store_fails = true;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST LOST:20000001 ");
+    assert_false(look(o, ALICE_IMPU, 0, &s));
+    o->store_fails = false;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(2)), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST BOUND:20000002 csk_bound ");
+    o->store_fails = true;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(3)), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST LOST:20000003 ");
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(2));
+    office_free(o);
+}
+
+static void keys_come_back_after_a_restart_and_lie_sealed_in_between(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    uint8_t before[16];
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(2)), POCPF_OK);
+    office_run(o);
+    assert_true(look(o, ALICE_IMPU, 0, &s));
+    memcpy(before, poc_secret_bytes(s.key), sizeof(before));
+    assert_int_equal(o->store.count, 1);
+    size_t at = 0;
+    assert_null(memmem(poc_table_next(&o->store, &at), 2048, before, sizeof(before)));
+    office_crash(o);
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(2));
+    assert_memory_equal(poc_secret_bytes(s.key), before, sizeof(before));
+    assert_true(look(o, ALICE_ID, CSK(1), &s));
+    office_free(o);
+}
+
+static void logging_off_wipes_the_keys_and_their_record(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    office_run(o);
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST BOUND:20000001 csk_bound PERSIST csk_logged_off ");
+    assert_false(look(o, ALICE_IMPU, 0, &s));
+    assert_false(look(o, ALICE_ID, CSK(1), &s));
+    assert_int_equal(o->store.count, 0);
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, ALICE_IMPU), POCPF_E_STATE);
+    assert_int_equal(office_bring(o, &o->town->bob, BOB_IMPU, CSK(1)), POCPF_OK);
+    office_free(o);
+}
+
+/* ---- other algorithms ---- */
+
+static pocpf_err bring_with(office *o, const mcx_algorithm *algorithms, size_t n)
+{
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    const size_t len = office_seal(o, &o->town->alice, CSK(1), algorithms, n, octets);
+    return office_upload(o, ALICE_IMPU, ALICE_ID, octets, len, NULL);
+}
+
+/* MCX-14: an upload that lists nothing means the default, and the first one that the server allows is taken. */
+static void the_first_algorithm_of_the_list_is_taken_when_the_server_allows_it(void **state)
+{
+    const mcx_algorithm list[] = { mcx_aes256_gcm, mcx_aes128_gcm };
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    assert_int_equal(bring_with(o, list, 2), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST BOUND:20000001 csk_bound ");
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.encr == 6 && s.key_len == 32);
+    office_free(o);
+}
+
+/* MCX-14 */
+static void a_client_without_any_algorithm_that_the_server_allows_is_refused(void **state)
+{
+    office *o = office_new(*state);
+    o->set.mcx_algorithms = POCPF_AES256_GCM;
+    office_boot(o);
+    assert_int_equal(bring_with(o, NULL, 0), POCPF_E_DENIED);
+    assert_int_equal(bring_with(o, &mcx_aes128_cm, 1), POCPF_E_DENIED);
+    office_free(o);
+}
+
+/* The client supports both and has selected AES-128; the server wants AES-256. */
+static office *office_that_forces(void **state)
+{
+    const mcx_algorithm list[] = { mcx_aes128_gcm, mcx_aes256_gcm };
+    office *o = office_new(*state);
+    o->set.mcx_forced = POCPF_AES256_GCM;
+    office_boot(o);
+    assert_int_equal(bring_with(o, list, 2), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST BOUND:20000001 DOWNLOAD csk_bound ");
+    return o;
+}
+
+/* MCX-1, MCX-15, MCX-22, MCX-23, MCX-25, MCX-26, MCX-27, MCX-28 */
+static void another_algorithm_comes_by_download_and_into_force_when_it_is_answered(void **state)
+{
+    office *o = office_that_forces(state);
+    pocpf_csk_status s;
+    mcx_opened opened;
+    assert_string_equal(o->download.user, ALICE_IMPU);
+    assert_string_equal(o->download.mc_id, ALICE_ID);
+    assert_int_equal(o->download.key_id >> 28, MCX_CSK);
+    assert_int_equal(office_open(o, &o->town->alice, &opened), POC_OK);
+    assert_int_equal(opened.offer.count, 1);
+    assert_true(mcx_algorithm_eq(&opened.offer.algorithms[0], &mcx_aes256_gcm));
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(1) && s.key_len == 16);
+    assert_false(look(o, ALICE_IMPU, o->download.key_id, &s));
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, o->download.number, true), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST csk_changed ");
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == o->download.key_id && s.key_len == 32);
+    assert_int_equal(poc_secret_len(s.key), 32);
+    assert_memory_equal(poc_secret_bytes(s.key), poc_secret_bytes(opened.key), 32);
+    assert_memory_equal(s.rand, opened.rand, 16);
+    assert_true(look(o, ALICE_IMPU, CSK(1), &s));
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, o->download.number, true), POCPF_E_STATE);
+    mcx_opened_done(&opened);
+    office_free(o);
+}
+
+/* MCX-23 */
+static void a_download_opens_for_nobody_else_and_not_when_it_was_altered(void **state)
+{
+    office *o = office_that_forces(state);
+    mcx_opened opened;
+    assert_int_equal(office_open(o, &o->town->bob, &opened), POC_E_DENIED);
+    o->download.octets[o->download.len - 100] ^= 1;
+    assert_int_equal(office_open(o, &o->town->alice, &opened), POC_E_AUTH);
+    office_free(o);
+}
+
+static void a_download_without_answer_is_tried_again_later_and_later_with_the_same_key(void **state)
+{
+    office *o = office_that_forces(state);
+    const uint32_t id = o->download.key_id;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, o->download.number, false), POCPF_OK);
+        office_run(o);
+        assert_int_equal(pocpf_deadline_ms(o->pf), o->now_ms + (1000 << i));
+        o->now_ms = pocpf_deadline_ms(o->pf);
+        pocpf_tick(o->pf, o->now_ms);
+        office_run(o);
+        office_expect(o, "DOWNLOAD ");
+        assert_int_equal(o->download.key_id, id);
+    }
+    office_free(o);
+}
+
+static void a_download_goes_on_after_a_restart_and_ends_with_the_next_upload(void **state)
+{
+    office *o = office_that_forces(state);
+    const uint32_t id = o->download.key_id;
+    office_crash(o);
+    office_run(o);
+    office_expect(o, "DOWNLOAD ");
+    assert_int_equal(o->download.key_id, id);
+    const uint64_t number = o->download.number;
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    o->now_ms += 1000;
+    const size_t n = office_seal(o, &o->town->alice, CSK(2), &mcx_aes256_gcm, 1, octets);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, n, NULL), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST BOUND:20000002 csk_bound ");
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, number, true), POCPF_E_STATE);
+    pocpf_tick(o->pf, o->now_ms);
+    assert_int_equal(pocpf_deadline_ms(o->pf), INT64_MAX);
+    office_free(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(uploads_as_the_vectors_have_them_are_bound_once_they_are_durable),
+        cmocka_unit_test(the_previous_key_stays_good_and_both_are_found_by_id_and_user),
+        cmocka_unit_test(a_key_id_of_another_user_and_another_key_under_ones_own_id_are_refused),
+        cmocka_unit_test(a_wrong_upload_is_refused_with_a_reason_and_nothing_is_stored),
+        cmocka_unit_test(a_message_for_another_server_and_any_before_there_is_an_identity_are_refused),
+        cmocka_unit_test(keys_of_another_identity_or_period_make_no_server),
+        cmocka_unit_test(a_repeated_message_is_refused),
+        cmocka_unit_test(an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on),
+        cmocka_unit_test(keys_come_back_after_a_restart_and_lie_sealed_in_between),
+        cmocka_unit_test(logging_off_wipes_the_keys_and_their_record),
+        cmocka_unit_test(the_first_algorithm_of_the_list_is_taken_when_the_server_allows_it),
+        cmocka_unit_test(a_client_without_any_algorithm_that_the_server_allows_is_refused),
+        cmocka_unit_test(another_algorithm_comes_by_download_and_into_force_when_it_is_answered),
+        cmocka_unit_test(a_download_opens_for_nobody_else_and_not_when_it_was_altered),
+        cmocka_unit_test(a_download_without_answer_is_tried_again_later_and_later_with_the_same_key),
+        cmocka_unit_test(a_download_goes_on_after_a_restart_and_ends_with_the_next_upload),
+    };
+    return cmocka_run_group_tests(tests, town_open, town_close);
+}
