@@ -572,6 +572,16 @@ bool pocpf_poll(pocpf *pf, pocpf_effect *out)
 
 /* ---- looking ---- */
 
+uint64_t pocpf_changes(const pocpf *pf)
+{
+    return core_changes(pf->core);
+}
+
+uint64_t pocpf_changes_durable(const pocpf *pf)
+{
+    return core_changes_durable(pf->core);
+}
+
 pocpf_err pocpf_channel_look(const pocpf *pf, const char *channel, pocpf_channel_status *out)
 {
     core_channel_status s;

@@ -128,6 +128,8 @@ size_t core_push_heard(core_engine *e, int64_t now_ms, core_datagram *datagrams,
 
 poc_err core_solicit(core_engine *e, int64_t now_ms, const char *channel, const char *user);
 poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user);
+uint64_t core_changes(const core_engine *e);
+uint64_t core_changes_durable(const core_engine *e);
 bool core_is_barred(const core_engine *e, const char *channel, const char *user);
 
 typedef enum core_answer {

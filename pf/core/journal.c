@@ -34,6 +34,7 @@ void journal_mark(core_engine *e, core_durable *d)
         return;
     d->dirty = true;
     d->next_dirty = NULL;
+    e->journal.marked++;
     *e->journal.dirty_end = d;
     e->journal.dirty_end = &d->next_dirty;
 }
@@ -210,6 +211,7 @@ void journal_kept(core_engine *e)
     core_journal *j = &e->journal;
     size_t n = j->in_flight_count;
     j->in_flight_count = 0;
+    j->kept += n;
     for (size_t i = 0; i < n; i++) {
         j->in_flight[i]->in_flight = false;
         journal_release(e, j->in_flight[i]);
@@ -249,8 +251,10 @@ static void concern_all_of(core_engine *e, const core_durable *d)
 /* Back to the front, in the old order: a deletion must stay before the record of one who came back under the name. */
 static void put_back(core_journal *j, core_durable *d)
 {
-    if (d->dirty)
+    if (d->dirty) { /* it has changed since: that will be kept instead */
+        j->kept++;
         return;
+    }
     d->dirty = true;
     d->next_dirty = j->dirty;
     if (j->dirty == NULL)
@@ -270,6 +274,16 @@ void journal_lost(core_engine *e)
     j->in_flight_count = 0;
     for (uint32_t i = 0; i < e->channel_count; i++)
         e->channel_list[i]->told = false;
+}
+
+uint64_t core_changes(const core_engine *e)
+{
+    return e->journal.marked;
+}
+
+uint64_t core_changes_durable(const core_engine *e)
+{
+    return e->journal.kept;
 }
 
 void journal_stuck(core_engine *e)

@@ -69,6 +69,7 @@ typedef struct core_journal {
     core_durable *dirty, **dirty_end;
     core_durable *in_flight[CORE_RECORDS_MAX];
     size_t in_flight_count;
+    uint64_t marked, kept; /* changes so far; so many of the first of them are durable */
     core_record records[CORE_RECORDS_MAX];
     uint8_t room[CORE_RECORD_ROOM];
 } core_journal;

@@ -36,8 +36,8 @@ typedef struct request {
     bool has_begun, is_too_large, is_target_cut, has_asked;
     poc_err zn_err;
     wire_keyman_answer *ready; /* waits for the store; owned */
-    uint64_t due;              /* the write that makes it true */
-    bool is_lost;              /* which failed */
+    uint64_t due;              /* so many changes must be durable */
+    bool is_lost;              /* a write failed meanwhile */
     uint8_t *body;             /* NULL until a piece of it comes; BODY_MAX octets */
     size_t body_len;
 } request;

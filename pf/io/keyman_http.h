@@ -27,16 +27,15 @@ typedef struct keyman_http_settings {
     uint16_t push_port;             /* a client is pushed to at the source of his request and this port */
 } keyman_http_settings;
 
-/** A request was served: the engine may want something done. Returns the number of the write to the store that its answer has
- *  to wait for, 0 for none; keyman_http_durable tells of its end. */
+/** A request was served: the engine may want something done. Returns how many changes have to be durable before it is
+ *  answered, 0 for none; keyman_http_durable tells when they are. */
 typedef uint64_t keyman_served_fn(void *user);
 
 /** POC_E_IO: an address cannot be bound, or (errno EPROTO) certificate and key do not serve. `service`, `naf` and `zn` are
  *  borrowed. */
 poc_err keyman_http_new(keyman_http **out, su_root_t *root, const keyman_http_settings *settings, wire_keyman *service,
                         gba_naf *naf, zn *zn, keyman_served_fn *served, void *user);
-/** All writes up to this number have ended; answers that waited for them go out, as 503 when the last one failed. NULL is
- *  fine. */
+/** So many changes are durable; answers that waited for them go out, with `ok` false as 503. NULL is fine. */
 void keyman_http_durable(keyman_http *k, uint64_t through, bool ok);
 /** Answers who still waits with 503. NULL is fine. */
 void keyman_http_free(keyman_http *k);

@@ -56,6 +56,31 @@ static bool carry_out_all(shell *s)
     return false;
 }
 
+/** Nothing waits to be written, and nothing will be until something happens. */
+static bool is_at_rest(const shell *s)
+{
+    return !s->has_more && s->writes_ended == s->writes_begun;
+}
+
+void shell_listen_durable(shell *s, shell_durable_fn *durable, void *user)
+{
+    s->durable = durable;
+    s->durable_user = user;
+}
+
+void shell_durable(const shell *s, uint64_t through, bool ok)
+{
+    keyman_http_durable(s->keyman_http, through, ok);
+    if (s->durable != NULL)
+        s->durable(s->durable_user, through, ok);
+}
+
+uint64_t shell_due(const shell *s)
+{
+    uint64_t changes = pocpf_changes(s->pf);
+    return is_at_rest(s) || pocpf_changes_durable(s->pf) >= changes ? 0 : changes;
+}
+
 void shell_pump(shell *s)
 {
     if (s->is_pumping)
@@ -64,8 +89,8 @@ void shell_pump(shell *s)
     bool is_all = carry_out_all(s);
     s->is_pumping = false;
     s->has_more = !is_all;
-    if (is_all && s->writes_ended == s->writes_begun)
-        keyman_http_durable(s->keyman_http, UINT64_MAX, true); /* nothing more to be written */
+    if (is_at_rest(s))
+        shell_durable(s, UINT64_MAX, true); /* nothing more to be written */
     if (s->push != NULL)
         (void)push_flush(s->push);
     if (!is_all && !is_push_full(s))

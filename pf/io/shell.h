@@ -73,6 +73,12 @@ poc_err shell_rekey(shell *s, const char *id);
 poc_err shell_solicit(shell *s, const char *id, const char *user);
 /** Lets one who was expelled register again. POC_E_STATE: he is not barred. */
 poc_err shell_admit(shell *s, const char *id, const char *user);
+/** How many changes have to be durable before what was ordered until now may be called done; 0: it may. */
+uint64_t shell_due(const shell *s);
+/** So many changes are durable, or with `ok` false they could not be made so. */
+typedef void shell_durable_fn(void *user, uint64_t through, bool ok);
+/** One listener; NULL: none. */
+void shell_listen_durable(shell *s, shell_durable_fn *durable, void *user);
 /** The audit events; borrowed. */
 event_ring *shell_events(const shell *s);
 

@@ -198,8 +198,9 @@ void shell_persisted(void *user, bool ok, const char *why)
     shell *s = (shell *)user;
     if (!ok)
         log_event(LOG_LEVEL_ERROR, "store_failed", LOG_TEXT("reason", why));
-    keyman_http_durable(s->keyman_http, ++s->writes_ended, ok);
+    s->writes_ended++;
     (void)pocpf_persisted(s->pf, io_now_ms(), ok);
+    shell_durable(s, ok ? pocpf_changes_durable(s->pf) : UINT64_MAX, ok);
     shell_pump(s);
     shell_drain_look(s);
 }

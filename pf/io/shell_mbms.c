@@ -84,15 +84,11 @@ size_t shell_push_address(const shell *s, const sip_session *session, uint8_t ou
 
 /* ---- the key management service ---- */
 
-/* A write that has begun already does not have what this request changed; the next one has. */
 static uint64_t on_served(void *user)
 {
     shell *s = (shell *)user;
-    const uint64_t begun = s->writes_begun;
     shell_pump(s);
-    if (s->writes_begun > begun)
-        return s->writes_begun;
-    return s->has_more || s->writes_ended < s->writes_begun ? begun + 1 : 0;
+    return shell_due(s);
 }
 
 static poc_err make_keyman(shell *s)

@@ -65,6 +65,8 @@ struct shell {
     unsigned pumped; /* effects since the clock was looked at */
     bool has_more;   /* effects that the last pump left */
     uint64_t writes_begun, writes_ended;
+    shell_durable_fn *durable; /* of the operator's door */
+    void *durable_user;
     bool write_failed; /* a PERSIST that could not even be begun: told from the loop */
     bool is_draining, sip_drained;
     event_ring *events;
@@ -78,6 +80,8 @@ struct shell {
 /* shell.c */
 /** Carries out what the engine wants until it wants nothing more, and sets the timer. */
 void shell_pump(shell *s);
+/** Lets those go on who wait for so many changes to be durable; with `ok` false a write failed. */
+void shell_durable(const shell *s, uint64_t through, bool ok);
 /** "WHAT: WHERE: the system's word" in `why`; POC_E_IO. */
 poc_err shell_fail_system(char why[CONFIG_WHY_MAX], const char *what, const char *where);
 /** Ends the drain when nothing is left to wait for. */

@@ -635,6 +635,11 @@ typedef struct pocpf_member_status {
     size_t address_len;
 } pocpf_member_status;
 
+/** How many changes of what must survive there have been, and so many of the first of them are durable. What an event changed
+ *  is durable when as many changes are as there were right after it. */
+uint64_t pocpf_changes(const pocpf *pf);
+uint64_t pocpf_changes_durable(const pocpf *pf);
+
 /** Walks the members of a channel: start with `*at` = 0; false at the end. */
 bool pocpf_member_next(const pocpf *pf, const char *channel, size_t *at, pocpf_member_status *out);
 /** One member. POCPF_E_STATE: he is none. */

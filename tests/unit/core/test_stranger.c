@@ -100,6 +100,34 @@ static void a_write_that_ends_within_an_expulsion_leaves_no_way_back(void **stat
     }
 }
 
+/* A thing that is told must be durable before: many changes need many writes, and it may be in the last. */
+static void a_change_is_durable_when_the_write_that_has_it_has_ended(void **state)
+{
+    (void)state;
+    shell *s = service();
+    for (unsigned i = 0; i < 200; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "sip:m%u@example.com", i);
+        shell_authenticate(s, shell_client(s, name));
+        assert_int_equal(shell_register_only(s, shell_client(s, name)), POCPF_OK);
+    }
+    uint64_t due = pocpf_changes(s->pf);
+    assert_true(due >= 400);
+    assert_int_equal(pocpf_changes_durable(s->pf), 0);
+    while (s->counts[POCPF_DO_PERSIST] == 0)
+        assert_true(shell_step(s));
+    assert_true(pocpf_changes_durable(s->pf) > 0 && pocpf_changes_durable(s->pf) < due);
+    s->store_fails = true;
+    (void)shell_step(s);
+    assert_true(pocpf_changes_durable(s->pf) < due);
+    s->store_fails = false;
+    shell_run(s);
+    shell_live(s, 60000);
+    assert_true(pocpf_changes_durable(s->pf) >= due);
+    assert_int_equal(pocpf_changes_durable(s->pf), pocpf_changes(s->pf));
+    shell_free(s);
+}
+
 /* ---- two identities of one client ---- */
 
 /* Another identity of the client `of`, with its B-TID and its MUK. */
@@ -168,6 +196,7 @@ int main(void)
         cmocka_unit_test(one_without_multicast_lines_pulls_nothing_before_the_roster_shows_him),
         cmocka_unit_test(one_who_turned_his_lines_off_pulls_nothing_before_the_roster_shows_him),
         cmocka_unit_test(a_write_that_ends_within_an_expulsion_leaves_no_way_back),
+        cmocka_unit_test(a_change_is_durable_when_the_write_that_has_it_has_ended),
         cmocka_unit_test(identities_of_one_client_share_the_counter_of_its_muk),
         cmocka_unit_test(the_counter_of_a_muk_outlives_the_identity_that_bootstraps_again),
     };
