@@ -30,7 +30,11 @@ typedef struct request {
     char segment[ADMIN_SEGMENT_MAX];
     struct MHD_Connection *connection;
     bool has_waited, is_too_large;
-    int64_t until_ms; /* while it waits */
+    int64_t until_ms;           /* while it waits */
+    struct request *next, **at; /* the list of those whose order is being written; `at` NULL: not in it */
+    json_t *ready;              /* their answer; owned */
+    uint64_t due;               /* so many changes must be durable before it goes */
+    bool is_lost;               /* a write failed meanwhile */
     size_t body_len;
     char body[ADMIN_BODY_MAX];
 } request;
@@ -45,6 +49,7 @@ struct admin {
     wake *patience; /* the next waiter to be answered without an event */
     request *waiters[WAITERS_MAX];
     size_t waiter_count;
+    request *undurable;
 };
 
 /* ---- waiting ---- */
@@ -89,6 +94,45 @@ static void wait_for_event(admin *a, request *r, uint32_t wait_s)
     a->waiters[a->waiter_count++] = r;
     MHD_suspend_connection(r->connection);
     set_patience(a);
+}
+
+/* ---- waiting for the store ---- */
+
+/** What was ordered is done when it would survive a crash. */
+static void hold_back(admin *a, request *r, json_t *object, uint64_t due)
+{
+    r->ready = object;
+    r->due = due;
+    r->next = a->undurable;
+    r->at = &a->undurable;
+    if (r->next != NULL)
+        r->next->at = &r->next;
+    a->undurable = r;
+    MHD_suspend_connection(r->connection);
+}
+
+static void list_leave(request *r)
+{
+    if (r->at == NULL)
+        return;
+    *r->at = r->next;
+    if (r->next != NULL)
+        r->next->at = r->at;
+    r->at = NULL;
+}
+
+static void on_durable(void *user, uint64_t through, bool ok)
+{
+    admin *a = (admin *)user;
+    request *next;
+    for (request *r = a->undurable; r != NULL; r = next) {
+        next = r->next;
+        if (r->due > through)
+            continue;
+        list_leave(r);
+        r->is_lost = !ok;
+        http_resume(a->http, r->connection);
+    }
 }
 
 /* ---- answers ---- */
@@ -148,7 +192,24 @@ static enum MHD_Result serve(admin *a, request *r, admin_call *call)
         wait_for_event(a, r, call->wait_s);
         return MHD_YES;
     }
-    return call->status == 0 ? answer(r, MHD_HTTP_OK, object) : refuse(r, call->status, call->kind, call->reason);
+    if (call->status != 0)
+        return refuse(r, call->status, call->kind, call->reason);
+    bool is_order = strcmp(r->route->method, MHD_HTTP_METHOD_POST) == 0;
+    uint64_t due = is_order && object != NULL && !a->is_ending ? shell_due(a->shell) : 0;
+    if (due == 0)
+        return answer(r, MHD_HTTP_OK, object);
+    hold_back(a, r, object, due);
+    return MHD_YES;
+}
+
+static enum MHD_Result finish_order(request *r)
+{
+    json_t *object = r->ready;
+    r->ready = NULL;
+    if (!r->is_lost)
+        return answer(r, MHD_HTTP_OK, object);
+    json_decref(object);
+    return refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "io", "the order is carried out, but could not be made durable");
 }
 
 /** The whole request is here. */
@@ -156,6 +217,8 @@ static enum MHD_Result finish(admin *a, request *r)
 {
     char why[ADMIN_WHY_MAX] = "";
     json_t *body = NULL;
+    if (r->ready != NULL)
+        return finish_order(r);
     if (r->is_too_large)
         return refuse_too_large(r);
     if (r->route == NULL && r->allow != NULL)
@@ -244,6 +307,10 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state, enum
     for (size_t i = a->waiter_count; i-- > 0;)
         if (a->waiters[i] == r)
             a->waiters[i] = a->waiters[--a->waiter_count];
+    if (r != NULL) {
+        list_leave(r);
+        json_decref(r->ready);
+    }
     free(r);
     *state = NULL;
 }
@@ -312,6 +379,7 @@ poc_err admin_new(admin **out, su_root_t *root, shell *s, const char *path, admi
         return err;
     }
     events_listen(shell_events(s), resume_all, a);
+    shell_listen_durable(s, on_durable, a);
     *out = a;
     return POC_OK;
 }
@@ -321,8 +389,10 @@ void admin_free(admin *a)
     if (a == NULL)
         return;
     events_listen(shell_events(a->shell), NULL, NULL);
+    shell_listen_durable(a->shell, NULL, NULL);
     a->is_ending = true;
     resume_all(a);
+    on_durable(a, UINT64_MAX, false);
     http_free(a->http);
     wake_free(a->patience);
     if (a->path[0] != '\0')

@@ -401,6 +401,26 @@ static void members_by_push_survive_a_crash_and_get_a_fresh_msk_unasked(void **s
                         "\"msk_id\":\"10010002\",\"next_msk_id\":null,\"members\":2,\"confirmed\":2");
 }
 
+/* POC-10: 200 to an operator is a promise, too. */
+static void who_was_said_to_be_expelled_stays_out_whenever_the_daemon_dies(void **state)
+{
+    bench *b = (bench *)*state;
+    static const char bob[] = "{\"user\":\"sip:bob@home2.example\"}";
+    joins(b, &b->alice);
+    joins(b, &b->bob);
+    bool was_expelled = daemon_asks(&b->pf, "/channels/fire/expel", bob);
+    daemon_crash(&b->pf);
+    assert_true(was_expelled);
+    daemon_start(&b->pf);
+    assert_true(daemon_asks(&b->pf, "/channels/fire/members", NULL));
+    assert_null(strstr(b->pf.admin, "sip:bob@home2.example"));
+    bool was_admitted = daemon_asks(&b->pf, "/channels/fire/admit", bob);
+    daemon_crash(&b->pf);
+    assert_true(was_admitted);
+    daemon_start(&b->pf);
+    assert_false(daemon_asks(&b->pf, "/channels/fire/admit", bob));
+}
+
 static void a_reload_changes_who_may_register(void **state)
 {
     bench *b = (bench *)*state;
@@ -467,6 +487,7 @@ int main(int argc, char **argv)
         WITH_FOLDER(a_source_over_its_bound_gets_503_and_its_neighbour_is_served),
         WITH_FIRE(datagrams_that_confirm_nothing_are_counted_and_change_nothing),
         WITH_FIRE(members_by_push_survive_a_crash_and_get_a_fresh_msk_unasked),
+        WITH_FIRE(who_was_said_to_be_expelled_stays_out_whenever_the_daemon_dies),
         WITH_FOLDER(a_reload_changes_who_may_register),
         WITH_FOLDER(with_a_certificate_the_service_speaks_https),
     };
