@@ -166,13 +166,17 @@ static poc_err host_fill(void *ctx, void *out, size_t n)
 pocpf_err pocpf_new(pocpf **out, const pocpf_host *host, const pocpf_settings *s)
 {
     *out = NULL;
-    if (host->size < sizeof(*host) || host->random == NULL || s->size < sizeof(*s) || s->naf_id == NULL)
+    if (host->size < offsetof(pocpf_host, spread) || host->random == NULL || s->size < sizeof(*s) || s->naf_id == NULL)
         return POCPF_E_INPUT;
     pocpf *pf = calloc(1, sizeof(*pf));
     if (pf == NULL)
         return POCPF_E_NOMEM;
-    pf->host = *host;
+    pf->host = (pocpf_host){ .size = sizeof(pf->host), .user = host->user, .random = host->random };
+    if (host->size >= sizeof(*host)) /* else of a caller who does not know it yet */
+        pf->host.spread = host->spread;
     core_settings set = { .rng = { host_fill, &pf->host },
+                          .spread = pf->host.spread,
+                          .spread_user = pf->host.user,
                           .naf_id = poc_span_of(s->naf_id, s->naf_id_len),
                           .store_key = owner_of(s->store_key),
                           .members_max = s->members_max,

@@ -44,8 +44,13 @@ typedef struct core_policy {
     uint32_t delivery;
 } core_policy;
 
+/** Calls work(ctx, 0) to work(ctx, slices - 1) in any order, from any threads, and returns when all have returned. */
+typedef void core_spread(void *user, void (*work)(void *ctx, size_t slice), void *ctx, size_t slices);
+
 typedef struct core_settings {
     poc_rng rng;
+    core_spread *spread; /* NULL: all is done by the caller */
+    void *spread_user;
     poc_span naf_id; /* copied */
     poc_secret *store_key;
     uint32_t members_max, channels_max, offer_window, roster_max; /* 0: the default, here and below */

@@ -232,6 +232,7 @@ poc_err core_new(core_engine **out, const core_settings *settings)
     memcpy(e->naf_id, set.naf_id.p, set.naf_id.n);
     e->set.naf_id = poc_span_of(e->naf_id, set.naf_id.n - (set.idi_fqdn ? CORE_UA_ID_LEN : 0));
     POC_TRY(seed_tables(e));
+    POC_TRY(seal_init(e));
     *out = POC_RELEASE(e);
     return POC_OK;
 }
@@ -311,6 +312,7 @@ void core_free(core_engine *e)
     at = 0;
     for (core_keygroup *g; (g = poc_table_next(&e->keygroups, &at)) != NULL;)
         free(g);
+    seal_done(e);
     keyset_unref(e->spare);
     poc_table_done(&e->channels);
     poc_table_done(&e->users);

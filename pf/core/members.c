@@ -128,7 +128,7 @@ void member_free(core_engine *e, core_member *m)
     e->member_count--;
     e->dialog_count -= m->by_sip;
     m->user->refs--;
-    seal_forget(e); /* it may be named there */
+    seal_forget_member(e, m);
     free(m->dialog);
     free(m);
 }

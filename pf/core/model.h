@@ -35,8 +35,12 @@ enum {
     CORE_SOLICIT_PAUSE_MS = 5000,
     CORE_MUK_LOOK_MS = 1000,
     CORE_ERRORS_PER_S = 10, /* MIKEY error messages name nobody: to find the member costs a look at all */
-    CORE_SEAL_BATCH = 64,   /* measured: fewer do not fill the lanes, more leave the cache */
-    CORE_SEAL_ROOM = 576,   /* octets of one MSK message: all its parts at their bounds give 560 */
+    CORE_SEAL_SLICE = 64,   /* measured: fewer do not fill the lanes, more leave the cache */
+    CORE_SEAL_SPREAD =
+        4, /* slices; measured: two cores do so many in the time of one at worst, of more than that in less */
+    CORE_SEAL_WIDE =
+        1024,             /* messages of a batch that may be spread: 0.3 ms of AVX-512 or 1.7 ms without, on one core */
+    CORE_SEAL_ROOM = 576, /* octets of one MSK message: all its parts at their bounds give 560 */
     CORE_RECORD_ROOM = 128 * 1024,
     CORE_SEALED_MUK = POC_GCM_NONCE_LEN + POC_MUK_LEN + POC_GCM_TAG_LEN
 };
@@ -410,13 +414,14 @@ typedef struct core_ring {
 
 /** Messages sealed together: of one key, in one form. */
 typedef struct core_batch {
+    size_t cap;       /* messages at one time; behind them is room for one more that belongs to no batch */
     size_t count, at; /* those before `at` have been used */
     const core_channel *channel;
     poc_msk_id msk_id;
     bool sdp_ids;
-    const core_member *owners[CORE_SEAL_BATCH];
-    mikey_msk_job jobs[CORE_SEAL_BATCH];
-    uint8_t room[CORE_SEAL_BATCH][CORE_SEAL_ROOM];
+    const core_member **owners; /* NULL: void */
+    mikey_msk_job *jobs;
+    uint8_t (*room)[CORE_SEAL_ROOM];
 } core_batch;
 
 struct core_engine {
@@ -548,6 +553,9 @@ bool fx_poll_line(core_engine *e, core_effect *out);
 void fx_forget_line(core_engine *e, core_line *l);
 
 /* seal.c */
+/** Room for a batch, once and for all: 44 KB, or 700 KB when the host can spread work. */
+poc_err seal_init(core_engine *e);
+void seal_done(core_engine *e);
 const core_msk *seal_key(const core_channel *ch, poc_msk_id id);
 /** What this member is being given can still be made. */
 bool seal_can(const core_member *m);
@@ -560,8 +568,9 @@ bool seal_add(core_engine *e, const core_member *m);
 void seal_run(core_engine *e);
 /** A solicited pull for this member, alone. */
 const mikey_msk_job *seal_solicit(core_engine *e, const core_member *m, uint32_t counter);
-/** What was sealed must not be used any more. */
-void seal_forget(core_engine *e);
+/** What was sealed for him must not be used any more: he goes, or his MUK does. */
+void seal_forget_member(core_engine *e, const core_member *m);
+void seal_forget_user(core_engine *e, const core_user *u);
 
 /* members.c */
 /** `dialog` NULL: he has none. */
@@ -639,8 +648,6 @@ bool credential_works(const core_user *u, int64_t now_ms);
 /** The next counter of the MUK; asks for a PERSIST when a new block is begun. */
 uint32_t credential_count(core_engine *e, core_user *u);
 void credential_free(core_user *u);
-/** The next one behind `after` (NULL: the first) who has the same MUK: another identity of the same subscriber. */
-core_user *credential_alias(const core_engine *e, const core_user *u, const core_user *after);
 poc_err credential_label(core_engine *e, core_user *u, poc_span btid);
 poc_err credential_seal(core_engine *e, uint8_t out[CORE_SEALED_MUK], const core_muk *muk, const core_user *u);
 poc_err credential_open(core_engine *e, core_muk *muk, const uint8_t sealed[CORE_SEALED_MUK], const core_user *u);

@@ -308,7 +308,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                               pulled,  solicit,      admit,         heard };
     world w = { .in = poc_rd_over(poc_span_of(data, size), NULL) };
     uint8_t key[32] = { 1 };
-    pocpf_host host = { sizeof(host), &w, host_random };
+    pocpf_host host = { .size = sizeof(host), .user = &w, .random = host_random };
     pocpf_settings set = { .size = sizeof(set), .naf_id = naf_id, .naf_id_len = sizeof(naf_id) - 1 };
     pocpf_secret *store_key = pocpf_secret_new(key, sizeof(key));
     set.store_key = store_key;

@@ -31,7 +31,7 @@ int main(void)
 {
     static const char *const users[] = { "sip:alice@example.com", "sip:bob@example.com" };
     pocpf_secret *key = pocpf_secret_new("thirty-two octets, from GBA here", 32);
-    pocpf_host host = { sizeof(host), NULL, random_octets };
+    pocpf_host host = { .size = sizeof(host), .random = random_octets };
     pocpf_settings set = {
         .size = sizeof(set), .naf_id = (const uint8_t *)"pf.example\1\0\0\0\1", .naf_id_len = 15, .store_key = key
     };

@@ -127,7 +127,7 @@ office *office_new(mcx_town *town)
     o->town = town;
     o->now_ms = OFFICE_NOW_MS;
     o->rng = test_rng_of(&o->chance, 5);
-    o->host = (pocpf_host){ sizeof(o->host), o, host_random };
+    o->host = (pocpf_host){ .size = sizeof(o->host), .user = o, .random = host_random };
     o->set = (pocpf_settings){ .size = sizeof(o->set),
                                .naf_id = naf_id,
                                .naf_id_len = sizeof(naf_id) - 1,

@@ -27,7 +27,7 @@ shell *shell_new(uint64_t seed)
     assert_non_null(s->lines);
     s->rng = test_rng_of(&s->chance, seed);
     s->now_ms = 1000000;
-    s->host = (pocpf_host){ sizeof(s->host), s, host_random };
+    s->host = (pocpf_host){ .size = sizeof(s->host), .user = s, .random = host_random };
     uint8_t key[32] = { 7 };
     s->set = (pocpf_settings){ .size = sizeof(s->set),
                                .naf_id = naf_id,

@@ -54,7 +54,7 @@ static void found(crowd *c)
     *c = (crowd){ 0 };
     c->rng = test_rng_of(&c->chance, 1);
     c->muk = pocpf_secret_new(key, sizeof(key));
-    pocpf_host host = { sizeof(host), c, host_random };
+    pocpf_host host = { .size = sizeof(host), .user = c, .random = host_random };
     pocpf_settings set = {
         .size = sizeof(set), .naf_id = naf_id, .naf_id_len = sizeof(naf_id) - 1, .store_key = c->muk
     };

@@ -147,7 +147,7 @@ static poc_err tell(story *st, pocpf_secret *muk, pocpf_secret *other)
 static poc_err begin(story *st)
 {
     uint8_t bytes[32] = { 9 };
-    pocpf_host host = { sizeof(host), st, host_random };
+    pocpf_host host = { .size = sizeof(host), .user = st, .random = host_random };
     pocpf_secret *key = pocpf_secret_new(bytes, sizeof(bytes));
     pocpf_settings set = { .size = sizeof(set), .naf_id = naf_id, .naf_id_len = sizeof(naf_id) - 1, .store_key = key };
     pocpf_err err = key == NULL ? POCPF_E_NOMEM : pocpf_new(&st->pf, &host, &set);
