@@ -109,7 +109,7 @@ typedef struct config {
     } admin;
     struct {
         uint32_t sessions_max, members_max, channels_max, users_max, roster_max, offer_window;
-        uint32_t requests_per_source_s, ub_connections_max, ub_connections_per_source, drain_s;
+        uint32_t requests_per_source_s, ub_connections_max, ub_connections_per_source, seal_threads, drain_s;
     } limits;
     config_channel *channels;
     size_t channel_count;

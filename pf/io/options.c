@@ -372,6 +372,8 @@ const option options[] = {
           "HTTP connections to the embedded BSF."),
     NUMBER("limits", "ub_connections_per_source", "", "32", 1, 10000, TOP(limits.ub_connections_per_source),
           "The same from one address."),
+    NUMBER("limits", "seal_threads", "", "0", 0, 64, TOP(limits.seal_threads),
+          "Threads that seal MSK messages together, the main one among them; 0: one per processor; 1: only the main one."),
     NUMBER("limits", "drain_s", "s", "3", 0, 600, TOP(limits.drain_s),
           "How long SIGTERM waits for channels and sessions to end; 0: they are not ended, the next start takes them up again."),
 };

@@ -174,7 +174,9 @@ static poc_err engine_new(shell *s)
 {
     const config *c = s->boot;
     poc_span naf_id = gba_naf_naf_id(s->naf);
-    pocpf_host host = { .size = sizeof(host), .user = NULL, .random = engine_random };
+    pocpf_host host = { .size = sizeof(host), .user = s->crew, .random = engine_random };
+    if (crew_size(s->crew) > 1)
+        host.spread = crew_spread;
     pocpf_settings settings = { .size = sizeof(settings),
                                 .naf_id = naf_id.p,
                                 .naf_id_len = naf_id.n,
@@ -219,8 +221,16 @@ static poc_err make_store(shell *s, char why[CONFIG_WHY_MAX])
     return store_open(&s->store, s->root, s->boot->store.path, shell_persisted, s, why);
 }
 
+static poc_err make_crew(shell *s, char why[CONFIG_WHY_MAX])
+{
+    poc_err err = crew_new(&s->crew, s->boot->limits.seal_threads);
+    return err == POC_E_IO ? config_fail(why, "pocpfd", 0, "limits.seal_threads: the system gives no more threads")
+                           : err;
+}
+
 static poc_err make_engine(shell *s, char why[CONFIG_WHY_MAX])
 {
+    POC_TRY(make_crew(s, why));
     POC_TRY(engine_new(s));
     POC_TRY(shell_channels_add(s, s->boot, why));
     return restore(s, why);
@@ -374,6 +384,7 @@ void shell_free(shell *s)
     relay_free(s->relay);
     store_free(s->store);
     pocpf_free(s->pf);
+    crew_free(s->crew);
     if (s->zn != NULL)
         s->zn->ops->free(s->zn);
     gba_naf_free(s->naf);

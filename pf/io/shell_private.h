@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "pf/io/content.h"
+#include "pf/io/crew.h"
 #include "pf/io/enabler_multicast.h"
 #include "pf/io/keyman_http.h"
 #include "pf/io/log.h"
@@ -53,6 +54,7 @@ struct shell {
     bcast_enabler enabler;
     sip *sip;
     pocpf *pf;
+    crew *crew; /* seals with the loop */
     push *push; /* NULL: mbms.push_listen is empty */
     wire_keyman *keyman;
     keyman_http *keyman_http;             /* NULL: mbms.key_management_listen is empty */
