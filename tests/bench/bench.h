@@ -23,6 +23,8 @@ typedef size_t (*bench_op)(void *ctx);
 
 /** Repeats `op` for b->seconds of this thread's CPU time, in five slices. */
 bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *ctx);
+/** The same by the clock on the wall, for work that several threads do. */
+bench_figure bench_measure_elapsed(const bench *b, const char *name, bench_op op, void *ctx);
 /** Prints one figure; `unit` is what one thing is ("messages/s/core"), `against` may be NULL. Returns false when either
  *  could not be measured. */
 bool bench_print(const bench *b, const bench_figure *figure, const char *unit, const bench_figure *against);

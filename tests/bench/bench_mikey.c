@@ -5,10 +5,12 @@
 
 #include "base/crypto.h"
 #include "mikey/seal.h"
+#include "pf/io/crew.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/peers_mikey.h"
 
-#define SLOT 512u /* octets kept for one message of about 190 */
+#define SLOT  512u /* octets kept for one message of about 190 */
+#define SLICE 64u  /* messages that one thread seals at a time, as in the engine */
 
 static const char unit[] = "messages/s/core";
 static const char idi[] = "pf1.poc.example.org\x01\x00\x00\x00\x01";
@@ -25,6 +27,7 @@ typedef struct trial {
     evp_mikey *evp[2]; /* fetched per message, prefetched */
     evp_mikey *now;
     mikey_seal_path path;
+    crew *crew; /* of as many as seal now */
     uint8_t scratch[SLOT];
 } trial;
 
@@ -89,6 +92,20 @@ static size_t seal_all(void *ctx)
 {
     trial *b = ctx;
     return mikey_msk_seal(&b->params, b->msk, b->jobs, b->members) == POC_OK ? b->members : 0;
+}
+
+static void seal_slice(void *ctx, size_t slice)
+{
+    trial *b = ctx;
+    const size_t first = slice * SLICE, left = b->members - first;
+    (void)mikey_msk_seal(&b->params, b->msk, b->jobs + first, left < SLICE ? left : SLICE);
+}
+
+static size_t seal_spread(void *ctx)
+{
+    trial *b = ctx;
+    crew_spread(b->crew, seal_slice, b, (b->members + SLICE - 1) / SLICE);
+    return b->members;
 }
 
 static size_t seal_by_path(void *ctx)
@@ -228,6 +245,23 @@ static bool report_paths(const bench *b, trial *t, const bench_figure *const yar
     return good;
 }
 
+/* By the clock on the wall, one processor against all. */
+static bool report_crew(const bench *b, trial *t)
+{
+    static const struct {
+        const char *name;
+        uint32_t threads;
+    } crews[] = { { "mikey seal, one core by the clock", 1 }, { "mikey seal, all cores by the clock", 0 } };
+    bench_figure figures[POC_COUNT(crews)];
+    for (size_t i = 0; i < POC_COUNT(crews); i++) {
+        if (crew_new(&t->crew, crews[i].threads) != POC_OK)
+            return false;
+        figures[i] = bench_measure_elapsed(b, crews[i].name, seal_spread, t);
+        crew_free(t->crew);
+    }
+    return bench_print(b, &figures[1], "messages/s", &figures[0]);
+}
+
 static bool report_all(const bench *b, trial *t)
 {
     t->now = t->evp[0];
@@ -252,7 +286,7 @@ static bool report_all(const bench *b, trial *t)
     bool good = true;
     for (size_t i = 0; i < count; i++)
         good = good && bench_print(b, &seal, unit, yardsticks[i]);
-    good = good && report_paths(b, t, yardsticks, count);
+    good = good && report_paths(b, t, yardsticks, count) && report_crew(b, t);
     good = good && (count == 2 || bench_print(b, &gst, unit, NULL));
     return good && bench_print(b, &open, unit, &prefetched) && bench_print(b, &verify, unit, &evp_verify) &&
            bench_print(b, &many, unit, &verify) && bench_print(b, &refuse, unit, NULL) &&

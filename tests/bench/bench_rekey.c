@@ -98,6 +98,7 @@ static bool run_all(const bench *b, const rekey_stage *s)
         { .name = "floor", .run = rekey_floor },
         { .name = "naive", .run = rekey_naive },
         { .name = "rekey push", .run = rekey_by_engine },
+        { .name = "rekey push, one core", .run = rekey_by_engine_alone },
     };
     if (!measure(ways, POC_COUNT(ways), s))
         return false;

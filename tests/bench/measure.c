@@ -6,11 +6,10 @@
 
 #define SLICES 5
 
-/* CPU time of this thread: other work on the machine does not count. */
-static double now_s(void)
+static double now_s(clockid_t clock)
 {
     struct timespec t;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    (void)clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -20,19 +19,19 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *ctx)
+static bench_figure measure(clockid_t clock, const bench *b, const char *name, bench_op op, void *ctx)
 {
     bench_figure figure = { .name = name };
     double rates[SLICES];
     if (op(ctx) == 0) /* also warms up */
         return figure;
     for (size_t slice = 0; slice < SLICES; slice++) {
-        const double start = now_s();
+        const double start = now_s(clock);
         double spent;
         size_t done = 0;
         do {
             done += op(ctx);
-            spent = now_s() - start;
+            spent = now_s(clock) - start;
         } while (spent < b->seconds / SLICES);
         rates[slice] = (double)done / spent;
         figure.n += done;
@@ -40,6 +39,17 @@ bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *
     qsort(rates, SLICES, sizeof(rates[0]), by_value);
     figure.per_s = rates[SLICES / 2];
     return figure;
+}
+
+/* CPU time of this thread: other work on the machine does not count. */
+bench_figure bench_measure(const bench *b, const char *name, bench_op op, void *ctx)
+{
+    return measure(CLOCK_THREAD_CPUTIME_ID, b, name, op, ctx);
+}
+
+bench_figure bench_measure_elapsed(const bench *b, const char *name, bench_op op, void *ctx)
+{
+    return measure(CLOCK_MONOTONIC, b, name, op, ctx);
 }
 
 static void print_json(const bench_figure *f, const char *unit, const bench_figure *against)

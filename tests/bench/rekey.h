@@ -24,8 +24,10 @@ typedef struct rekey_stage {
 bool rekey_floor(rekey_times *out, const rekey_stage *s);
 /** Each message with OpenSSL's EVP interface as one would first write it, and a system call for each. */
 bool rekey_naive(rekey_times *out, const rekey_stage *s);
-/** libpocpf and the push socket of the daemon: sealed, sent, verified, and sent again where an answer fails to come. */
+/** libpocpf, the push socket and the crew of the daemon: sealed on all cores, sent, verified, and sent again where an answer fails to come. */
 bool rekey_by_engine(rekey_times *out, const rekey_stage *s);
+/** The same with all sealing in the loop's own thread. */
+bool rekey_by_engine_alone(rekey_times *out, const rekey_stage *s);
 
 /** An engine with one channel in which all of the crowd are registered and hold the MSK. NULL when that does not come
  *  about. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "pf/io/crew.h"
 #include "pf/io/push.h"
 #include "pocpf/pocpf.h"
 #include "tests/bench/rekey.h"
@@ -24,6 +25,8 @@ struct rekey_engine {
     pocpf *pf;
     pocpf_secret *store_key;
     push *push;
+    crew *crew;
+    bool is_alone;                   /* the crew looks on */
     size_t in_a_row;                 /* answers to so many pushes find room in the receive buffer */
     size_t pushed, again, confirmed; /* since a rekey began; `pushed` for the first time */
     double started_s, last_out_s, last_confirmed_s;
@@ -39,6 +42,17 @@ static int host_random(void *user, uint8_t *out, size_t n)
 {
     (void)user;
     return poc_rng_system.fill(poc_rng_system.ctx, out, n) == POC_OK ? 0 : -1;
+}
+
+static void host_spread(void *user, void (*work)(void *ctx, size_t slice), void *ctx, size_t slices)
+{
+    rekey_engine *e = user;
+    if (!e->is_alone) {
+        crew_spread(e->crew, work, ctx, slices);
+        return;
+    }
+    for (size_t i = 0; i < slices; i++)
+        work(ctx, i);
 }
 
 /* ---- the loop that a daemon has ---- */
@@ -177,7 +191,7 @@ static bool pf_make(rekey_engine *e)
 {
     static const char naf_id[] = "pf1.poc.example.org\x01\x00\x00\x00\x01";
     const uint8_t store_key[32] = { 1 };
-    const pocpf_host host = { .size = sizeof(host), .random = host_random };
+    const pocpf_host host = { .size = sizeof(host), .user = e, .random = host_random, .spread = host_spread };
     e->store_key = pocpf_secret_new(store_key, sizeof(store_key));
     const pocpf_settings settings = { .size = sizeof(settings),
                                       .naf_id = (const uint8_t *)naf_id,
@@ -215,7 +229,7 @@ rekey_engine *rekey_engine_new(crowd *c)
     if (e == NULL)
         return NULL;
     e->crowd = c;
-    if (!push_make(e) || !pf_make(e) || !members_register(e)) {
+    if (crew_new(&e->crew, 0) != POC_OK || !push_make(e) || !pf_make(e) || !members_register(e)) {
         rekey_engine_free(e);
         return NULL;
     }
@@ -229,6 +243,7 @@ void rekey_engine_free(rekey_engine *e)
     pocpf_free(e->pf);
     pocpf_secret_free(e->store_key);
     push_free(e->push);
+    crew_free(e->crew);
     free(e);
 }
 
@@ -239,7 +254,7 @@ double rekey_engine_octets(const rekey_engine *e)
 
 /* ---- the rekey ---- */
 
-bool rekey_by_engine(rekey_times *out, const rekey_stage *s)
+static bool rekey(rekey_times *out, const rekey_stage *s)
 {
     rekey_engine *e = s->engine;
     e->pushed = e->again = e->confirmed = 0;
@@ -250,4 +265,16 @@ bool rekey_by_engine(rekey_times *out, const rekey_stage *s)
                           .last_confirmed_s = e->last_confirmed_s - e->started_s,
                           .confirmed = e->confirmed - (e->again < e->confirmed ? e->again : e->confirmed) };
     return e->pushed >= crowd_size(e->crowd);
+}
+
+bool rekey_by_engine(rekey_times *out, const rekey_stage *s)
+{
+    s->engine->is_alone = false;
+    return rekey(out, s);
+}
+
+bool rekey_by_engine_alone(rekey_times *out, const rekey_stage *s)
+{
+    s->engine->is_alone = true;
+    return rekey(out, s);
 }
