@@ -250,15 +250,21 @@ bool credential_works(const core_user *u, int64_t now_ms)
     return u->muk.key != NULL && u->expires_ms > now_ms && u->muk.counter < UINT32_MAX - CORE_COUNTER_BLOCK;
 }
 
+core_user *credential_alias(const core_engine *e, const core_user *u, const core_user *after)
+{
+    core_user *o = !u->shares_btid ? NULL : after == NULL ? poc_table_get(&e->btids, btid_of(u)) : after->same_btid;
+    while (o != NULL && (o == u || !has_muk_of(o, u)))
+        o = o->same_btid;
+    return o;
+}
+
 /* All of one MUK count on from the highest. Only the record of who is written to has to be durable: after a restart the
  * highest of them is still beyond it. */
 static uint32_t next_of_all(const core_engine *e, const core_user *u)
 {
     uint32_t next = u->muk.counter + 1;
-    const core_user *o = u->shares_btid ? poc_table_get(&e->btids, btid_of(u)) : NULL;
-    for (; o != NULL; o = o->same_btid)
-        if (o->muk.counter >= next && has_muk_of(o, u))
-            next = o->muk.counter + 1;
+    for (const core_user *o = NULL; (o = credential_alias(e, u, o)) != NULL;)
+        next = o->muk.counter >= next ? o->muk.counter + 1 : next;
     return next;
 }
 

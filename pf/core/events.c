@@ -261,6 +261,17 @@ poc_err core_member_joined(core_engine *e, int64_t now_ms, const core_join *join
     return ended(e, m != NULL ? add_dialog(e, m, join) : join_anew(e, ch, join));
 }
 
+/* The client of one who is expelled holds the same key under the other names that it registered. Whom the focus has in the
+ * session under another name is the focus's to remove. */
+static void expel_aliases(core_engine *e, core_channel *ch, const core_user *u, const core_event *event)
+{
+    for (core_user *o = NULL; (o = credential_alias(e, u, o)) != NULL;) {
+        core_member *m = member_find(e, ch, poc_span_of(o->name, o->name_len));
+        if (m != NULL && !m->by_sip)
+            (void)member_step(e, m, event);
+    }
+}
+
 poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel, const char *user, core_departure how)
 {
     core_member *m = find(e, engine_channel(e, channel), user);
@@ -276,7 +287,10 @@ poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel
     core_event event = { .type = is_expelled ? ME_EXPELLED : ME_LEFT,
                          .for_member = true,
                          .release = how == CORE_EXPELLED };
-    return ended(e, member_step(e, m, &event));
+    poc_err err = member_step(e, m, &event);
+    if (err == POC_OK && is_expelled)
+        expel_aliases(e, m->channel, m->user, &event);
+    return ended(e, err);
 }
 
 poc_err core_member_bearer(core_engine *e, int64_t now_ms, const char *channel, const char *user, bool receives)

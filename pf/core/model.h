@@ -648,6 +648,8 @@ bool credential_works(const core_user *u, int64_t now_ms);
 /** The next counter of the MUK; asks for a PERSIST when a new block is begun. */
 uint32_t credential_count(core_engine *e, core_user *u);
 void credential_free(core_user *u);
+/** The next one behind `after` (NULL: the first) who has the same MUK: another identity of the same subscriber. */
+core_user *credential_alias(const core_engine *e, const core_user *u, const core_user *after);
 poc_err credential_label(core_engine *e, core_user *u, poc_span btid);
 poc_err credential_seal(core_engine *e, uint8_t out[CORE_SEALED_MUK], const core_muk *muk, const core_user *u);
 poc_err credential_open(core_engine *e, core_muk *muk, const uint8_t sealed[CORE_SEALED_MUK], const core_user *u);

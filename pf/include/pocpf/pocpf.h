@@ -183,7 +183,7 @@ typedef enum pocpf_departure {
 } pocpf_departure;
 
 /** Ends the membership with all its ways. Who is expelled (REMOVED, EXPELLED) is barred from registering until he joins by
- *  SIP or pocpf_admit lifts the bar. POCPF_E_STATE: no such member (nothing to do). */
+ *  SIP or pocpf_admit lifts the bar; so is whoever is only registered, with the same MUK: it is the same client. POCPF_E_STATE: no such member (nothing to do). */
 pocpf_err pocpf_member_departed(pocpf *pf, int64_t now_ms, const char *channel, const char *user, pocpf_departure how);
 /** The client turned its multicast lines off or on again by its own offer (lost or regained the bearer). */
 pocpf_err pocpf_member_bearer(pocpf *pf, int64_t now_ms, const char *channel, const char *user, bool receives);

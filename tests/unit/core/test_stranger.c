@@ -172,6 +172,24 @@ static void identities_of_one_client_share_the_counter_of_its_muk(void **state)
     shell_free(s);
 }
 
+/* MBMS-8 */
+static void an_expelled_client_keeps_no_key_under_another_name(void **state)
+{
+    (void)state;
+    shell *s = service();
+    client *alice = shell_register(s, ALICE), *alias = register_alias(s, CAROL, alice);
+    shell_register(s, BOB);
+    alice->barred_from = alias->barred_from = SHELL_ID(2);
+    assert_int_equal(shell_depart(s, ALICE, POCPF_EXPELLED), POCPF_OK);
+    shell_run(s);
+    pocpf_member_status status;
+    assert_false(shell_look(s, alias, &status));
+    assert_int_equal(shell_register_only(s, alias), POCPF_E_DENIED);
+    assert_int_equal(s->air_id, SHELL_ID(2));
+    assert_int_equal(shell_client(s, BOB)->holds, SHELL_ID(2));
+    shell_free(s);
+}
+
 /* MBMS-7, MBMS-11 */
 static void the_counter_of_a_muk_outlives_the_identity_that_bootstraps_again(void **state)
 {
@@ -198,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_write_that_ends_within_an_expulsion_leaves_no_way_back),
         cmocka_unit_test(a_change_is_durable_when_the_write_that_has_it_has_ended),
         cmocka_unit_test(identities_of_one_client_share_the_counter_of_its_muk),
+        cmocka_unit_test(an_expelled_client_keeps_no_key_under_another_name),
         cmocka_unit_test(the_counter_of_a_muk_outlives_the_identity_that_bootstraps_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
