@@ -278,6 +278,7 @@ void pocue_tick(pocue *ue, int64_t now_ms)
     if (ue->http.bootstrap_told_ms >= 0 && now_ms - ue->http.bootstrap_told_ms >= BOOTSTRAP_WAIT_MS)
         bootstrap_give_up(ue, now_ms);
     ue_services_tick(ue, now_ms);
+    ue_mcx_tick(ue, now_ms);
 }
 
 static void sooner(int64_t *at_ms, bool counts, int64_t other_ms)
@@ -298,5 +299,6 @@ int64_t pocue_deadline_ms(const pocue *ue)
         sooner(&at_ms, can_send && s->pull.wanted, s->pull.due_ms);
         sooner(&at_ms, s->awaited_until_ms > 0, s->awaited_until_ms);
     }
+    sooner(&at_ms, ue->mcx != NULL, ue_mcx_deadline_ms(ue));
     return at_ms;
 }

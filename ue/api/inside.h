@@ -11,7 +11,9 @@
 /* One answer of the key management service: an item is told of, its service left, and with it a group. */
 #define EVENTS_ANSWER (3u * UE_KEYMAN_ITEMS_MAX + 1u)
 /* One key by push: the group is joined, the key told of. */
-#define EVENTS_PUSH    2u
+#define EVENTS_PUSH 2u
+/* One key download: a key, or its revocation, and the algorithm. */
+#define EVENTS_MCX     2u
 #define NONCE_MAX      256u
 #define RECEPTIONS_MAX (POCUE_SERVICES_MAX + 1u)
 
@@ -84,6 +86,8 @@ typedef struct http_client {
     int64_t retry_after_ms;         /* as the answer at hand asks for; 0: it does not */
 } http_client;
 
+typedef struct mcx_client mcx_client;
+
 struct pocue {
     poc_rng rng;
     char impu[POC_URI_MAX], impi[GBA_IMPI_MAX + 1], bsf_fqdn[GBA_FQDN_MAX + 1], naf_fqdn[GBA_FQDN_MAX + 1];
@@ -106,6 +110,7 @@ struct pocue {
     service services[POCUE_SERVICES_MAX];
     size_t service_count;
     http_client http;
+    mcx_client *mcx; /* NULL: not started */
 
     uint64_t sdp_id, sdp_version;
     size_t sdp_lines; /* m-lines of the exchange that is going on; 0: none */
@@ -170,6 +175,13 @@ errand *ue_service_errand(service *s, ue_keyman_kind kind);
 
 /** There are new keys from the BSF. */
 void ue_http_bootstrapped(pocue *ue);
+
+/* ---- mcx.c ---- */
+
+void ue_mcx_free(mcx_client *m);
+void ue_mcx_tick(pocue *ue, int64_t now_ms);
+/** INT64_MAX: never. */
+int64_t ue_mcx_deadline_ms(const pocue *ue);
 
 /** After an accepted message: KEY. */
 void ue_key_message_tell(pocue *ue, int64_t now_ms, const reception *r, const ue_key_message *m);

@@ -57,6 +57,7 @@ void pocue_free(pocue *ue)
         ue_ring_free(ue->receptions[i].ring);
     free(ue->offer);
     free(ue->answer);
+    ue_mcx_free(ue->mcx);
     ue_events_done(&ue->events);
     free(ue);
 }

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "bcast/enabler.h"
+#include "mcx/mcx.h"
 
 typedef struct pocue pocue;
 
@@ -162,6 +163,111 @@ int64_t pocue_deadline_ms(const pocue *ue);
 /** Time has passed: gives up waiting for what should have come. */
 void pocue_tick(pocue *ue, int64_t now_ms);
 
+/* ---- mission critical services: CSK upload, key download, protected floor control (TS 33.180 5.4, 5.8, 9; digest "MCX
+ * signalling key management and MIKEY-SAKKE") ----
+ *
+ * pocue_mcx_start once; what the KMS gave goes to pocue_mcx_kms and pocue_mcx_keys, for the next period too as it nears; then
+ * pocue_mcx_upload makes a CSK with the body of a REGISTER or PUBLISH, and pocue_mcx_uploaded tells what was answered. Key
+ * downloads go to pocue_mcx_download, control packets to pocue_mcx_control. pocue_deadline_ms and pocue_tick count for the times
+ * of these keys as well. */
+
+#define POCUE_MCX_SERVERS_MAX 4u
+
+typedef struct pocue_mcx_server {
+    const char *uri;     /* MDSI or public service identity, as the KMS knows it */
+    const char *kms_uri; /* of the KMS that the server has its keys from */
+} pocue_mcx_server;
+
+typedef struct pocue_mcx_settings {
+    const char *mc_id; /* mission critical service id of the user, as the KMS knows it */
+    mcx_service service;
+    const pocue_mcx_server *servers; /* who may send keys; the first one is who CSKs are for */
+    size_t server_count;
+    const char *client_id; /* goes beside a CSK; NULL: none */
+    const char *csk_name;  /* for people, in the key parameters of a CSK; NULL: without key parameters */
+    const mcx_algorithm
+        *algorithms; /* supported, AES-GCM only, the selected one first; none: AES-128-GCM, and nothing is said */
+    size_t algorithm_count;
+    bool hides_identities; /* UIDs stand for URIs in what is uploaded */
+    bool to_self;          /* add the SAKKE-to-self extension */
+    uint32_t skew_s;       /* how far the server's clock may be from ours; 0: 300 */
+} pocue_mcx_settings;
+
+/** Copies what it needs. POC_E_STATE: started already; POC_E_INPUT: a text that is missing, or an algorithm that is not
+ *  AES-GCM; POC_E_LIMIT: something too long or too many; POC_E_IO, POC_E_NOMEM. All others below are POC_E_STATE before it. */
+poc_err pocue_mcx_start(pocue *ue, const pocue_mcx_settings *settings);
+
+/** What a KMS certificate says; borrowed for the call. */
+typedef struct pocue_mcx_kms {
+    const char *uri;
+    uint64_t period_s, offset_s;
+    const uint8_t *z;    /* MCX_SAKKE_POINT_LEN octets: PubEncKey */
+    const uint8_t *kpak; /* MCX_POINT_LEN octets: PubAuthKey */
+} pocue_mcx_kms;
+
+/** One's own KMS, and the one of the server when that is another. Takes 20 to 50 ms. POC_E_STATE: known with other content;
+ *  POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
+poc_err pocue_mcx_kms_add(pocue *ue, const pocue_mcx_kms *kms);
+
+/** The user's keys of one period; the secrets stay the caller's. */
+typedef struct pocue_mcx_keys {
+    const char *kms_uri;
+    uint64_t period_number;
+    const poc_secret *rsk; /* MCX_SAKKE_POINT_LEN octets: UserDecryptKey */
+    poc_secret *ssk;       /* MCX_SCALAR_LEN octets: UserSigningKeySSK */
+    const uint8_t *pvt;    /* MCX_POINT_LEN octets: UserPubTokenPVT */
+} pocue_mcx_keys;
+
+/** Checks and takes them; four periods are kept. Takes 30 to 80 ms. POC_E_STATE: that KMS is not known; POC_E_AUTH: not the keys
+ *  of this user in this period; POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
+poc_err pocue_mcx_keys_add(pocue *ue, const pocue_mcx_keys *keys);
+/** Has keys for the period of `now_ms` (MCX-20: no upload before). */
+bool pocue_mcx_is_provisioned(const pocue *ue, int64_t now_ms);
+
+typedef struct pocue_mcx_upload {
+    const char *access_token; /* NULL: none */
+    poc_span settings;        /* the document of a PUBLISH (poc-settings); empty: a REGISTER */
+    char content_type[96];    /* set */
+    uint32_t csk_id;          /* set */
+} pocue_mcx_upload;
+
+/** Makes a fresh CSK and appends the body that carries it to the server. Until pocue_mcx_uploaded the former CSK goes on being
+ *  sent under, while what comes under either is taken. POC_E_STATE: not provisioned for now; POC_E_LIMIT: `body` is too small,
+ *  or too many keys are held; POC_E_INPUT: a text; POC_E_IO, POC_E_NOMEM. Nothing has changed then. */
+poc_err pocue_mcx_make_upload(pocue *ue, int64_t now_ms, pocue_mcx_upload *upload, poc_wr *body);
+/** The answer to it: a CSK that was not accepted is wiped. */
+void pocue_mcx_uploaded(pocue *ue, int64_t now_ms, bool is_accepted);
+
+/** A MESSAGE or NOTIFY that carries a key: checked and opened in the order of digest 3.10, installed, and told by events.
+ *  `reply` (always set) says what to answer: 200; 403 or 488 with a warning; 500. The message that came last for a key is
+ *  answered with 200 when it comes again, and does nothing. `why` (may be NULL) gets a constant text or NULL. POC_E_INPUT,
+ *  POC_E_AUTH (signature, time, replay, no keys of ours for its period), POC_E_DENIED (for somebody else, from nobody who is a
+ *  server of ours, no CSK or MuSiK, an algorithm that this client has not offered, an id of another key, or of one that was
+ *  revoked), POC_E_LIMIT, POC_E_NOMEM: nothing has changed then. */
+poc_err pocue_mcx_download(pocue *ue, int64_t now_ms, poc_span content_type, poc_span body, pocue_reply *reply,
+                           const char **why);
+
+/** A control packet (floor control, MapGroupToBearer) that came on the unicast port, where it has to be under a CSK, or off the
+ *  air, where it has to be under a MuSiK: POCUE_FLOOR with `key_id` when it opens. POC_E_AUTH: in clear, altered, repeated;
+ *  POC_E_DENIED: under a key of another kind; POC_E_STATE: no such key, or not now; POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
+poc_err pocue_mcx_control(pocue *ue, int64_t now_ms, bool by_multicast, poc_span datagram);
+/** Appends a clear control packet to the server, protected under the CSK in force. POC_E_STATE: there is none, and nothing is
+ *  ever sent in clear; POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
+poc_err pocue_mcx_protect(pocue *ue, int64_t now_ms, poc_wr *out, poc_span clear);
+/** The keys for XML content and its signatures under a CSK that is held; id 0: the one in force. POC_E_STATE: there is none. */
+poc_err pocue_mcx_xml_keys(const pocue *ue, int64_t now_ms, uint32_t csk_id, poc_secret **confidentiality,
+                           poc_secret **integrity);
+
+/** The CSK in force; 0: none. */
+uint32_t pocue_mcx_csk(const pocue *ue, int64_t now_ms);
+/** The MuSiK in force for a group, else the one for all that have no own ("": that one); 0: none, and the group is not to be
+ *  listened to (MCX-31). */
+uint32_t pocue_mcx_musik(const pocue *ue, int64_t now_ms, const char *group);
+/** How many keys are held, proposed ones and those to come included; at most `cap` of their ids are written, oldest first. */
+size_t pocue_mcx_held(const pocue *ue, uint32_t *out, size_t cap);
+/** Logged off: CSKs and MuSiKs are wiped; what the KMS gave stays. */
+void pocue_mcx_log_off(pocue *ue);
+
 /* ---- what came of it ---- */
 
 typedef enum pocue_event_type {
@@ -180,7 +286,10 @@ typedef enum pocue_event_type {
     POCUE_BOOTSTRAP_NEEDED, /* before the next request can be sent */
     /* No MSK to be had, and no valid older one: the client does not hear `service_id` any more (MBMS-2). When that was the
      * channel of its session (of_session), its owner takes the multicast lines back (pocue_bearer_write) or leaves. */
-    POCUE_SERVICE_LEFT
+    POCUE_SERVICE_LEFT,
+    POCUE_MCX_KEY,      /* holds CSK or MuSiK `key_id` (its upper four bits say which), or it has new times or groups */
+    POCUE_MCX_REVOKED,  /* `key_id` is not to be used any more; after a CSK another one is uploaded */
+    POCUE_MCX_ALGORITHM /* what goes to the server is protected under CSK `key_id` with `algorithm` from now on */
 } pocue_event_type;
 
 typedef struct pocue_event {
@@ -196,6 +305,10 @@ typedef struct pocue_event {
     uint32_t ssrc, timestamp; /* PLAY; UNREADABLE as its clear header says */
     uint16_t seq;             /* the same */
     uint8_t payload_type;     /* PLAY */
+    uint32_t key_id;          /* MCX_*, and FLOOR of mission critical services, 0 in other FLOOR */
+    uint64_t activation_s;    /* MCX_KEY: Unix; 0: at once */
+    uint64_t expiry_s;        /* MCX_KEY: Unix; 0: never */
+    mcx_algorithm algorithm;  /* MCX_KEY, MCX_ALGORITHM */
     poc_span payload;         /* PLAY: media octets; FLOOR: the clear APP packet; until the next call */
 } pocue_event;
 

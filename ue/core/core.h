@@ -10,6 +10,7 @@
 #include "base/sdp.h"
 #include "bcast/bcast.h"
 #include "gba/gba.h"
+#include "mcx/mcx.h"
 #include "mikey/mikey.h"
 
 /* ---- keys.c: MUKs (TS 33.246 6.1, digest "GBA, MBMS keys and MIKEY" 4.1, 4.4, 4.9) ---- */
@@ -178,5 +179,154 @@ typedef struct ue_heard {
 bool ue_heard_first(ue_heard *h, uint32_t ssrc, uint16_t seq);
 /** Whether it was heard, without a trace. */
 bool ue_heard_already(const ue_heard *h, uint32_t ssrc, uint16_t seq);
+
+/* ---- mcx_user.c: the identity of a mission critical user, its keys of each period, and messages under them (TS 33.180 5.4,
+ * 5.8; digest "MCX signalling key management and MIKEY-SAKKE" 2, 3, 4) ---- */
+
+#define UE_MCX_KMS_MAX     4u
+#define UE_MCX_PERIODS_MAX 4u /* each costs 3 MB: the former one, this one, those fetched ahead */
+#define UE_MCX_SERVERS_MAX 4u
+
+typedef struct ue_mcx_user ue_mcx_user;
+
+/** `uri`: mission critical service id. Draws from `rng`. POC_E_LIMIT: its length. POC_E_IO, POC_E_NOMEM. */
+poc_err ue_mcx_user_new(ue_mcx_user **out, poc_span uri, uint32_t skew_s, const poc_rng *rng);
+void ue_mcx_user_free(ue_mcx_user *u);
+POC_DEFINE_OWNED(ue_mcx_user, ue_mcx_user_free)
+
+/** What the certificate of a KMS says. The octets are copied. */
+typedef struct ue_mcx_kms {
+    poc_span uri;
+    uint64_t period_s, offset_s;
+    const uint8_t *z;    /* MCX_SAKKE_POINT_LEN octets */
+    const uint8_t *kpak; /* MCX_POINT_LEN octets */
+} ue_mcx_kms;
+
+/** Takes 20 to 50 ms. POC_OK also when it is known already. POC_E_STATE: known with other content; POC_E_LIMIT: UE_MCX_KMS_MAX
+ *  are, or the length of the URI; POC_E_INPUT: `z` is none, or a period of 0; POC_E_NOMEM. */
+poc_err ue_mcx_user_kms(ue_mcx_user *u, const ue_mcx_kms *kms);
+
+/** The user's keys of one period. */
+typedef struct ue_mcx_period {
+    poc_span kms_uri;
+    uint64_t number;
+    const poc_secret *rsk;
+    poc_secret *ssk;    /* a reference is taken */
+    const uint8_t *pvt; /* MCX_POINT_LEN octets */
+} ue_mcx_period;
+
+/** Takes 30 to 80 ms. They take the place of earlier ones of the same period; when there are UE_MCX_PERIODS_MAX, those of the
+ *  oldest go. POC_E_STATE: the KMS is not known; POC_E_AUTH: not the keys of this user in this period; POC_E_INPUT,
+ *  POC_E_NOMEM. Nothing has changed then. */
+poc_err ue_mcx_user_period(ue_mcx_user *u, const ue_mcx_period *period);
+/** Has keys for the period of `now_ms`. */
+bool ue_mcx_user_is_ready(const ue_mcx_user *u, int64_t now_ms);
+/** A server that may send keys to this user; the first one is who CSKs are for. POC_E_LIMIT, POC_E_NOMEM. */
+poc_err ue_mcx_user_server(ue_mcx_user *u, poc_span uri, poc_span kms_uri);
+poc_span ue_mcx_user_uri(const ue_mcx_user *u);
+
+/** A CSK to be uploaded. */
+typedef struct ue_mcx_upload {
+    const poc_secret *key;
+    uint32_t key_id;
+    uint8_t cs_id;
+    const uint8_t *rand; /* MIKEY_RAND_LEN octets */
+    const mcx_algorithm *algorithms;
+    size_t algorithm_count;
+    poc_span name; /* of the key, in key parameters; empty: no key parameters */
+    bool hides_identities, to_self;
+} ue_mcx_upload;
+
+/** Writes the I_MESSAGE to `out`, which has room for MIKEY_MESSAGE_MAX. POC_E_STATE: no keys for now, no server, or its KMS is not
+ *  known. POC_E_IO: `rng`. POC_E_LIMIT, POC_E_NOMEM. */
+poc_err ue_mcx_upload_seal(const ue_mcx_user *u, int64_t now_ms, const ue_mcx_upload *upload, const poc_rng *rng,
+                           uint8_t *out, size_t *n);
+/** Opens a key download by the receiver's checklist. `msg` keeps pointing into `octets`. Errors as mcx_i_message_read and
+ *  mcx_i_message_open. */
+poc_err ue_mcx_download_open(ue_mcx_user *u, int64_t now_ms, poc_span octets, mikey_msg *msg, mcx_opened *out,
+                             poc_fault *fault);
+
+/* ---- mcx_ring.c: CSKs and MuSiKs by their ids ---- */
+
+#define UE_MCX_RING_MAX 64u
+
+typedef struct ue_mcx_ring ue_mcx_ring;
+
+/** `skew_s`: a key is accepted this long before it is active, as the server's clock may be ahead. `keeps_all`: nothing expires,
+ *  is succeeded or revoked (an eavesdropper in a test). POC_E_NOMEM. */
+poc_err ue_mcx_ring_new(ue_mcx_ring **out, uint32_t skew_s, bool keeps_all);
+void ue_mcx_ring_free(ue_mcx_ring *r);
+POC_DEFINE_OWNED(ue_mcx_ring, ue_mcx_ring_free)
+
+/** One key as it stands in the ring. Times in Unix seconds. */
+typedef struct ue_mcx_key {
+    uint32_t id;
+    mcx_key_type type;
+    mcx_algorithm algorithm;
+    uint64_t activation_s; /* 0: at once */
+    uint64_t expiry_s;     /* 0: never */
+    bool is_proposed;      /* uploaded, and no answer yet */
+    bool is_revoked;       /* only its id is left */
+    poc_span name;
+    const poc_span *groups; /* those of a MuSiK; none: it is for whatever has no own one */
+    size_t group_count;
+} ue_mcx_key;
+
+/** A CSK of one's own enters as proposed; a former proposal leaves. `opened` is taken over and left empty on POC_OK.
+ *  POC_E_LIMIT: the ring is full. */
+poc_err ue_mcx_ring_propose(ue_mcx_ring *r, mcx_opened *opened, const mcx_algorithm *algorithm);
+/** The server has answered: the proposal is a CSK like any other, or is forgotten. False: there was none. */
+bool ue_mcx_ring_settle(ue_mcx_ring *r, bool is_accepted);
+
+typedef enum ue_mcx_change { UE_MCX_SAME, UE_MCX_NEW, UE_MCX_CHANGED, UE_MCX_REVOKED } ue_mcx_change;
+
+/** A downloaded key, new times or groups for one, or its revocation. `digest` is that of the message. On POC_OK `opened` is taken
+ *  over and left empty. POC_E_DENIED: the id is that of another key, or of one that was revoked, or of one used in another way
+ *  (algorithm, RAND, CS-ID), whose indexes would begin anew. POC_E_LIMIT: the ring is full. `why` gets a constant text. */
+poc_err ue_mcx_ring_take(ue_mcx_ring *r, mcx_opened *opened, const uint8_t digest[POC_SHA256_LEN],
+                         ue_mcx_change *change, const char **why);
+/** A message with this digest is what the ring knows last of a key: it came again. */
+bool ue_mcx_ring_knows(const ue_mcx_ring *r, const uint8_t digest[POC_SHA256_LEN]);
+/** Wipes what has expired, and what was succeeded twice: of CSKs, and of MuSiKs for the same groups and name, the one in force
+ *  stays with the one before. */
+void ue_mcx_ring_tick(ue_mcx_ring *r, uint64_t now_s);
+/** When a key will be active or expire; UINT64_MAX: never. */
+uint64_t ue_mcx_ring_deadline_s(const ue_mcx_ring *r, uint64_t now_s);
+void ue_mcx_ring_clear(ue_mcx_ring *r);
+
+/** The CSK under which to send now: the one that became known last of those that are active; 0: none. */
+uint32_t ue_mcx_ring_csk(const ue_mcx_ring *r, uint64_t now_s);
+/** The MuSiK that is active for a group: its own, else one without groups; 0: none. An empty `group` asks for the latter. */
+uint32_t ue_mcx_ring_musik(const ue_mcx_ring *r, uint64_t now_s, poc_span group);
+/** The id is that of a key here, or of one that was revoked. */
+bool ue_mcx_ring_is_taken(const ue_mcx_ring *r, uint32_t id);
+/** The nth key, oldest first; false: there are not so many. Spans live until the ring changes. */
+bool ue_mcx_ring_at(const ue_mcx_ring *r, size_t nth, ue_mcx_key *out);
+/** The octets of a key, borrowed; NULL: it is not there, or revoked. */
+const poc_secret *ue_mcx_ring_key(const ue_mcx_ring *r, uint32_t id);
+
+/** Protects under a key to send with. POC_E_STATE: no such key, or not now; errors of mcx_srtcp_protect. */
+poc_err ue_mcx_ring_protect(ue_mcx_ring *r, uint64_t now_s, uint32_t id, poc_wr *out, poc_span clear);
+/** Opens a control packet under the key that its MKI names, which has to be of `type`. POC_E_DENIED: it is of another type;
+ *  POC_E_STATE: no such key, or not now; errors of mcx_srtcp_unprotect. `out` has room for the whole packet. */
+poc_err ue_mcx_ring_unprotect(ue_mcx_ring *r, uint64_t now_s, mcx_key_type type, uint8_t *out, size_t *n,
+                              poc_span packet, uint32_t *key_id);
+
+/* ---- mcx_body.c: bodies that carry I_MESSAGEs (digest 7.1, 7.2) ---- */
+
+typedef struct ue_mcx_body {
+    poc_span i_message;
+    mcx_service service;
+    poc_span access_token, client_id; /* empty: left out */
+    poc_span settings;                /* the document of a PUBLISH; empty: none */
+    const char *boundary;             /* must occur in none of them */
+} ue_mcx_body;
+
+/** Writes multipart/mixed: application/mikey in octets, mcptt-info (or mcvideo-info), poc-settings. POC_E_INPUT: the boundary
+ *  occurs, or a text that XML has no place for; POC_E_LIMIT: does not fit. */
+poc_err ue_mcx_body_write(poc_wr *out, const ue_mcx_body *body);
+/** The octets of the application/mikey part of a body, or of a body of that type, to `out`. POC_E_INPUT: malformed, or no such
+ *  part; POC_E_LIMIT. */
+poc_err ue_mcx_body_read(uint8_t *out, size_t cap, size_t *n, poc_span content_type, poc_span body);
 
 #endif
