@@ -299,6 +299,6 @@ int64_t pocue_deadline_ms(const pocue *ue)
         sooner(&at_ms, can_send && s->pull.wanted, s->pull.due_ms);
         sooner(&at_ms, s->awaited_until_ms > 0, s->awaited_until_ms);
     }
-    sooner(&at_ms, ue->mcx != NULL, ue_mcx_deadline_ms(ue));
+    sooner(&at_ms, true, ue_mcx_deadline_ms(ue));
     return at_ms;
 }

@@ -162,6 +162,8 @@ void ue_mcx_tick(pocue *ue, int64_t now_ms)
 
 int64_t ue_mcx_deadline_ms(const pocue *ue)
 {
+    if (ue->mcx == NULL)
+        return INT64_MAX;
     const uint64_t at_s = ue_mcx_ring_deadline_s(ue->mcx->ring, ue->mcx->ticked_s);
     return at_s > INT64_MAX / 1000 ? INT64_MAX : (int64_t)(at_s * 1000);
 }
