@@ -533,33 +533,6 @@ static const member_row member_table[M_COUNT][ME_COUNT] = {
                     [ME_SESSION_OVER] = { end_with_session, M_OUT } },
 };
 
-static const char *const event_names[ME_COUNT] = {
-    [ME_MUK] = "muk",
-    [ME_MUK_GONE] = "muk_gone",
-    [ME_SEEN] = "seen",
-    [ME_OFFER] = "offer",
-    [ME_PUSH] = "push",
-    [ME_PULL] = "pull",
-    [ME_AGAIN] = "again",
-    [ME_VAIN] = "vain",
-    [ME_ACCEPTED] = "accepted",
-    [ME_DECLINED] = "declined",
-    [ME_REFUSED] = "refused",
-    [ME_RELEASED] = "released",
-    [ME_TIMEOUT] = "timeout",
-    [ME_BEARER_OFF] = "bearer_off",
-    [ME_BEARER_ON] = "bearer_on",
-    [ME_DIALOG] = "dialog",
-    [ME_NO_ADDRESS] = "no_address",
-    [ME_LEFT] = "left",
-    [ME_EXPELLED] = "expelled",
-    [ME_SESSION_OVER] = "session_over",
-    [ME_CLOSE] = "close",
-    [ME_WITHDRAW] = "withdraw",
-    [ME_SWITCHED] = "switched",
-    [ME_MISSED] = "missed",
-};
-
 bool member_cell(member_state state, member_event event)
 {
     return member_table[state][event].act != NULL;
@@ -588,7 +561,7 @@ poc_err member_step(core_engine *e, core_member *m, const core_event *ev)
 {
     const member_row *row = &member_table[m->state][ev->type];
     if (row->act == NULL)
-        return engine_refuse(e, m->channel, m, event_names[ev->type]);
+        return engine_refuse(e, m->channel, m, member_event_name((member_event)ev->type));
     /* First in: an empty channel goes off air before anything is said about the one who went. */
     engine_touch(e, m->channel);
     enter(e, m, row->next);

@@ -176,6 +176,37 @@ const char *member_state_name(const core_member *m)
     return waits_for_channel ? names[M_WAIT_KEY] : names[m->state];
 }
 
+const char *member_event_name(member_event event)
+{
+    static const char *const names[ME_COUNT] = {
+        [ME_MUK] = "muk",
+        [ME_MUK_GONE] = "muk_gone",
+        [ME_SEEN] = "seen",
+        [ME_OFFER] = "offer",
+        [ME_PUSH] = "push",
+        [ME_PULL] = "pull",
+        [ME_AGAIN] = "again",
+        [ME_VAIN] = "vain",
+        [ME_ACCEPTED] = "accepted",
+        [ME_DECLINED] = "declined",
+        [ME_REFUSED] = "refused",
+        [ME_RELEASED] = "released",
+        [ME_TIMEOUT] = "timeout",
+        [ME_BEARER_OFF] = "bearer_off",
+        [ME_BEARER_ON] = "bearer_on",
+        [ME_DIALOG] = "dialog",
+        [ME_NO_ADDRESS] = "no_address",
+        [ME_LEFT] = "left",
+        [ME_EXPELLED] = "expelled",
+        [ME_SESSION_OVER] = "session_over",
+        [ME_CLOSE] = "close",
+        [ME_WITHDRAW] = "withdraw",
+        [ME_SWITCHED] = "switched",
+        [ME_MISSED] = "missed",
+    };
+    return names[event];
+}
+
 /* ---- all ---- */
 
 /* One word for all, but not the same for everybody. */

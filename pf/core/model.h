@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "mikey/mikey.h"
 #include "pf/core/core.h"
+#include "pf/core/session/roster.h"
 
 #define CORE_NEVER INT64_MAX
 
@@ -212,66 +213,6 @@ static inline const char *member_name(const core_member *m)
 }
 
 /* ---- session/ ---- */
-
-typedef enum roster_class { CLASS_NONE, CLASS_LEFT, CLASS_UNKNOWN, CLASS_EXPELLED } roster_class;
-
-typedef struct roster_endpoint roster_endpoint;
-typedef struct roster_user roster_user;
-struct roster_user {
-    roster_endpoint *endpoints;
-    size_t endpoint_count;
-    roster_user *next_same; /* another entity that names the same canonical user */
-    uint32_t mark;
-    poc_msk_id left_with; /* the newest MSK that was given to a member who left by himself */
-    uint16_t entity_len;
-    char uri[256]; /* canonical; "" when the entity is no SIP or tel URI */
-    char entity[];
-};
-
-typedef struct core_roster {
-    poc_table users;  /* by entity, octet by octet */
-    poc_table by_uri; /* first roster_user of a canonical URI */
-    size_t endpoint_count;
-    uint32_t version, mark;
-    bool has_document, has_user_count;
-    uint32_t user_count;
-} core_roster;
-
-/** What a merge tells: `holds_key` is asked, the others are told. */
-typedef struct roster_sink {
-    void *ctx;
-    bool (*holds_key)(void *ctx, const roster_user *user);
-    void (*departed)(void *ctx, roster_user *user, roster_class how);
-    void (*present)(void *ctx, const roster_user *user);
-} roster_sink;
-
-typedef enum roster_outcome {
-    ROSTER_DROPPED,
-    ROSTER_MERGED,
-    ROSTER_HINT,    /* merged, but somebody is gone whom no row names: a full document is wanted */
-    ROSTER_REFRESH, /* not merged: a full document is wanted */
-    ROSTER_OVER
-} roster_outcome;
-
-void roster_init(core_roster *r, uint64_t seed);
-void roster_done(core_roster *r);
-/** A new dialog: versions start anew, the rows stay to be compared with the first full document. */
-void roster_new_scope(core_roster *r);
-/** POC_E_NOMEM and POC_E_LIMIT leave the roster as it was. */
-poc_err roster_merge(core_roster *r, const core_conference *doc, size_t max, const roster_sink *sink,
-                     roster_outcome *outcome);
-bool roster_has(const core_roster *r, const char *uri);
-/** This user's departure is known from elsewhere; `given` is the newest MSK he may hold. */
-void roster_account(core_roster *r, const char *uri, roster_class how, poc_msk_id given);
-
-/** One row of table 3.4. */
-typedef struct roster_observation {
-    bool removed; /* the row was deleted or is missing */
-    core_conf_status status;
-    core_conf_method method;
-    bool by_other, was_in, holds_key;
-} roster_observation;
-roster_class roster_classify(const roster_observation *seen);
 
 typedef enum sub_state { SUB_OFF, SUB_ASKED, SUB_ACTIVE, SUB_WAIT, SUB_GIVEN_UP } sub_state;
 
@@ -584,6 +525,8 @@ void member_free(core_engine *e, core_member *m);
 void member_unref(core_engine *e, core_member *m);
 poc_span member_dialog(const core_member *m);
 poc_span member_address(const core_member *m);
+const char *member_state_name(const core_member *m);
+const char *member_event_name(member_event event);
 /** Steps all members of a channel that have a cell for it. */
 void member_walk(core_engine *e, core_channel *ch, member_event what);
 
@@ -594,7 +537,6 @@ void member_wake_at(core_engine *e, core_member *m, int64_t when_ms);
 poc_err member_step(core_engine *e, core_member *m, const core_event *event);
 poc_err member_do(core_engine *e, core_member *m, member_event what);
 bool member_cell(member_state state, member_event event);
-const char *member_state_name(const core_member *m);
 
 /* channel.c */
 poc_err channel_step(core_engine *e, core_channel *ch, const core_event *event);
