@@ -1,5 +1,5 @@
 /* What the PF writes and reads as text: session descriptions (RFC 8866, 3264, 4567, 4570, 5159), conference-info documents
- * (RFC 4575), and the key management service of MBMS (TS 33.246 6.3.2). Pure: text and plain values, no sockets; the
+ * (RFC 4575), the key management service of MBMS (TS 33.246 6.3.2), and the bodies of MCX (TS 24.379). Pure: text and plain values, no sockets; the
  * daemon and the simulated world use the same. */
 #ifndef PF_WIRE_WIRE_H
 #define PF_WIRE_WIRE_H
@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "bcast/enabler.h"
 #include "gba/gba.h"
+#include "mcx/mcx.h"
 #include "pocpf/pocpf.h"
 
 #define WIRE_LINES_MAX 2048u /* octets of the lines of one m-line that are passed on */
@@ -99,6 +100,102 @@ const wire_part *wire_part_of(const wire_parts *parts, const char *type);
 /** Writes multipart/mixed: every part with `Content-Transfer-Encoding: binary`. `boundary` must not occur in any part:
  *  POC_E_INPUT when it does. */
 poc_err wire_parts_write(poc_wr *out, const char *boundary, const wire_part *parts, size_t count);
+
+/* ---- bodies of MCX (TS 24.379 Annex F, TS 33.180 9.3) ---- */
+
+#define WIRE_MCX_BODY_MAX       ((size_t)16 * 1024) /* octets of a body that is read */
+#define WIRE_MCX_TOKEN_MAX      4096u
+#define WIRE_MCX_TEXT_MAX       512u
+#define WIRE_MCX_TMGI_LEN       6u /* TS 24.008 10.5.6.13: service id, MCC and MNC */
+#define WIRE_MCX_TMGIS_MAX      16u
+#define WIRE_MCX_AREAS_MAX      64u
+#define WIRE_MCX_SIGNATURES_MAX WIRE_PARTS_MAX
+
+typedef enum wire_mcx_body { WIRE_MCX_INFO, WIRE_MCX_MBMS_USAGE, WIRE_MCX_SIGNED, WIRE_MCX_BODIES } wire_mcx_body;
+
+/** "application/vnd.3gpp.mcptt-info+xml" and its kin. */
+const char *wire_mcx_media_type(wire_mcx_body body, mcx_service service);
+
+/** What content of XML is encrypted and signed with: mcx_xml_keys of the key with that id. Borrowed. */
+typedef struct wire_mcx_keys {
+    uint32_t key_id;
+    const poc_secret *confidentiality, *integrity; /* 16 or 32 octets */
+} wire_mcx_keys;
+
+/** The keys that the sender may have used; none: nothing that is encrypted or signed can be taken. */
+typedef struct wire_mcx_ring {
+    const wire_mcx_keys *keys;
+    size_t count;
+} wire_mcx_ring;
+
+/** What is used of an mcptt-info or mcvideo-info document; "" for what does not stand in it. */
+typedef struct wire_mcx_info {
+    char access_token[WIRE_MCX_TOKEN_MAX + 1]; /* as secret as a password: wire_mcx_info_done */
+    char request_uri[WIRE_MCX_TEXT_MAX + 1];
+    char client_id[WIRE_MCX_TEXT_MAX + 1];
+    bool has_clear; /* at least one of them was not encrypted */
+} wire_mcx_info;
+
+/** Reads from UTF-8: no DTD, no entities, at most WIRE_MCX_BODY_MAX octets. POC_E_INPUT: malformed; POC_E_AUTH: encrypted
+ *  with a key that is not in `ring`, or not with it; POC_E_LIMIT; POC_E_NOMEM. `why` gets a constant text. On error `out` is
+ *  empty. */
+poc_err wire_mcx_info_read(wire_mcx_info *out, mcx_service service, poc_span xml, const wire_mcx_ring *ring,
+                           const char **why);
+/** Wipes it. */
+void wire_mcx_info_done(wire_mcx_info *info);
+/** Writes what is not "", encrypted with `keys` and initialisation vectors from `rng`, or in clear where `keys` is NULL.
+ *  POC_E_INPUT: text that XML cannot carry; POC_E_IO: `rng`; POC_E_LIMIT; POC_E_NOMEM. */
+poc_err wire_mcx_info_write(poc_wr *out, const wire_mcx_info *info, mcx_service service, const wire_mcx_keys *keys,
+                            const poc_rng *rng);
+
+/** Writes a body of signatures with HMAC-SHA256, one for each of the parts, which need a Content-ID. POC_E_INPUT: a part
+ *  without one, or more than WIRE_MCX_SIGNATURES_MAX; POC_E_LIMIT; POC_E_NOMEM. */
+poc_err wire_mcx_signed_write(poc_wr *out, const wire_part *parts, size_t count, mcx_service service,
+                              const wire_mcx_keys *keys);
+/** Checks a body of signatures against the parts it came with. `covered` gets one bit for each part that is signed: whether
+ *  those are enough is for the caller to say. What is trusted is read from the signed octets alone. SignedInfo must stand in
+ *  the default namespace, without comments and references, and no prefix be declared above it; white space does not matter.
+ *  POC_E_AUTH: a signature or digest does not hold, or is of a key that is not in `ring`; POC_E_INPUT: malformed, of another
+ *  algorithm, or of a part that is not there; POC_E_LIMIT; POC_E_NOMEM. On error nothing is covered. */
+poc_err wire_mcx_signed_check(uint32_t *covered, mcx_service service, poc_span xml, const wire_parts *parts,
+                              const wire_mcx_ring *ring, const char **why);
+
+/** The REGISTER of a client that came as message/sip inside a third-party REGISTER (TS 24.229 5.4.1.7). Spans point into
+ *  what was read; header values as they stood, but for white space around them. */
+typedef struct wire_register {
+    poc_span request_uri;
+    poc_span to, from, contact, content_type; /* n 0: not there; `contact` is the first */
+    uint32_t expires_s;                       /* of the Expires header */
+    bool has_expires;
+    poc_span body;
+} wire_register;
+
+/** POC_E_INPUT: not a whole REGISTER, a header that may stand once stands twice, or To or From is missing; POC_E_LIMIT: a
+ *  header of more than 16 KiB. `fault` (may be NULL) tells. */
+poc_err wire_register_read(wire_register *out, poc_span octets, poc_fault *fault);
+
+/** The announcement of an MBMS bearer. It has no place for a key: what protects the bearer is downloaded to each user. */
+typedef struct wire_mbms_announcement {
+    uint8_t tmgi[WIRE_MCX_TMGI_LEN];
+    uint32_t qci;                       /* 0: not said */
+    uint16_t areas[WIRE_MCX_AREAS_MAX]; /* MBMS service area identities */
+    size_t area_count;                  /* 0: the bearer is no more */
+    uint32_t general_purpose_line; /* which m-line of the SDP beside it is the general purpose subchannel, from 1 */
+} wire_mbms_announcement;
+
+/** POC_E_INPUT: too many areas; POC_E_LIMIT. */
+poc_err wire_mbms_announcement_write(poc_wr *out, const wire_mbms_announcement *a, mcx_service service);
+
+/** Which bearers a client hears, or hears no more. */
+typedef struct wire_mbms_listening {
+    bool is_listening, is_general_purpose;
+    char session_id[WIRE_MCX_TEXT_MAX + 1]; /* "": not said */
+    uint8_t tmgi[WIRE_MCX_TMGIS_MAX][WIRE_MCX_TMGI_LEN];
+    size_t tmgi_count; /* at least 1 */
+} wire_mbms_listening;
+
+/** Errors as wire_mcx_info_read, but for POC_E_AUTH. POC_E_INPUT also when there is no listening status in it. */
+poc_err wire_mbms_listening_read(wire_mbms_listening *out, mcx_service service, poc_span xml, const char **why);
 
 /* ---- key management of MBMS: the bodies (TS 33.246 6.3.2, TS 26.346 11) ---- */
 
