@@ -324,6 +324,7 @@ static poc_err download_take(pocue *ue, int64_t now_ms, poc_span octets, const c
     POC_TRY(poc_sha256(digest, octets));
     if (ue_mcx_ring_knows(ue->mcx->ring, digest))
         return POC_OK;
+    POC_TRY(ue_mcx_ring_reserve(ue->mcx->ring));
     poc_err err = ue_mcx_download_open(ue->mcx->user, now_ms, octets, &msg, &opened, &fault);
     *why = fault.reason;
     if (err == POC_OK)

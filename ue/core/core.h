@@ -272,6 +272,8 @@ typedef struct ue_mcx_key {
     size_t group_count;
 } ue_mcx_key;
 
+/** Before a message is accepted, and remembered as accepted: from here on the next key finds memory. POC_E_NOMEM. */
+poc_err ue_mcx_ring_reserve(ue_mcx_ring *r);
 /** A CSK of one's own enters as proposed; a former proposal leaves. `opened` is taken over and left empty on POC_OK.
  *  POC_E_LIMIT: the ring is full. */
 poc_err ue_mcx_ring_propose(ue_mcx_ring *r, mcx_opened *opened, const mcx_algorithm *algorithm);

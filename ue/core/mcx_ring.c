@@ -169,13 +169,17 @@ uint64_t ue_mcx_ring_deadline_s(const ue_mcx_ring *r, uint64_t now_s)
 
 /* ---- keys coming in ---- */
 
-/* Room for one more: when all places are taken, the mark that is left of the key revoked first goes. */
-static poc_err room_make(ue_mcx_ring *r)
+poc_err ue_mcx_ring_reserve(ue_mcx_ring *r)
 {
     if (r->spare == NULL)
         r->spare = calloc(1, sizeof(entry));
-    if (r->spare == NULL)
-        return POC_E_NOMEM;
+    return r->spare == NULL ? POC_E_NOMEM : POC_OK;
+}
+
+/* Room for one more: when all places are taken, the mark that is left of the key revoked first goes. */
+static poc_err room_make(ue_mcx_ring *r)
+{
+    POC_TRY(ue_mcx_ring_reserve(r));
     for (size_t i = 0; i < r->count && r->count == UE_MCX_RING_MAX; i++) {
         if (is_revoked(r->entries[i]))
             entry_remove(r, i);
