@@ -78,6 +78,8 @@ SAME(CORE_DO_AUDIT, POCPF_DO_AUDIT);
 SAME(CORE_DO_PUSH, POCPF_DO_PUSH);
 SAME(CORE_DO_CSK_BOUND, POCPF_DO_CSK_BOUND);
 SAME(CORE_DO_DOWNLOAD, POCPF_DO_DOWNLOAD);
+SAME(CORE_KIND_MSK, POCPF_KIND_MSK);
+SAME(CORE_KIND_MUSIK, POCPF_KIND_MUSIK);
 SAME(CORE_AES128_GCM, POCPF_AES128_GCM);
 SAME(CORE_AES256_GCM, POCPF_AES256_GCM);
 SAME(CORE_AES128_CM, POCPF_AES128_CM);
@@ -229,6 +231,9 @@ static core_channel_conf conf_of(const pocpf_channel *c)
                                           .gate = (core_gate)c->rekey.gate,
                                           .on_refusal = (core_on_refusal)c->rekey.on_refusal,
                                           .delivery = c->rekey.delivery } };
+    conf.kind = (core_kind)c->kind;
+    conf.musik =
+        (core_musik){ c->musik.groups, c->musik.group_count, c->musik.text, c->musik.service, c->musik.lifetime_s };
     memcpy(conf.key_domain.b, c->key_domain, sizeof(conf.key_domain.b));
     return conf;
 }
@@ -492,6 +497,8 @@ static void give_enabler(pocpf_effect *out, const core_effect *in)
     out->u.enabler.csb_id = in->u.enabler.csb_id;
     memcpy(out->u.enabler.rand, in->u.enabler.rand, sizeof(out->u.enabler.rand));
     out->u.enabler.msk = in->u.enabler.msk;
+    out->u.enabler.kind = (pocpf_kind)in->u.enabler.kind;
+    out->u.enabler.cs_id = in->u.enabler.cs_id;
 }
 
 static void give_download(pocpf_effect *out, const core_effect *in)

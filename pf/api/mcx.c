@@ -47,6 +47,11 @@ pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *
     return (pocpf_err)err;
 }
 
+pocpf_err pocpf_mcx_joined(pocpf *pf, int64_t now_ms, const char *channel, const char *impu)
+{
+    return (pocpf_err)core_mcx_joined(pf->core, now_ms, channel, impu);
+}
+
 pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu)
 {
     return (pocpf_err)core_mcx_logged_off(pf->core, now_ms, impu);

@@ -112,12 +112,11 @@ static void note(core_engine *e, core_channel *ch, const core_event *ev)
     fx_persist(e);
     if (ev->member == NULL)
         return;
-    if (ev->release && ev->member->by_sip)
+    if (ev->release && ev->member->by_sip && ch->kind->has_session)
         fx_release(e, ev->member, ev->reason == CORE_REASON_EXPEL ? CORE_REASON_EXPEL : CORE_REASON_NONE);
     core_audit what = ev->type == CE_EXPELLED ? CORE_AUDIT_MEMBER_EXPELLED : CORE_AUDIT_MEMBER_LEFT;
     if (ev->type != CE_WENT || ev->reason == CORE_REASON_LEAVE)
         fx_audit_member(e, ev->member, what, (core_reason)ev->reason, NULL);
-    (void)ch;
 }
 
 /* ---- starting ---- */

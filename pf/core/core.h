@@ -64,12 +64,24 @@ typedef struct core_settings {
 
 enum { CORE_AES128_GCM = 1u, CORE_AES256_GCM = 2u, CORE_AES128_CM = 4u, CORE_AES_ALL = 7u };
 
+typedef enum core_kind { CORE_KIND_MSK, CORE_KIND_MUSIK, CORE_KIND_COUNT } core_kind;
+
+typedef struct core_musik {
+    const char *const *groups;
+    size_t group_count;
+    const char *text; /* NULL: "" */
+    uint8_t service;
+    uint32_t lifetime_s;
+} core_musik;
+
 typedef struct core_channel_conf {
     const char *id;
     const char *group_uri; /* NULL or "": none */
     poc_key_domain key_domain;
     uint16_t key_group;
     core_policy rekey;
+    core_kind kind;
+    core_musik musik; /* of CORE_KIND_MUSIK */
 } core_channel_conf;
 
 poc_err core_new(core_engine **out, const core_settings *settings);
@@ -180,6 +192,7 @@ typedef struct core_csk_result {
 } core_csk_result;
 
 poc_err core_csk_uploaded(core_engine *e, int64_t now_ms, const core_csk_upload *upload, core_csk_result *result);
+poc_err core_mcx_joined(core_engine *e, int64_t now_ms, const char *channel, const char *impu);
 poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu);
 poc_err core_download_answered(core_engine *e, int64_t now_ms, const char *user, uint64_t number, bool ok);
 
@@ -392,6 +405,8 @@ typedef struct core_effect {
             uint32_t csb_id;
             const uint8_t *rand; /* CORE_RAND_LEN */
             const poc_secret *msk;
+            core_kind kind;
+            uint8_t cs_id; /* of a MuSiK */
         } enabler;
         struct {
             const char *group_uri;

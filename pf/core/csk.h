@@ -12,8 +12,9 @@ enum {
     CORE_OWN_MAX = 16,          /* identities, times the periods for which there are keys */
     CORE_SIGNERS_CACHED = 4096, /* senders whose verification is cheaper the second time */
     CORE_DOWNLOAD_MS = 32000,   /* Timer F of the MESSAGE that carries it */
-    CORE_DOWNLOAD_TRIES = 8,    /* then it waits until the client is heard of again */
-    CORE_ID_DRAWS = 16,         /* of 28 bits, before chance is not believed any more */
+    CORE_SLICE = 8,
+    CORE_DOWNLOAD_TRIES = 8,                                 /* then it waits until the client is heard of again */
+    CORE_ID_DRAWS = 16,                                      /* of 28 bits, before chance is not believed any more */
     CORE_CSK_ROOM = 32 + POC_GCM_NONCE_LEN + POC_GCM_TAG_LEN /* octets of a sealed one */
 };
 
@@ -69,6 +70,17 @@ struct core_book {
     char impu[];
 };
 
+/** Downloads of one MuSiK that are sealed together: few, since each of them costs up to a millisecond of everybody's time. */
+typedef struct core_slice {
+    size_t count, at;
+    const core_channel *channel;
+    poc_msk_id id;
+    const core_member *owners[CORE_SLICE];
+    uint64_t offers[CORE_SLICE];
+    mcx_seal_job jobs[CORE_SLICE];
+    uint8_t rooms[CORE_SLICE][MIKEY_MESSAGE_MAX];
+} core_slice;
+
 /** What an engine needs for mission critical services; made with the first identity or record. */
 struct core_mcx {
     core_own own[CORE_OWN_MAX];
@@ -82,6 +94,7 @@ struct core_mcx {
     poc_table ids;      /* of core_book, by the id of a key in it */
     core_book *waiting; /* downloads without an answer */
     uint8_t room[MIKEY_MESSAGE_MAX];
+    core_slice slice;
 };
 
 /* identity.c */
@@ -93,6 +106,12 @@ void identity_free(core_mcx *x);
 uint64_t identity_ntp_s(const core_engine *e);
 
 /* csk.c */
+static inline poc_span book_name_of(const core_book *b)
+{
+    return poc_span_of(b->impu, b->impu_len);
+}
+/** Wipes its keys and takes it out of the tables; its record is the caller's business. */
+void book_strike(core_engine *e, core_book *b);
 poc_err book_make(core_engine *e, core_book **out, poc_span impu);
 poc_err book_name(core_book *b, poc_span mc_id, poc_span kms_uri);
 /** Finds the current key when `id` is 0. */
@@ -103,6 +122,9 @@ void csk_free(core_csk *k);
 poc_err csk_list(core_mcx *x, core_book *b, core_csk *k);
 /** Takes it out of the table of ids and frees it; `slot` is then NULL. */
 void csk_drop(core_mcx *x, core_csk **slot);
+
+/** The book of a user whose key is in force; NULL: none. */
+core_book *book_in_force(const core_engine *e, poc_span impu);
 
 /* download.c */
 /** Makes the key by which another algorithm comes into force. */

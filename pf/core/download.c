@@ -92,16 +92,19 @@ static void answered(core_engine *e, core_book *b)
 
 poc_err core_download_answered(core_engine *e, int64_t now_ms, const char *user, uint64_t number, bool ok)
 {
-    core_book *b = e->mcx == NULL || user == NULL ? NULL : poc_table_get(&e->mcx->books, poc_span_str(user));
-    if (b == NULL || number == 0 || b->download != number)
+    if (user == NULL || number == 0)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
-    if (ok)
+    core_book *b = e->mcx == NULL ? NULL : poc_table_get(&e->mcx->books, poc_span_str(user));
+    poc_err err = POC_OK;
+    if (b == NULL || b->download != number)
+        err = kind_answered(e, poc_span_str(user), number, ok);
+    else if (ok)
         answered(e, b);
     else
         fail(e, b);
     engine_end(e);
-    return POC_OK;
+    return err;
 }
 
 /* ---- time ---- */

@@ -177,11 +177,9 @@ static uint32_t time_left(const core_engine *e, const core_member *m)
     return left_ms < 1 ? 1 : left_ms > CORE_DEADLINE_MAX_MS ? CORE_DEADLINE_MAX_MS : (uint32_t)left_ms;
 }
 
-static bool show_offer(core_engine *e, core_todo *t, core_effect *out)
+bool fx_show_offer(core_engine *e, core_todo *t, core_effect *out)
 {
     core_member *m = t->member;
-    if (is_void(t))
-        return false;
     out->u.offer.number = t->u.offer;
     out->u.offer.kind = (core_offer_kind)t->kind;
     out->u.offer.timeout_ms = policy_deadline_ms(t->channel);
@@ -200,6 +198,11 @@ static bool show_offer(core_engine *e, core_todo *t, core_effect *out)
     out->u.offer.mikey = poc_span_of(job->out, job->len);
     out->u.offer.timeout_ms = time_left(e, m);
     return true;
+}
+
+static bool show_offer(core_engine *e, core_todo *t, core_effect *out)
+{
+    return !is_void(t) && t->channel->kind->show(e, t, out);
 }
 
 static bool show_release(core_engine *e, core_todo *t, core_effect *out)
@@ -238,6 +241,8 @@ static bool show_key(core_engine *e, core_todo *t, core_effect *out)
     out->u.enabler.csb_id = key->csb_id;
     out->u.enabler.rand = key->rand;
     out->u.enabler.msk = key->key;
+    out->u.enabler.kind = t->channel->kind->kind;
+    out->u.enabler.cs_id = kind_cs_id(t->channel);
     return true;
 }
 

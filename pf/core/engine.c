@@ -250,6 +250,7 @@ static void free_channel(core_engine *e, core_channel *ch)
     keyset_wipe(&ch->keys);
     session_done(&ch->session);
     bars_free(e, ch);
+    kind_free(ch);
     free(ch->members);
     free(ch);
 }

@@ -19,7 +19,7 @@ static core_member *find(const core_engine *e, const core_channel *ch, const cha
 
 static bool has_session(const core_channel *ch)
 {
-    return ch->group_uri[0] != '\0';
+    return ch->group_uri[0] != '\0' && ch->kind->has_session;
 }
 
 /* ---- channels ---- */
@@ -34,6 +34,9 @@ static void group_name(uint8_t out[POC_KEY_DOMAIN_LEN + 2], const core_channel_c
 static poc_err keygroup_of(core_engine *e, const core_channel_conf *c, core_keygroup **out)
 {
     uint8_t name[POC_KEY_DOMAIN_LEN + 2];
+    *out = NULL;
+    if (c->kind != CORE_KIND_MSK)
+        return POC_OK; /* it has no key numbers */
     group_name(name, c);
     *out = poc_table_get(&e->keygroups, poc_span_of(name, sizeof(name)));
     if (*out != NULL)
@@ -58,6 +61,8 @@ static poc_err check_conf(core_channel_conf *c)
     if (strnlen(c->group_uri, CORE_NAME_MAX + 1) > CORE_NAME_MAX)
         return POC_E_INPUT;
     POC_TRY(limits_policy(&c->rekey));
+    if (c->kind != CORE_KIND_MSK)
+        return kind_check(c);
     bool can_reach = c->group_uri[0] != '\0' || (c->rekey.delivery & CORE_BY_PUSH) != 0;
     return can_reach ? POC_OK : POC_E_INPUT;
 }
@@ -95,30 +100,39 @@ static poc_err new_channel(core_engine *e, const core_channel_conf *c, core_keyg
     memcpy(ch->id, c->id, strlen(c->id) + 1);
     describe(ch, c);
     ch->group = g;
+    const poc_err set = kind_set(ch, c);
+    if (set != POC_OK) {
+        free(ch);
+        return set;
+    }
     ch->round = 1; /* members begin with 0: not counted */
     ch->leave_ms = ch->switch_ms = ch->wake_ms = ch->retry_ms = ch->deadline_ms = CORE_NEVER;
     ch->wake_next_ms = ch->solicit_ms = ch->muk_ms = CORE_NEVER;
     poc_table_init(&ch->bars, seeds[0]);
     session_init(&ch->session, seeds[1]);
     poc_err err = list_channel(e, ch);
-    if (err == POC_OK)
-        g->channel = ch;
-    else
+    if (err != POC_OK) {
+        kind_free(ch);
         free(ch);
-    return err;
+        return err;
+    }
+    ch->group->channel = ch;
+    return POC_OK;
 }
 
 /* A channel that was stopped comes back under its id; who is still in its session may have its key again. */
 static poc_err revive(core_engine *e, core_channel *ch, const core_channel_conf *c, core_keygroup *g)
 {
-    ch->group->channel = NULL;
-    ch->group = g;
-    g->channel = ch;
+    if (g != NULL) {
+        ch->group->channel = NULL;
+        ch->group = g;
+        g->channel = ch;
+    }
     describe(ch, c);
     engine_touch(e, ch);
     ch->state = C_IDLE;
     ch->reason = CORE_REASON_NONE;
-    if (ch->dialogs > 0)
+    if (ch->dialogs > 0 && has_session(ch))
         session_open(e, ch);
     for (uint32_t i = 0; i < ch->count; i++) {
         core_member *m = ch->members[i];
@@ -136,9 +150,12 @@ poc_err core_channel_add(core_engine *e, int64_t now_ms, const core_channel_conf
     POC_TRY(engine_begin(e, now_ms));
     POC_TRY(keygroup_of(e, &c, &g));
     core_channel *old = engine_channel(e, c.id);
-    bool is_free = old == NULL ? g->channel == NULL
-                               : old->state == C_CLOSED && (g->channel == NULL || g == old->group) &&
-                                     (old->dialogs == 0 || c.group_uri[0] != '\0');
+    if (old != NULL && old->kind->kind != c.kind)
+        return POC_E_STATE;
+    bool is_free = g == NULL     ? old == NULL || old->state == C_CLOSED
+                   : old == NULL ? g->channel == NULL
+                                 : old->state == C_CLOSED && (g->channel == NULL || g == old->group) &&
+                                       (old->dialogs == 0 || c.group_uri[0] != '\0');
     if (!is_free)
         return POC_E_STATE;
     return ended(e, old == NULL ? new_channel(e, &c, g) : revive(e, old, &c, g));
@@ -151,7 +168,8 @@ poc_err core_channel_change(core_engine *e, int64_t now_ms, const core_channel_c
     POC_TRY(check_conf(&c));
     core_channel *ch = engine_channel(e, c.id);
     group_name(name, &c);
-    if (ch == NULL || ch->state == C_CLOSED || memcmp(name, ch->group->name, sizeof(name)) != 0 ||
+    if (ch == NULL || ch->state == C_CLOSED || ch->kind->kind != c.kind ||
+        (c.kind == CORE_KIND_MSK && memcmp(name, ch->group->name, sizeof(name)) != 0) ||
         has_session(ch) != (c.group_uri[0] != '\0'))
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
@@ -185,7 +203,7 @@ poc_err core_authenticated(core_engine *e, int64_t now_ms, const core_credential
     for (core_member *m = u->memberships; m != NULL; m = m->next_of_user) {
         m->renewal_asked = false;
         solicit_watch(e, m);
-        if (credential_works(u, e->now_ms))
+        if (m->channel->kind->kind == CORE_KIND_MSK && credential_works(u, e->now_ms))
             engine_tell_member(e, m, ME_MUK);
     }
     if (u->memberships != NULL)
@@ -452,16 +470,16 @@ static void resume(core_engine *e, core_channel *ch)
     engine_touch(e, ch);
     ch->reason = ch->count > 0 ? CORE_REASON_RESTART : CORE_REASON_NONE;
     for (uint32_t i = 0; i < ch->count; i++)
-        if (ch->members[i]->by_sip)
+        if (ch->members[i]->by_sip && ch->kind->has_session)
             fx_restored(e, ch->members[i]);
     for (uint32_t i = 0; i < ch->count; i++) {
         core_member *m = ch->members[i];
         solicit_watch(e, m);
-        if (m->state == M_WAIT_KEY && credential_works(m->user, e->now_ms))
+        if (m->state == M_WAIT_KEY && ch->kind->reaches(e, m))
             (void)member_do(e, m, ME_MUK);
         engine_settle(e);
     }
-    if (ch->dialogs > 0)
+    if (ch->dialogs > 0 && has_session(ch))
         session_open(e, ch);
 }
 

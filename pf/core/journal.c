@@ -5,7 +5,7 @@
  *   'u' user                   -> 1, expires_ms(8), 2 x [ has(1), ceiling(4), sealed MUK(60) ], B-TID
  *   'm' channel 00 user        -> 2, flags(1), length(1), push address, dialog; or 1, flags(1), dialog
  *   'b' channel 00 user        -> 1; he was expelled
- *   'k' IMPU                   -> 1, client-server keys (csk.c)
+ *   'k' IMPU                   -> 1, client-server keys (csk_record.c)
  *
  * A sealed MUK is nonce(12), ciphertext(32) and tag(16) of AES-256-GCM under the store key, with the user as associated
  * data. */
@@ -437,7 +437,7 @@ static poc_err read_member(core_engine *e, poc_rd *key, poc_rd *value, uint8_t l
     POC_TRY(read_ways(&r, value, layout));
     POC_TRY(read_name(e, key, &ch, &name));
     bool by_sip = (r.flags & FLAG_BY_SIP) != 0;
-    if (member_find(e, ch, name) != NULL || (by_sip && ch->group_uri[0] == '\0'))
+    if (member_find(e, ch, name) != NULL || (by_sip && ch->kind->has_session && ch->group_uri[0] == '\0'))
         return POC_E_STATE;
     if (e->member_count >= e->set.members_max)
         return POC_E_LIMIT;

@@ -41,17 +41,12 @@ void keyset_unref(core_msk *k)
 
 poc_err keyset_next(core_engine *e, core_channel *ch, core_msk **slot)
 {
-    core_keygroup *g = ch->group;
-    if (g->number == CORE_NUMBER_MAX)
-        return POC_E_LIMIT;
     if (e->spare == NULL)
         POC_TRY(keyset_make(e, &e->spare));
+    POC_TRY(ch->kind->name(e, ch, e->spare));
     keyset_unref(*slot);
     *slot = e->spare;
     e->spare = NULL;
-    g->number++;
-    (*slot)->id = poc_msk_id_of((uint16_t)(g->name[3] << 8 | g->name[4]), g->number);
-    journal_mark(e, &g->durable);
     return POC_OK;
 }
 

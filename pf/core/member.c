@@ -38,7 +38,7 @@ static void number_offer(core_engine *e, core_member *m, core_offer_kind kind)
 static void number_message(core_engine *e, core_member *m)
 {
     bool is_first = m->muk_no != m->user->muk_no || m->sent == 0;
-    m->counter = credential_count(e, m->user);
+    m->counter = m->channel->kind->has_session ? credential_count(e, m->user) : 0;
     m->first_counter = is_first ? m->counter : m->first_counter;
     m->muk_no = m->user->muk_no;
 }
@@ -123,7 +123,7 @@ static void want_key(core_engine *e, core_member *m, const core_event *ev)
     (void)ev;
     m->refused = false;
     m->receives = true;
-    if (credential_works(m->user, e->now_ms))
+    if (m->channel->kind->reaches(e, m))
         engine_tell_member(e, m, ME_MUK);
 }
 
@@ -131,7 +131,7 @@ static void lose_key(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
     forget_offer(m);
-    fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, "MUK expired: bootstrap again");
+    fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, m->channel->kind->lost);
     if (m->channel->state != C_PREPARE) /* else it still hears what is on air, until the switch */
         member_serve(e, m, false);
 }

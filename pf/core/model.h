@@ -94,6 +94,7 @@ typedef struct core_msk {
     poc_msk_id id;
     uint32_t csb_id;
     uint8_t rand[CORE_RAND_LEN];
+    uint64_t activation_s, expiry_s; /* of a MuSiK, Unix; 0: at once, never */
     poc_secret *key;
 } core_msk;
 
@@ -262,6 +263,8 @@ struct core_channel {
     char id[CORE_ID_MAX + 1];
     char group_uri[CORE_NAME_MAX + 1];
     core_policy policy;
+    const struct kind_row *kind;
+    struct core_scope *scope; /* of a MuSiK; NULL: an MSK */
     core_keygroup *group;
     core_keyset keys;
     poc_table bars; /* of core_bar */
@@ -562,6 +565,31 @@ bool rekey_pump(core_engine *e, core_channel *ch);
 int64_t rekey_push_pause_ms(const core_engine *e, unsigned sent);
 void rekey_wake(core_engine *e, core_channel *ch);
 int64_t rekey_backoff_ms(unsigned tries);
+
+/* kind.c: what differs between a channel under an MSK and one under a MuSiK */
+typedef struct kind_row {
+    core_kind kind;
+    bool has_session;           /* conference state, dialogs that can be ended */
+    const char *without, *lost; /* why a member gets no key, why he gets none any more */
+    bool (*reaches)(const core_engine *e, const core_member *m);
+    /** Gives a new key its id and its times. */
+    poc_err (*name)(core_engine *e, core_channel *ch, core_msk *key);
+    bool (*can_seal)(const core_member *m);
+    bool (*show)(core_engine *e, core_todo *t, core_effect *out); /* an offer */
+} kind_row;
+poc_err kind_check(core_channel_conf *c);
+/** Before the channel is in any list. */
+poc_err kind_set(core_channel *ch, const core_channel_conf *c);
+void kind_free(core_channel *ch);
+/** Everybody has the next key, and it may be used already. */
+bool kind_may_switch(const core_engine *e, const core_channel *ch);
+uint8_t kind_cs_id(const core_channel *ch);
+bool fx_show_offer(core_engine *e, core_todo *t, core_effect *out);
+/** The client has brought a fresh key: what it had from us before may be lost. */
+void kind_uploaded(core_engine *e, poc_span user);
+void kind_logged_off(core_engine *e, poc_span user);
+/** POC_E_STATE: no such download is under way. */
+poc_err kind_answered(core_engine *e, poc_span user, uint64_t number, bool ok);
 
 /* policy.c */
 typedef enum policy_verdict { POLICY_NOTHING, POLICY_NOW, POLICY_LATER } policy_verdict;

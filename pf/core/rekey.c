@@ -79,7 +79,7 @@ static void give_up(core_engine *e, core_member *m)
 
 static void give(core_engine *e, core_member *m, uint32_t ways)
 {
-    if (!credential_works(m->user, e->now_ms)) {
+    if (!m->channel->kind->reaches(e, m)) {
         give_up(e, m);
         return;
     }
@@ -122,7 +122,7 @@ bool rekey_pump(core_engine *e, core_channel *ch)
     bool did = pump_pushes(e, ch, target);
     did |= pump_offers(e, ch, target);
     bool all_asked = ch->cursor == ch->count && ch->push_cursor == ch->count;
-    if (ch->state == C_PREPARE && all_asked && ch->outstanding == 0) {
+    if (ch->state == C_PREPARE && all_asked && ch->outstanding == 0 && kind_may_switch(e, ch)) {
         engine_tell_channel(e, ch, &(core_event){ .type = CE_BARRIER });
         did = true;
     }
@@ -145,7 +145,7 @@ int64_t rekey_backoff_ms(unsigned tries)
 
 static void push_due(core_engine *e, core_member *m)
 {
-    if (!credential_works(m->user, e->now_ms))
+    if (!m->channel->kind->reaches(e, m))
         give_up(e, m);
     else
         (void)member_do(e, m, m->sent < e->set.push_tries ? ME_AGAIN : ME_VAIN);

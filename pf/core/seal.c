@@ -34,7 +34,7 @@ const core_msk *seal_key(const core_channel *ch, poc_msk_id id)
 /* A counter belongs to the MUK that it was drawn from. */
 bool seal_can(const core_member *m)
 {
-    return m->state != M_OUT && m->muk_no == m->user->muk_no && seal_key(m->channel, m->offered_id) != NULL;
+    return m->state != M_OUT && m->channel->kind->can_seal(m) && seal_key(m->channel, m->offered_id) != NULL;
 }
 
 static mikey_msk_params params_of(const core_engine *e, const core_channel *ch)

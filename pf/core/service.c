@@ -53,7 +53,7 @@ static poc_err may_enter(const core_engine *e, const core_channel *ch, poc_span 
 {
     if (bars_get(ch, name) != NULL)
         return POC_E_DENIED;
-    if (ch->state == C_CLOSED)
+    if (ch->state == C_CLOSED || ch->scope != NULL)
         return POC_E_STATE;
     const core_user *u = poc_table_get(&e->users, name);
     if (u == NULL || !credential_works(u, e->now_ms))

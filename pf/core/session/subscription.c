@@ -54,7 +54,8 @@ void session_close(core_engine *e, core_channel *ch)
 bool session_sees(const core_channel *ch, const core_member *m)
 {
     const core_session *s = &ch->session;
-    return !m->by_sip || s->blind || (s->sighted && s->sub == SUB_ACTIVE && roster_has(&s->roster, member_name(m)));
+    return !m->by_sip || !ch->kind->has_session || s->blind ||
+           (s->sighted && s->sub == SUB_ACTIVE && roster_has(&s->roster, member_name(m)));
 }
 
 void session_account(core_channel *ch, const core_member *m, roster_class how)

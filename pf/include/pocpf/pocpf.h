@@ -122,6 +122,19 @@ typedef struct pocpf_rekey_policy {
                           its lines have to be negotiated; a pull is always answered by push */
 } pocpf_rekey_policy;
 
+/** What protects a channel: an MSK of MBMS (TS 33.246), or a MuSiK of mission critical services (TS 33.180), which is drawn at
+ *  random, has members that brought a CSK, and reaches them by key download. All else is the same. */
+typedef enum pocpf_kind { POCPF_KIND_MSK, POCPF_KIND_MUSIK } pocpf_kind;
+
+/** What a MuSiK is for, as its members are told. */
+typedef struct pocpf_musik {
+    const char *const *groups; /* URIs of the groups that it is for */
+    size_t group_count;        /* at most 16; 0: the default one, or one of a region */
+    const char *text;          /* name or region; NULL: none */
+    uint8_t service;           /* 0: MCPTT, 1: MCVideo */
+    uint32_t lifetime_s; /* clients may use it so long; longer than rekey.interval_s; 0: until another one comes */
+} pocpf_musik;
+
 typedef struct pocpf_channel {
     size_t size;
     const char *id; /* at most 63 octets */
@@ -129,8 +142,10 @@ typedef struct pocpf_channel {
         *group_uri; /* the PoC session or group. NULL or "": a pure MBMS user service, without session and roster:
                               its members come by pocpf_registered, and its delivery must contain POCPF_BY_PUSH */
     uint8_t key_domain[3];
-    uint16_t key_group; /* one per channel */
-    pocpf_rekey_policy rekey;
+    uint16_t key_group;       /* one per channel */
+    pocpf_rekey_policy rekey; /* delivery, on_refusal and max_mtk are without meaning for a MuSiK */
+    pocpf_kind kind;          /* a MuSiK has no group_uri, key domain or key group */
+    pocpf_musik musik;        /* fixed when the channel is added */
 } pocpf_channel;
 
 /** A new channel, idle until the first member. POCPF_E_STATE: id or key group are taken; POCPF_E_LIMIT. */
@@ -327,7 +342,12 @@ typedef struct pocpf_csk_result {
  *  POCPF_E_DENIED: not for us, not from that user, not a CSK, an id that is another key's, no common algorithm;
  *  POCPF_E_STATE: no identity of ours; POCPF_E_LIMIT: too many users. Nothing is stored then. */
 pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *upload, pocpf_csk_result *result);
-/** The user is gone: his CSKs are wiped, and their record goes. POCPF_E_STATE: there is none. */
+/** An authorised user belongs to the group or region of a MuSiK from now on: he is sent it as soon as he has brought a CSK,
+ *  and again whenever he brings another. He goes with pocpf_member_departed; who was expelled stays out until
+ *  pocpf_admit. POCPF_E_STATE: no such channel of a MuSiK, or he is in already; POCPF_E_DENIED: expelled;
+ *  POCPF_E_LIMIT. */
+pocpf_err pocpf_mcx_joined(pocpf *pf, int64_t now_ms, const char *channel, const char *impu);
+/** The user is gone: he leaves all MuSiKs, his CSKs are wiped, and their record goes. POCPF_E_STATE: there is none. */
 pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu);
 /** The end of a DOWNLOAD effect. `ok`: a 2xx came. Else it is tried again, later and later, and given up until the client
  *  uploads again. POCPF_E_STATE: late or repeated. */
@@ -592,6 +612,8 @@ typedef struct pocpf_effect {
             uint32_t csb_id;
             uint8_t rand[16];
             const pocpf_secret *msk;
+            pocpf_kind kind; /* MUSIK: msk and msk_id are the MuSiK and its id (the MKI), csb_id is the same */
+            uint8_t cs_id;   /* of a MuSiK: what SRTCP keys are derived with */
         } enabler;
         /** Subscribe to the conference state of the group at the CF. `as_user` NULL: as the PF itself, else on behalf of that
          *  user. `refresh`: the subscription stands, ask for a full document. */

@@ -1,0 +1,160 @@
+/* Client-server keys at rest.
+ *
+ *   'k' IMPU -> 1, service(1), length(2) service id, length(2) KMS, 3 x key: current, previous, next
+ *       key: has(1), id(4), CS-ID(1), algorithm(4), expires_ms(8), length(1) RAND, length(1) sealed key
+ *
+ * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with the IMPU as associated data. */
+#include "pf/core/csk.h"
+
+void book_put_key(poc_wr *wr, const core_durable *d)
+{
+    const core_book *b = (const core_book *)(const void *)d;
+    poc_wr_span(wr, book_name_of(b));
+}
+
+static void put_text(poc_wr *wr, const char *text)
+{
+    const poc_span s = poc_span_str(text);
+    poc_wr_u16(wr, (uint16_t)s.n);
+    poc_wr_span(wr, s);
+}
+
+/* Sealed afresh each time. */
+static poc_err seal(core_engine *e, poc_wr *wr, const core_book *b, const core_csk *k)
+{
+    const size_t len = poc_secret_len(k->key);
+    uint8_t nonce[POC_GCM_NONCE_LEN];
+    POC_TRY(e->set.rng.fill(e->set.rng.ctx, nonce, sizeof(nonce)));
+    poc_wr_u8(wr, (uint8_t)(sizeof(nonce) + len + POC_GCM_TAG_LEN));
+    poc_wr_put(wr, nonce, sizeof(nonce));
+    uint8_t *room = poc_wr_room(wr, len + POC_GCM_TAG_LEN);
+    if (room == NULL)
+        return POC_E_LIMIT;
+    return poc_gcm_seal(room, poc_secret_span(e->set.store_key), nonce, book_name_of(b), poc_secret_span(k->key));
+}
+
+static poc_err put_csk(core_engine *e, poc_wr *wr, const core_book *b, const core_csk *k)
+{
+    poc_wr_u8(wr, k != NULL);
+    if (k == NULL)
+        return POC_OK;
+    poc_wr_u32(wr, k->id);
+    poc_wr_u8(wr, k->cs_id);
+    poc_wr_u8(wr, k->algorithm.encr);
+    poc_wr_u8(wr, k->algorithm.key_len);
+    poc_wr_u8(wr, k->algorithm.salt_len);
+    poc_wr_u8(wr, k->algorithm.tag_len);
+    poc_wr_u64(wr, (uint64_t)k->expires_ms);
+    poc_wr_u8(wr, k->rand_len);
+    poc_wr_put(wr, k->rand, k->rand_len);
+    return seal(e, wr, b, k);
+}
+
+poc_err book_put_value(core_engine *e, poc_wr *wr, const core_durable *d)
+{
+    const core_book *b = (const core_book *)(const void *)d;
+    poc_wr_u8(wr, b->service);
+    put_text(wr, b->mc_id);
+    put_text(wr, b->kms_uri);
+    POC_TRY(put_csk(e, wr, b, b->current));
+    POC_TRY(put_csk(e, wr, b, b->previous));
+    return put_csk(e, wr, b, b->next);
+}
+
+static poc_err open_sealed(const core_engine *e, const core_book *b, poc_span sealed, poc_secret **out)
+{
+    const size_t around = POC_GCM_NONCE_LEN + POC_GCM_TAG_LEN;
+    if (sealed.n != around + 16 && sealed.n != around + 32)
+        return POC_E_INPUT;
+    POC_OWNED(poc_secret, key, poc_secret_free);
+    POC_TRY(poc_secret_new(&key, sealed.n - around));
+    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), sealed.p, book_name_of(b),
+                         poc_span_of(sealed.p + POC_GCM_NONCE_LEN, sealed.n - POC_GCM_NONCE_LEN)));
+    *out = POC_RELEASE(key);
+    return POC_OK;
+}
+
+static poc_err read_fields(poc_rd *rd, core_csk *k, poc_span *rand, poc_span *sealed)
+{
+    uint64_t expires;
+    uint8_t n;
+    POC_TRY(poc_rd_u32(rd, &k->id));
+    POC_TRY(poc_rd_u8(rd, &k->cs_id));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.encr));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.key_len));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.salt_len));
+    POC_TRY(poc_rd_u8(rd, &k->algorithm.tag_len));
+    POC_TRY(poc_rd_u64(rd, &expires));
+    k->expires_ms = (int64_t)expires;
+    POC_TRY(poc_rd_u8(rd, &n));
+    POC_TRY(poc_rd_span(rd, rand, n));
+    POC_TRY(poc_rd_u8(rd, &n));
+    return poc_rd_span(rd, sealed, n);
+}
+
+static poc_err read_csk(core_engine *e, core_book *b, poc_rd *rd, core_csk **slot)
+{
+    core_csk fields = { 0 };
+    poc_span rand, sealed;
+    uint8_t has;
+    POC_TRY(poc_rd_u8(rd, &has));
+    if (!has)
+        return POC_OK;
+    POC_TRY(read_fields(rd, &fields, &rand, &sealed));
+    POC_OWNED(poc_secret, key, poc_secret_free);
+    POC_TRY(open_sealed(e, b, sealed, &key));
+    core_csk *k;
+    POC_TRY(csk_make(&k, key, fields.id, rand));
+    k->cs_id = fields.cs_id;
+    k->algorithm = fields.algorithm;
+    k->expires_ms = fields.expires_ms;
+    k->is_bound = true;
+    const poc_err err = csk_list(e->mcx, b, k);
+    if (err == POC_OK)
+        *slot = k;
+    else
+        csk_free(k);
+    return err;
+}
+
+static poc_err read_text(poc_rd *rd, poc_span *out)
+{
+    uint16_t n;
+    POC_TRY(poc_rd_u16(rd, &n));
+    if (n > MCX_URI_MAX)
+        return POC_E_INPUT;
+    return poc_rd_span(rd, out, n);
+}
+
+static poc_err fill(core_engine *e, core_book *b, poc_rd *rd)
+{
+    poc_span mc_id, kms_uri;
+    POC_TRY(poc_rd_u8(rd, &b->service));
+    POC_TRY(read_text(rd, &mc_id));
+    POC_TRY(read_text(rd, &kms_uri));
+    POC_TRY(book_name(b, mc_id, kms_uri));
+    POC_TRY(read_csk(e, b, rd, &b->current));
+    POC_TRY(read_csk(e, b, rd, &b->previous));
+    POC_TRY(read_csk(e, b, rd, &b->next));
+    POC_TRY(poc_rd_end(rd));
+    return b->current != NULL && b->service < MCX_SERVICES ? POC_OK : POC_E_INPUT;
+}
+
+poc_err book_read(core_engine *e, poc_rd *key, poc_rd *value)
+{
+    core_mcx *x;
+    core_book *b;
+    if (key->left == 0 || key->left > CORE_NAME_MAX)
+        return POC_E_INPUT;
+    POC_TRY(mcx_side(e, &x));
+    const poc_span impu = poc_span_of(key->p, key->left);
+    if (poc_table_get(&x->books, impu) != NULL)
+        return POC_E_STATE;
+    POC_TRY(book_make(e, &b, impu));
+    const poc_err err = fill(e, b, value);
+    if (err != POC_OK) {
+        book_strike(e, b);
+        book_free(b);
+    }
+    return err;
+}

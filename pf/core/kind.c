@@ -1,0 +1,328 @@
+/* What differs between a channel under an MSK of MBMS and one under a MuSiK of mission critical services: how a key is named,
+ * what a member needs to be given it, how it reaches him. Everything else, the tables above all, is the same.
+ *
+ * A MuSiK needs nobody else: not a group management server, nor any key of another domain. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/core/csk.h"
+
+/** What a MuSiK is for. */
+struct core_scope {
+    core_keygroup group; /* without numbers: ids are drawn */
+    uint8_t cs_id;
+    uint32_t lifetime_s;
+    mcx_key_parameters parameters;
+    char texts[]; /* that its spans point to */
+};
+
+/* ---- an MSK ---- */
+
+static bool has_muk(const core_engine *e, const core_member *m)
+{
+    return credential_works(m->user, e->now_ms);
+}
+
+static poc_err number(core_engine *e, core_channel *ch, core_msk *key)
+{
+    core_keygroup *g = ch->group;
+    if (g->number == CORE_NUMBER_MAX)
+        return POC_E_LIMIT;
+    g->number++;
+    key->id = poc_msk_id_of((uint16_t)(g->name[3] << 8 | g->name[4]), g->number);
+    journal_mark(e, &g->durable);
+    return POC_OK;
+}
+
+/* A counter belongs to the MUK that it was drawn from. */
+static bool is_counted(const core_member *m)
+{
+    return m->muk_no == m->user->muk_no;
+}
+
+/* ---- a MuSiK ---- */
+
+static poc_span name_of(const core_member *m)
+{
+    return poc_span_of(m->user->name, m->user->name_len);
+}
+
+static bool has_csk(const core_engine *e, const core_member *m)
+{
+    return book_in_force(e, name_of(m)) != NULL;
+}
+
+static bool is_used(const core_engine *e, uint32_t id)
+{
+    for (uint32_t i = 0; i < e->channel_count; i++) {
+        const core_keyset *ks = &e->channel_list[i]->keys;
+        if (ks->previous_id == id || (ks->current != NULL && ks->current->id == id) ||
+            (ks->next != NULL && ks->next->id == id))
+            return true;
+    }
+    return false;
+}
+
+/* TS 33.180 5.2.2: drawn again while another key has the id. A rotation in its time is announced for the barrier; one that
+ * locks somebody out begins as soon as all others have it. */
+static poc_err draw(core_engine *e, core_channel *ch, core_msk *key)
+{
+    const bool is_planned = ch->keys.current != NULL && ch->reason != CORE_REASON_EXPEL;
+    const uint64_t now_s = (uint64_t)e->now_ms / 1000;
+    uint32_t id;
+    for (int i = 0; i < CORE_ID_DRAWS; i++) {
+        POC_TRY(mcx_key_id_random(&id, MCX_MUSIK, &e->set.rng));
+        if (is_used(e, id))
+            continue;
+        key->id = key->csb_id = id;
+        key->activation_s = is_planned ? (uint64_t)(e->now_ms + policy_deadline_ms(ch)) / 1000 : 0;
+        const uint32_t lifetime_s = ch->scope->lifetime_s;
+        key->expiry_s = lifetime_s == 0 ? 0 : (is_planned ? key->activation_s : now_s) + lifetime_s;
+        return POC_OK;
+    }
+    return POC_E_IO;
+}
+
+static bool can_always(const core_member *m)
+{
+    (void)m;
+    return true;
+}
+
+/* ---- downloads, a slice at a time ---- */
+
+static bool add(core_engine *e, const core_member *m)
+{
+    core_slice *s = &e->mcx->slice;
+    const core_book *b = book_in_force(e, name_of(m));
+    if (b == NULL)
+        return true;
+    if (s->count == CORE_SLICE || m->channel != s->channel || m->offered_id != s->id)
+        return false;
+    const mcx_certificate *kms = identity_certificate(e, poc_span_str(b->kms_uri));
+    if (kms == NULL)
+        return true;
+    s->owners[s->count] = m;
+    s->offers[s->count] = m->offer;
+    s->jobs[s->count] = (mcx_seal_job){
+        .uri = poc_span_str(b->mc_id), .kms = kms, .out = s->rooms[s->count], .cap = MIKEY_MESSAGE_MAX
+    };
+    s->count++;
+    return true;
+}
+
+static void seal(core_engine *e, const core_msk *key)
+{
+    core_slice *s = &e->mcx->slice;
+    const uint64_t ntp_s = identity_ntp_s(e);
+    if (s->count == 0)
+        return;
+    mcx_key_parameters parameters = s->channel->scope->parameters;
+    parameters.activation_s = key->activation_s;
+    parameters.expiry_s = key->expiry_s;
+    mcx_seal_params params = { .sender = identity_signer(e, s->jobs[0].kms->kms_uri),
+                               .key_id = key->id,
+                               .ntp = ntp_s << 32 | (uint64_t)(e->now_ms % 1000) * UINT32_MAX / 1000,
+                               .ntp_s = ntp_s,
+                               .cs_id = s->channel->scope->cs_id,
+                               .algorithms = &mcx_aes128_gcm,
+                               .algorithm_count = 1,
+                               .parameters = &parameters };
+    memcpy(params.rand, key->rand, sizeof(params.rand));
+    for (size_t i = 0; i < s->count; i++)
+        s->jobs[i].err = POC_E_STATE;
+    if (params.sender != NULL)
+        (void)mcx_i_message_seal(&params, key->key, &e->set.rng, s->jobs, s->count);
+}
+
+static const mcx_seal_job *find(core_slice *s, const core_member *m)
+{
+    for (; s->at < s->count; s->at++)
+        if (s->owners[s->at] == m && s->offers[s->at] == m->offer)
+            return &s->jobs[s->at++];
+    return NULL;
+}
+
+/* Those behind it in the queue are sealed with it. */
+static const mcx_seal_job *sealed(core_engine *e, const core_member *m)
+{
+    core_slice *s = &e->mcx->slice;
+    const mcx_seal_job *job = find(s, m);
+    if (job != NULL)
+        return job;
+    s->count = s->at = 0;
+    s->channel = m->channel;
+    s->id = m->offered_id;
+    (void)add(e, m);
+    for (size_t i = 1; i < e->todo.count && i < 4u * CORE_SLICE; i++) {
+        const core_todo *t = ring_at(&e->todo, i);
+        const bool is_alive = t->type == CORE_DO_OFFER && t->member->offer == t->u.offer && seal_can(t->member);
+        if (is_alive && !add(e, t->member))
+            break;
+    }
+    seal(e, seal_key(m->channel, m->offered_id));
+    return find(s, m);
+}
+
+static bool show_download(core_engine *e, core_todo *t, core_effect *out)
+{
+    core_member *m = t->member;
+    const core_book *b = book_in_force(e, name_of(m));
+    if (t->kind == CORE_OFFER_WITHDRAW)
+        return false; /* nothing takes a MuSiK back: nothing is sent under it any more */
+    m->emitted = true;
+    const mcx_seal_job *job = b == NULL ? NULL : sealed(e, m);
+    if (job == NULL || job->err != POC_OK) {
+        m->emitted = false;
+        engine_tell_member(e, m, ME_TIMEOUT);
+        return false;
+    }
+    m->opened = true;
+    m->given_id = m->offered_id;
+    out->type = CORE_DO_DOWNLOAD;
+    out->u.download.number = t->u.offer;
+    out->u.download.mc_id = b->mc_id;
+    out->u.download.key_id = m->offered_id;
+    out->u.download.i_message = poc_span_of(job->out, job->len);
+    const int64_t left_ms = m->wake_ms - e->now_ms;
+    out->u.download.timeout_ms = left_ms < 1 || left_ms > CORE_DOWNLOAD_MS ? CORE_DOWNLOAD_MS : (uint32_t)left_ms;
+    return true;
+}
+
+/* ---- the table ---- */
+
+static const kind_row kinds[CORE_KIND_COUNT] = {
+    [CORE_KIND_MSK] = { CORE_KIND_MSK, true, "no MUK: bootstrap first", "MUK expired: bootstrap again", has_muk, number,
+                        is_counted, fx_show_offer },
+    [CORE_KIND_MUSIK] = { CORE_KIND_MUSIK, false, "no CSK: upload first", "CSK renewed or gone", has_csk, draw,
+                          can_always, show_download },
+};
+
+/* ---- what it is for ---- */
+
+poc_err kind_check(core_channel_conf *c)
+{
+    const core_musik *k = &c->musik;
+    size_t total = k->text == NULL ? 0 : strnlen(k->text, CORE_NAME_MAX + 1);
+    if ((unsigned)c->kind >= CORE_KIND_COUNT || k->service >= MCX_SERVICES || k->group_count > MCX_GROUPS_MAX ||
+        total > CORE_NAME_MAX || c->group_uri[0] != '\0')
+        return POC_E_INPUT;
+    for (size_t i = 0; i < k->group_count; i++) {
+        POC_TRY(limits_text(k->groups[i], CORE_NAME_MAX));
+        total += strlen(k->groups[i]) + 3;
+    }
+    const bool outlives = k->lifetime_s == 0 || (c->rekey.interval_s > 0 && c->rekey.interval_s < k->lifetime_s);
+    return outlives && total + 32 <= MCX_PARAMETERS_MAX ? POC_OK : POC_E_INPUT;
+}
+
+static poc_span put(char **at, const char *text)
+{
+    const size_t n = strlen(text);
+    const poc_span s = poc_span_of(memcpy(*at, text, n), n);
+    *at += n;
+    return s;
+}
+
+static poc_err make_scope(core_channel *ch, const core_musik *k)
+{
+    const char *text = k->text == NULL ? "" : k->text;
+    size_t total = strlen(text);
+    for (size_t i = 0; i < k->group_count; i++)
+        total += strlen(k->groups[i]);
+    struct core_scope *s = calloc(1, sizeof(*s) + total);
+    if (s == NULL)
+        return POC_E_NOMEM;
+    char *at = s->texts;
+    s->lifetime_s = k->lifetime_s;
+    s->parameters = (mcx_key_parameters){ .type = MCX_MUSIK, .text = put(&at, text), .group_count = k->group_count };
+    for (size_t i = 0; i < k->group_count; i++)
+        s->parameters.groups[i] = put(&at, k->groups[i]);
+    ch->scope = s;
+    ch->group = &s->group;
+    return mcx_cs_id_of(&s->cs_id, MCX_MUSIK, (mcx_service)k->service);
+}
+
+poc_err kind_set(core_channel *ch, const core_channel_conf *c)
+{
+    ch->kind = &kinds[c->kind];
+    return c->kind == CORE_KIND_MSK ? POC_OK : make_scope(ch, &c->musik);
+}
+
+void kind_free(core_channel *ch)
+{
+    free(ch->scope);
+}
+
+bool kind_may_switch(const core_engine *e, const core_channel *ch)
+{
+    return ch->scope == NULL || (int64_t)ch->keys.next->activation_s * 1000 <= e->now_ms;
+}
+
+uint8_t kind_cs_id(const core_channel *ch)
+{
+    return ch->scope == NULL ? 0 : ch->scope->cs_id;
+}
+
+/* ---- members ---- */
+
+poc_err core_mcx_joined(core_engine *e, int64_t now_ms, const char *channel, const char *impu)
+{
+    core_channel *ch = engine_channel(e, channel);
+    POC_TRY(limits_text(impu, CORE_NAME_MAX));
+    const poc_span name = poc_span_str(impu);
+    if (ch == NULL || ch->scope == NULL || ch->state == C_CLOSED || member_find(e, ch, name) != NULL)
+        return POC_E_STATE;
+    if (bars_get(ch, name) != NULL)
+        return POC_E_DENIED;
+    if (e->member_count >= e->set.members_max || !bars_complete(e, ch))
+        return POC_E_LIMIT;
+    core_member *m;
+    POC_TRY(engine_begin(e, now_ms));
+    POC_TRY(member_new(e, ch, &m, name, &(poc_span){ NULL, 0 }));
+    m->capable = true;
+    m->state = M_WAIT_KEY;
+    engine_touch(e, ch);
+    journal_mark(e, &m->durable);
+    fx_persist(e);
+    if (ch->kind->reaches(e, m))
+        engine_tell_member(e, m, ME_MUK);
+    else
+        fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, ch->kind->without);
+    engine_end(e);
+    return POC_OK;
+}
+
+static core_member *memberships(const core_engine *e, poc_span user)
+{
+    const core_user *u = poc_table_get(&e->users, user);
+    return u == NULL ? NULL : u->memberships;
+}
+
+void kind_uploaded(core_engine *e, poc_span user)
+{
+    for (core_member *m = memberships(e, user); m != NULL; m = m->next_of_user) {
+        if (m->channel->scope == NULL)
+            continue;
+        if (member_cell((member_state)m->state, ME_MUK_GONE))
+            engine_tell_member(e, m, ME_MUK_GONE);
+        engine_tell_member(e, m, ME_MUK);
+    }
+}
+
+void kind_logged_off(core_engine *e, poc_span user)
+{
+    for (core_member *m = memberships(e, user); m != NULL; m = m->next_of_user)
+        if (m->channel->scope != NULL)
+            engine_tell_member(e, m, ME_LEFT);
+}
+
+poc_err kind_answered(core_engine *e, poc_span user, uint64_t number, bool ok)
+{
+    core_member *m = memberships(e, user);
+    while (m != NULL && (m->channel->scope == NULL || m->offer != number || !m->emitted))
+        m = m->next_of_user;
+    if (m == NULL || seal_key(m->channel, m->offered_id) == NULL)
+        return POC_E_STATE;
+    const core_event event = { .type = ok ? ME_ACCEPTED : ME_TIMEOUT, .for_member = true, .lines = ok };
+    return member_step(e, m, &event);
+}
