@@ -141,6 +141,8 @@ office *office_new(mcx_town *town)
 static void start(office *o)
 {
     assert_int_equal(pocpf_new(&o->pf, &o->host, &o->set), POCPF_OK);
+    if (o->channel != NULL)
+        assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, o->channel), POCPF_OK);
     size_t at = 0;
     for (kept *k; (k = poc_table_next(&o->store, &at)) != NULL;)
         assert_int_equal(pocpf_restore(o->pf, k->key, k->key_len, k->value, k->value_len), POCPF_OK);
@@ -217,7 +219,35 @@ static void do_download(office *o, const pocpf_effect *fx)
     memcpy(d->octets, fx->u.download.i_message, fx->u.download.len);
     d->len = fx->u.download.len;
     o->downloads++;
-    say(o, "DOWNLOAD ");
+    if (o->download.key_id >> 28 == MCX_CSK)
+        say(o, "DOWNLOAD ");
+    else
+        say(o, "DOWNLOAD:%.3s ", d->user + 4);
+    if (o->answers)
+        assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, d->user, d->number, true), POCPF_OK);
+}
+
+/* MCX-31: nothing goes on air without a key that clients have. */
+static void do_enabler(office *o, const pocpf_effect *fx)
+{
+    assert_int_equal(fx->u.enabler.kind, POCPF_KIND_MUSIK);
+    assert_int_equal(fx->u.enabler.msk_id >> 28, MCX_MUSIK);
+    assert_int_equal(fx->u.enabler.csb_id, fx->u.enabler.msk_id);
+    assert_int_equal(fx->u.enabler.cs_id, 7);
+    o->air_id = fx->u.enabler.msk_id;
+    memcpy(o->air_key, poc_secret_bytes(fx->u.enabler.msk), sizeof(o->air_key));
+    memcpy(o->air_rand, fx->u.enabler.rand, sizeof(o->air_rand));
+    const bool is_start = fx->type == POCPF_DO_ENABLER_START;
+    say(o, is_start ? "START " : "UPDATE ");
+    if (is_start)
+        assert_int_equal(pocpf_enabler_changed(o->pf, o->now_ms, fx->channel, POCPF_ENABLER_STARTED), POCPF_OK);
+}
+
+static void do_stop(office *o, const pocpf_effect *fx)
+{
+    o->air_id = 0;
+    say(o, "STOP ");
+    assert_int_equal(pocpf_enabler_changed(o->pf, o->now_ms, fx->channel, POCPF_ENABLER_STOPPED), POCPF_OK);
 }
 
 void office_run(office *o)
@@ -229,9 +259,17 @@ void office_run(office *o)
             say(o, "%s:%08x ", fx.u.bound.ok ? "BOUND" : "LOST", fx.u.bound.csk_id);
         else if (fx.type == POCPF_DO_DOWNLOAD)
             do_download(o, &fx);
-        else if (fx.type == POCPF_DO_AUDIT)
+        else if (fx.type == POCPF_DO_ENABLER_START || fx.type == POCPF_DO_ENABLER_UPDATE)
+            do_enabler(o, &fx);
+        else if (fx.type == POCPF_DO_ENABLER_STOP)
+            do_stop(o, &fx);
+        else if (fx.type == POCPF_DO_GATE)
+            say(o, fx.u.gate.hold ? "HOLD " : "GO ");
+        else if (fx.type == POCPF_DO_SERVE)
+            say(o, "%s:%.3s ", fx.u.serve.multicast ? "MULTICAST" : "UNICAST", fx.user + 4);
+        else if (fx.type == POCPF_DO_AUDIT && o->channel == NULL)
             say(o, "%s ", pocpf_audit_name(fx.u.audit.what));
-        else
+        else if (fx.type != POCPF_DO_AUDIT)
             fail_msg("unexpected effect %d", fx.type);
     }
 }

@@ -54,8 +54,12 @@ typedef struct office {
     int64_t now_ms;
     poc_table store;
     bool store_fails, store_holds;
-    char text[2048];          /* what was done, a word each */
-    office_download download; /* the last */
+    char text[2048]; /* what was done, a word each */
+    uint32_t air_id;
+    uint8_t air_key[16], air_rand[16];
+    bool answers;                 /* clients take every download at once */
+    const pocpf_channel *channel; /* to be added; NULL: none */
+    office_download download;     /* the last */
     unsigned downloads;
     mcx_verifier *verifier;
 } office;

@@ -1,0 +1,225 @@
+/* Multicast signalling keys (MuSiKs) at the engine: who is sent them, when they change, and what never goes on air. */
+#include <string.h>
+
+#include "tests/unit/core/mcx_office.h"
+
+#define CHANNEL "region"
+#define CSK(n)  (0x20000000u + (n))
+
+static const char *const groups[] = { "sip:fire@mcptt.example.org" };
+
+static const pocpf_channel channel = { .size = sizeof(channel),
+                                       .id = CHANNEL,
+                                       .kind = POCPF_KIND_MUSIK,
+                                       .musik = { .groups = groups, .group_count = 1, .text = "North" } };
+
+static office *open_office(void **state)
+{
+    office *o = office_new(*state);
+    o->channel = &channel;
+    o->answers = true;
+    office_boot(o);
+    return o;
+}
+
+static pocpf_err join(office *o, const char *impu)
+{
+    return pocpf_mcx_joined(o->pf, o->now_ms, CHANNEL, impu);
+}
+
+static void bring(office *o, const mcx_person *who, const char *impu, uint32_t id)
+{
+    assert_int_equal(office_bring(o, who, impu, id), POCPF_OK);
+    office_run(o);
+}
+
+static const char *state_of(const office *o)
+{
+    pocpf_channel_status s = { .size = sizeof(s) };
+    assert_int_equal(pocpf_channel_look(o->pf, CHANNEL, &s), POCPF_OK);
+    return s.state;
+}
+
+/* ALICE and BOB have the MuSiK that is on air. */
+static office *open_pair(void **state)
+{
+    office *o = open_office(state);
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    bring(o, &o->town->bob, BOB_IMPU, CSK(2));
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    assert_string_equal(state_of(o), "active");
+    o->text[0] = '\0';
+    return o;
+}
+
+static void pass(office *o, int64_t ms)
+{
+    o->now_ms += ms;
+    pocpf_tick(o->pf, o->now_ms);
+    office_run(o);
+}
+
+/* MCX-1, MCX-2, MCX-13, MCX-22, MCX-23, MCX-26, MCX-28, MCX-29: made, sent and put on air with nobody's help. */
+static void a_member_with_a_csk_is_sent_the_musik_and_then_it_goes_on_air(void **state)
+{
+    office *o = open_office(state);
+    mcx_opened opened;
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    o->text[0] = '\0';
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST DOWNLOAD:ali START MULTICAST:ali ");
+    assert_string_equal(o->download.mc_id, ALICE_ID);
+    assert_int_equal(office_open(o, &o->town->alice, &opened), POC_OK);
+    assert_int_equal(opened.type, MCX_MUSIK);
+    assert_int_equal(opened.key_id, o->air_id);
+    assert_int_equal(opened.cs_id, 7);
+    assert_memory_equal(poc_secret_bytes(opened.key), o->air_key, 16);
+    assert_memory_equal(opened.rand, o->air_rand, 16);
+    assert_true(poc_span_eq_str(opened.parameters.text, "North"));
+    assert_int_equal(opened.parameters.group_count, 1);
+    assert_true(poc_span_eq_str(opened.parameters.groups[0], groups[0]));
+    assert_int_equal(opened.parameters.activation_s, 0);
+    mcx_opened_done(&opened);
+    assert_int_equal(office_open(o, &o->town->bob, &opened), POC_E_DENIED);
+    office_free(o);
+}
+
+/* MCX-31 */
+static void nothing_goes_on_air_before_somebody_has_the_key(void **state)
+{
+    office *o = open_office(state);
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST ");
+    o->answers = false;
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    office_expect(o, "PERSIST BOUND:20000001 DOWNLOAD:ali ");
+    assert_string_equal(state_of(o), "starting");
+    assert_int_equal(o->air_id, 0);
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, o->download.number, true), POCPF_OK);
+    office_run(o);
+    office_expect(o, "START MULTICAST:ali ");
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, o->download.number, true), POCPF_E_STATE);
+    office_free(o);
+}
+
+/* MCX-22: and he cannot come back by himself. */
+static void an_expulsion_holds_the_channel_until_all_others_have_another_key(void **state)
+{
+    office *o = open_pair(state);
+    const uint32_t before = o->air_id;
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    office_run(o);
+    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO ");
+    assert_int_not_equal(o->air_id, before);
+    assert_int_equal(o->download.key_id, o->air_id);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_E_DENIED);
+    bring(o, &o->town->bob, BOB_IMPU, CSK(3));
+    assert_null(strstr(o->text, "DOWNLOAD"));
+    assert_int_equal(pocpf_admit(o->pf, o->now_ms, CHANNEL, BOB_IMPU), POCPF_OK);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_free(o);
+}
+
+/* MCX-22: make before break, and all change at the time that the key itself says. */
+static void a_rotation_is_downloaded_to_all_first_and_switches_at_its_activation_time(void **state)
+{
+    office *o = open_pair(state);
+    const uint32_t before = o->air_id;
+    mcx_opened opened;
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->air_id, before);
+    assert_int_equal(office_open(o, strstr(o->download.user, "alice") ? &o->town->alice : &o->town->bob, &opened),
+                     POC_OK);
+    assert_int_equal(opened.parameters.activation_s, (uint64_t)(o->now_ms + 2000) / 1000);
+    pass(o, 1999);
+    assert_int_equal(o->air_id, before);
+    pass(o, 1);
+    assert_int_equal(o->air_id, opened.key_id);
+    mcx_opened_done(&opened);
+    office_free(o);
+}
+
+static void who_did_not_answer_is_tried_again_later_and_with_his_next_csk(void **state)
+{
+    office *o = open_pair(state);
+    o->answers = false;
+    bring(o, &o->town->bob, BOB_IMPU, CSK(3));
+    office_expect(o, "PERSIST BOUND:20000003 UNICAST:bob DOWNLOAD:bob ");
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, BOB_IMPU, o->download.number, false), POCPF_OK);
+    pass(o, 1000);
+    office_expect(o, "DOWNLOAD:bob ");
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, BOB_IMPU, o->download.number, false), POCPF_OK);
+    o->answers = true;
+    bring(o, &o->town->bob, BOB_IMPU, CSK(4));
+    office_expect(o, "PERSIST BOUND:20000004 DOWNLOAD:bob MULTICAST:bob ");
+    assert_int_equal(o->download.key_id, o->air_id);
+    office_free(o);
+}
+
+static void who_logs_off_leaves_and_the_last_one_takes_the_channel_off_air(void **state)
+{
+    office *o = open_pair(state);
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_not_equal(o->air_id, 0);
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->air_id, 0);
+    assert_string_equal(state_of(o), "idle");
+    office_free(o);
+}
+
+static void members_come_back_after_a_restart_under_a_fresh_key(void **state)
+{
+    office *o = open_pair(state);
+    const uint32_t before = o->air_id;
+    o->air_id = 0;
+    office_crash(o);
+    office_run(o);
+    office_expect(o, "DOWNLOAD:ali DOWNLOAD:bob START MULTICAST:ali MULTICAST:bob ");
+    assert_int_not_equal(o->air_id, before);
+    office_free(o);
+}
+
+/* MCX-8, MCX-9: as many as there are channels, each with its own key; one without groups is for everything. */
+static void two_channels_have_two_keys_and_members_of_their_own(void **state)
+{
+    office *o = open_pair(state);
+    const uint32_t first = o->air_id;
+    pocpf_channel other = channel;
+    other.id = "everywhere";
+    other.musik = (pocpf_musik){ 0 };
+    assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, &other), POCPF_OK);
+    assert_int_equal(pocpf_mcx_joined(o->pf, o->now_ms, "everywhere", BOB_IMPU), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST DOWNLOAD:bob START MULTICAST:bob ");
+    assert_int_not_equal(o->air_id, first);
+    mcx_opened opened;
+    assert_int_equal(office_open(o, &o->town->bob, &opened), POC_OK);
+    assert_int_equal(opened.parameters.group_count, 0);
+    mcx_opened_done(&opened);
+    other.id = "wrong";
+    other.group_uri = "sip:conference@cf.example";
+    assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, &other), POCPF_E_INPUT);
+    office_free(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_with_a_csk_is_sent_the_musik_and_then_it_goes_on_air),
+        cmocka_unit_test(nothing_goes_on_air_before_somebody_has_the_key),
+        cmocka_unit_test(an_expulsion_holds_the_channel_until_all_others_have_another_key),
+        cmocka_unit_test(a_rotation_is_downloaded_to_all_first_and_switches_at_its_activation_time),
+        cmocka_unit_test(who_did_not_answer_is_tried_again_later_and_with_his_next_csk),
+        cmocka_unit_test(who_logs_off_leaves_and_the_last_one_takes_the_channel_off_air),
+        cmocka_unit_test(members_come_back_after_a_restart_under_a_fresh_key),
+        cmocka_unit_test(two_channels_have_two_keys_and_members_of_their_own),
+    };
+    return cmocka_run_group_tests(tests, town_open, town_close);
+}
