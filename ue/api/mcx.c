@@ -116,6 +116,30 @@ poc_err pocue_mcx_keys_add(pocue *ue, const pocue_mcx_keys *keys)
                                                                keys->rsk, keys->ssk, keys->pvt });
 }
 
+static poc_err certificate_take(pocue *ue, const mcx_kms_certificate *c)
+{
+    if (c->is_revoked)
+        return POC_E_DENIED;
+    return pocue_mcx_kms_add(ue, &(pocue_mcx_kms){ c->kms_uri, c->period_s, c->offset_s, c->z, c->kpak });
+}
+
+static poc_err key_set_take(pocue *ue, const mcx_kms_key_set *s)
+{
+    if (s->is_revoked)
+        return POC_E_DENIED;
+    return pocue_mcx_keys_add(ue,
+                              &(pocue_mcx_keys){ s->kms_uri, s->period_number, s->keys.rsk, s->keys.ssk, s->keys.pvt });
+}
+
+poc_err pocue_mcx_provision(pocue *ue, const mcx_kms_response *response)
+{
+    for (size_t i = 0; i < response->certificate_count; i++)
+        POC_TRY(certificate_take(ue, &response->certificates[i]));
+    for (size_t i = 0; i < response->set_count; i++)
+        POC_TRY(key_set_take(ue, &response->sets[i]));
+    return POC_OK;
+}
+
 bool pocue_mcx_is_provisioned(const pocue *ue, int64_t now_ms)
 {
     return ue->mcx != NULL && ue_mcx_user_is_ready(ue->mcx->user, now_ms);

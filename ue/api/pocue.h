@@ -221,6 +221,10 @@ typedef struct pocue_mcx_keys {
 /** Checks and takes them; four periods are kept. Takes 30 to 80 ms. POC_E_STATE: that KMS is not known; POC_E_AUTH: not the keys
  *  of this user in this period; POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
 poc_err pocue_mcx_keys_add(pocue *ue, const pocue_mcx_keys *keys);
+/** Takes all certificates and keys of an answer of the KMS that was read and checked (mcx_kms_response_check). POC_E_DENIED: one of
+ *  them is revoked, and is not taken; else the errors of pocue_mcx_kms_add and pocue_mcx_keys_add. What stood before the one that
+ *  failed has been taken. */
+poc_err pocue_mcx_provision(pocue *ue, const mcx_kms_response *response);
 /** Has keys for the period of `now_ms` (MCX-20: no upload before). */
 bool pocue_mcx_is_provisioned(const pocue *ue, int64_t now_ms);
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "pair.h"
+#include "pf/wire/wire.h"
 #include "tests/support/oom.h"
 #include "tests/unit/mcx/mcx_world.h"
 #include "ue/core/core.h"
@@ -352,6 +353,84 @@ static void a_forced_algorithm_is_in_force_with_the_download_and_not_before(void
     mcx_opened_done(&a.opened);
 }
 
+/* What the server's side of the wire makes of the body. */
+static void the_body_of_an_upload_is_what_the_server_reads(void **state)
+{
+    (void)state;
+    static uint8_t body[8192];
+    static wire_mcx_info info;
+    pocue_mcx_upload upload = { .access_token = "a<b>&c", .settings = poc_span_str("<poc-settings/>") };
+    poc_wr wr = poc_wr_into(body, sizeof(body));
+    wire_parts parts;
+    const char *why;
+    assert_int_equal(pocue_mcx_make_upload(ue, now_ms, &upload, &wr), POC_OK);
+    assert_int_equal(wire_parts_read(&parts, poc_span_str(upload.content_type), poc_span_of(body, wr.len), NULL),
+                     POC_OK);
+    assert_int_equal(parts.count, 3);
+    const wire_part *mikey = wire_part_of(&parts, "application/mikey");
+    assert_non_null(mikey);
+    assert_int_equal(mikey->body.p[1], MIKEY_I_MESSAGE);
+    const wire_part *text = wire_part_of(&parts, wire_mcx_media_type(WIRE_MCX_INFO, MCX_MCPTT));
+    assert_non_null(text);
+    assert_int_equal(wire_mcx_info_read(&info, MCX_MCPTT, text->body, &(wire_mcx_ring){ NULL, 0 }, &why), POC_OK);
+    assert_string_equal(info.access_token, "a<b>&c");
+    assert_string_equal(info.client_id, "urn:uuid:1");
+    wire_mcx_info_done(&info);
+    assert_non_null(wire_part_of(&parts, "application/poc-settings+xml"));
+}
+
+/* ---- what the KMS gives ---- */
+
+static void answer_take(pocue *to, const uint8_t *xml, size_t n, poc_err want)
+{
+    static mcx_kms_response response;
+    const char *why;
+    assert_int_equal(mcx_kms_response_read(&response, poc_span_of(xml, n), &why), POC_OK);
+    assert_int_equal(pocue_mcx_provision(to, &response), want);
+    for (size_t i = 0; i < response.set_count; i++)
+        response.sets[i].is_revoked = true;
+    if (response.set_count > 0)
+        assert_int_equal(pocue_mcx_provision(to, &response), POC_E_DENIED);
+    mcx_kms_response_done(&response);
+}
+
+/* MCX-20, MCX-24 */
+static void a_client_is_provisioned_by_documents_of_the_kms(void **state)
+{
+    (void)state;
+    pocue_settings s;
+    pocue *other;
+    mcx_kms *kms;
+    mcx_user_keys keys;
+    uint8_t xml[MCX_KMS_ANSWER_MAX];
+    poc_secret *z, *ksak;
+    const pocue_mcx_settings mcx = settings_of();
+    const mcx_identity *alice = mcx_world_party(&world, poc_span_str(ALICE));
+    const mcx_period period = { 2592000, 0, 1536 };
+    const mcx_kms_answer answer = { poc_span_str(ALICE), poc_span_str(KMS), poc_span_str("/init"), now_ms / 1000 };
+    poc_wr certificate = poc_wr_into(xml, sizeof(xml));
+    pair_settings(&s);
+    assert_int_equal(pocue_new(&other, &s, &rng), POC_OK);
+    assert_int_equal(pocue_mcx_start(other, &mcx), POC_OK);
+    assert_int_equal(mcx_kms_secrets(&z, &ksak, &rng), POC_OK);
+    assert_int_equal(mcx_kms_new(&kms, z, ksak), POC_OK);
+    assert_int_equal(mcx_kms_issue(&keys, kms, poc_span_of(alice->uid, MCX_UID_LEN), &rng), POC_OK);
+    assert_int_equal(mcx_kms_init_put(&certificate, &answer, kms, period.period_s, 0), POC_OK);
+    answer_take(other, xml, certificate.len, POC_OK);
+    assert_false(pocue_mcx_is_provisioned(other, now_ms));
+    poc_wr sets = poc_wr_into(xml, sizeof(xml));
+    assert_int_equal(mcx_kms_keys_put(&sets, &answer, poc_span_str(ALICE), alice->uid, &period, &keys), POC_OK);
+    answer_take(ue, xml, sets.len, POC_E_AUTH); /* keys of another KMS that has the same name */
+    answer_take(other, xml, sets.len, POC_OK);
+    assert_true(pocue_mcx_is_provisioned(other, now_ms));
+    poc_wipe(xml, sizeof(xml));
+    mcx_user_keys_done(&keys);
+    mcx_kms_free(kms);
+    poc_secret_free(z);
+    poc_secret_free(ksak);
+    pocue_free(other);
+}
+
 /* ---- downloads ---- */
 
 static download vector(const char *name)
@@ -605,6 +684,8 @@ int main(void)
         LATER(the_downloads_of_the_vectors_are_installed), /* first: they are of one second */
         LATER(the_server_opens_an_upload_with_hidden_identities_and_a_list),
         LATER(the_minimal_upload_names_alice_and_the_mdsi_and_needs_keys_of_the_period),
+        LATER(the_body_of_an_upload_is_what_the_server_reads),
+        LATER(a_client_is_provisioned_by_documents_of_the_kms),
         LATER(a_forced_algorithm_is_in_force_with_the_download_and_not_before),
         LATER(each_musik_opens_its_own_multicast_and_none_opens_clear_packets),
         LATER(a_download_that_is_not_the_servers_for_alice_changes_nothing),
