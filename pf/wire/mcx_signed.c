@@ -24,7 +24,7 @@ static poc_span bare_id(poc_span id)
 /* ---- writing ---- */
 
 /* SignedInfo in its canonical form. */
-static poc_err info_put(poc_wr *out, const wire_part *part)
+static poc_err info_put(poc_wr *out, const poc_part *part)
 {
     uint8_t digest[POC_SHA256_LEN];
     const poc_span id = bare_id(part->id);
@@ -41,7 +41,7 @@ static poc_err info_put(poc_wr *out, const wire_part *part)
     return poc_wr_done(out);
 }
 
-static poc_err signature_put(poc_wr *out, const wire_part *part, const wire_mcx_keys *keys)
+static poc_err signature_put(poc_wr *out, const poc_part *part, const wire_mcx_keys *keys)
 {
     uint8_t info[INFO_MAX], mac[POC_SHA256_LEN];
     poc_wr wr = poc_wr_into(info, sizeof(info));
@@ -59,7 +59,7 @@ static poc_err signature_put(poc_wr *out, const wire_part *part, const wire_mcx_
     return POC_OK;
 }
 
-poc_err wire_mcx_signed_write(poc_wr *out, const wire_part *parts, size_t count, mcx_service service,
+poc_err wire_mcx_signed_write(poc_wr *out, const poc_part *parts, size_t count, mcx_service service,
                               const wire_mcx_keys *keys)
 {
     const mcx_dialect *d = &mcx_dialects[service];
@@ -229,7 +229,7 @@ static poc_err info_canonical(poc_wr *out, poc_span info)
 /* ---- what a SignedInfo says ---- */
 
 typedef struct info {
-    const wire_parts *parts;
+    const poc_parts *parts;
     uint32_t covered;
     size_t part; /* of the reference that is open; parts->count: none of ours */
     bool has_c14n, has_hmac, has_digest, has_value;
@@ -369,7 +369,7 @@ static poc_err signatures_check(info *in, const reading *r, poc_span xml, const 
     return POC_OK;
 }
 
-poc_err wire_mcx_signed_check(uint32_t *covered, mcx_service service, poc_span xml, const wire_parts *parts,
+poc_err wire_mcx_signed_check(uint32_t *covered, mcx_service service, poc_span xml, const poc_parts *parts,
                               const wire_mcx_ring *ring, const char **why)
 {
     reading r = { .dialect = &mcx_dialects[service], .ring = ring };

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/ident.h"
+#include "base/mime.h"
 #include "base/sdp.h"
 #include "base/text.h"
 #include "bcast/enabler.h"
@@ -74,33 +75,6 @@ const pocpf_conference *wire_conference_document(const wire_conference *c);
 void wire_conference_free(wire_conference *c);
 POC_DEFINE_OWNED(wire_conference, wire_conference_free)
 
-/* ---- bodies of several parts (RFC 2045, 2046), as SIP carries them ---- */
-
-#define WIRE_PARTS_MAX 16u
-
-/** One part; the spans point into what was read. */
-typedef struct wire_part {
-    poc_span type; /* "application/mikey": without parameters, as it stood */
-    poc_span id;   /* Content-ID with its angle brackets; empty: none */
-    bool is_base64;
-    poc_span body; /* octet by octet; the line end before a delimiter belongs to the delimiter */
-} wire_part;
-
-typedef struct wire_parts {
-    wire_part part[WIRE_PARTS_MAX];
-    size_t count;
-} wire_parts;
-
-/** Takes a body apart by the value of its Content-Type; a body that is not multipart is the only part. Parts are not taken
- *  apart again. POC_E_INPUT: malformed, an unknown Content-Transfer-Encoding, or no closing delimiter; POC_E_LIMIT: more
- *  than WIRE_PARTS_MAX. `fault` (may be NULL) tells. */
-poc_err wire_parts_read(wire_parts *out, poc_span content_type, poc_span body, poc_fault *fault);
-/** The first part of this type (lower case), NULL: none. */
-const wire_part *wire_part_of(const wire_parts *parts, const char *type);
-/** Writes multipart/mixed: every part with `Content-Transfer-Encoding: binary`. `boundary` must not occur in any part:
- *  POC_E_INPUT when it does. */
-poc_err wire_parts_write(poc_wr *out, const char *boundary, const wire_part *parts, size_t count);
-
 /* ---- bodies of MCX (TS 24.379 Annex F, TS 33.180 9.3) ---- */
 
 #define WIRE_MCX_BODY_MAX       ((size_t)16 * 1024) /* octets of a body that is read */
@@ -109,7 +83,7 @@ poc_err wire_parts_write(poc_wr *out, const char *boundary, const wire_part *par
 #define WIRE_MCX_TMGI_LEN       6u /* TS 24.008 10.5.6.13: service id, MCC and MNC */
 #define WIRE_MCX_TMGIS_MAX      16u
 #define WIRE_MCX_AREAS_MAX      64u
-#define WIRE_MCX_SIGNATURES_MAX WIRE_PARTS_MAX
+#define WIRE_MCX_SIGNATURES_MAX POC_PARTS_MAX
 
 typedef enum wire_mcx_body { WIRE_MCX_INFO, WIRE_MCX_MBMS_USAGE, WIRE_MCX_SIGNED, WIRE_MCX_BODIES } wire_mcx_body;
 
@@ -150,14 +124,14 @@ poc_err wire_mcx_info_write(poc_wr *out, const wire_mcx_info *info, mcx_service 
 
 /** Writes a body of signatures with HMAC-SHA256, one for each of the parts, which need a Content-ID. POC_E_INPUT: a part
  *  without one, or more than WIRE_MCX_SIGNATURES_MAX; POC_E_LIMIT; POC_E_NOMEM. */
-poc_err wire_mcx_signed_write(poc_wr *out, const wire_part *parts, size_t count, mcx_service service,
+poc_err wire_mcx_signed_write(poc_wr *out, const poc_part *parts, size_t count, mcx_service service,
                               const wire_mcx_keys *keys);
 /** Checks a body of signatures against the parts it came with. `covered` gets one bit for each part that is signed: whether
  *  those are enough is for the caller to say. What is trusted is read from the signed octets alone. SignedInfo must stand in
  *  the default namespace, without comments and references, and no prefix be declared above it; white space does not matter.
  *  POC_E_AUTH: a signature or digest does not hold, or is of a key that is not in `ring`; POC_E_INPUT: malformed, of another
  *  algorithm, or of a part that is not there; POC_E_LIMIT; POC_E_NOMEM. On error nothing is covered. */
-poc_err wire_mcx_signed_check(uint32_t *covered, mcx_service service, poc_span xml, const wire_parts *parts,
+poc_err wire_mcx_signed_check(uint32_t *covered, mcx_service service, poc_span xml, const poc_parts *parts,
                               const wire_mcx_ring *ring, const char **why);
 
 /** The REGISTER of a client that came as message/sip inside a third-party REGISTER (TS 24.229 5.4.1.7). Spans point into

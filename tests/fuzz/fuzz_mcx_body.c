@@ -49,17 +49,17 @@ static void info_try(poc_span xml)
     must(strcmp(info.request_uri, again.request_uri) == 0);
 }
 
-static wire_parts parts_of(poc_span first)
+static poc_parts parts_of(poc_span first)
 {
-    wire_parts parts = { .count = 2 };
-    parts.part[0] = (wire_part){ .id = poc_span_str("<a@b>"), .body = first };
-    parts.part[1] = (wire_part){ .id = poc_span_str("<c@d>"), .body = poc_span_str("<list/>") };
+    poc_parts parts = { .count = 2 };
+    parts.part[0] = (poc_part){ .id = poc_span_str("<a@b>"), .body = first };
+    parts.part[1] = (poc_part){ .id = poc_span_str("<c@d>"), .body = poc_span_str("<list/>") };
     return parts;
 }
 
 static void signatures_try(poc_span xml)
 {
-    const wire_parts parts = parts_of(poc_span_str("<info/>"));
+    const poc_parts parts = parts_of(poc_span_str("<info/>"));
     const char *why = NULL;
     uint32_t covered = 7;
     const poc_err err = wire_mcx_signed_check(&covered, MCX_MCPTT, xml, &parts, &ring, &why);
@@ -96,7 +96,7 @@ static void written_try(poc_span octets)
     static wire_mcx_info again;
     const char *why = NULL;
     uint32_t covered;
-    const wire_parts parts = parts_of(octets);
+    const poc_parts parts = parts_of(octets);
     poc_wr wr = poc_wr_into(text, sizeof(text));
     must(wire_mcx_signed_write(&wr, parts.part, parts.count, MCX_MCPTT, &keys) == POC_OK);
     must(wire_mcx_signed_check(&covered, MCX_MCPTT, poc_span_of(text, wr.len), &parts, &ring, &why) == POC_OK);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/wire/wire.h"
+#include "base/mime.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -11,9 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *line = memchr(data, '\n', size);
     size_t head = line == NULL ? size : (size_t)(line - data);
     poc_span body = poc_span_of(data + head, size - head);
-    wire_parts parts;
+    poc_parts parts;
     poc_fault fault;
-    if (wire_parts_read(&parts, poc_span_of(data, head), body, &fault) != POC_OK)
+    if (poc_parts_read(&parts, poc_span_of(data, head), body, &fault) != POC_OK)
         return fault.reason == NULL ? abort(), 0 : 0;
     const uint8_t *end = body.p;
     for (size_t i = 0; i < parts.count; i++) {

@@ -361,22 +361,22 @@ static void the_body_of_an_upload_is_what_the_server_reads(void **state)
     static wire_mcx_info info;
     pocue_mcx_upload upload = { .access_token = "a<b>&c", .settings = poc_span_str("<poc-settings/>") };
     poc_wr wr = poc_wr_into(body, sizeof(body));
-    wire_parts parts;
+    poc_parts parts;
     const char *why;
     assert_int_equal(pocue_mcx_make_upload(ue, now_ms, &upload, &wr), POC_OK);
-    assert_int_equal(wire_parts_read(&parts, poc_span_str(upload.content_type), poc_span_of(body, wr.len), NULL),
+    assert_int_equal(poc_parts_read(&parts, poc_span_str(upload.content_type), poc_span_of(body, wr.len), NULL),
                      POC_OK);
     assert_int_equal(parts.count, 3);
-    const wire_part *mikey = wire_part_of(&parts, "application/mikey");
+    const poc_part *mikey = poc_part_of(&parts, "application/mikey");
     assert_non_null(mikey);
     assert_int_equal(mikey->body.p[1], MIKEY_I_MESSAGE);
-    const wire_part *text = wire_part_of(&parts, wire_mcx_media_type(WIRE_MCX_INFO, MCX_MCPTT));
+    const poc_part *text = poc_part_of(&parts, wire_mcx_media_type(WIRE_MCX_INFO, MCX_MCPTT));
     assert_non_null(text);
     assert_int_equal(wire_mcx_info_read(&info, MCX_MCPTT, text->body, &(wire_mcx_ring){ NULL, 0 }, &why), POC_OK);
     assert_string_equal(info.access_token, "a<b>&c");
     assert_string_equal(info.client_id, "urn:uuid:1");
     wire_mcx_info_done(&info);
-    assert_non_null(wire_part_of(&parts, "application/poc-settings+xml"));
+    assert_non_null(poc_part_of(&parts, "application/poc-settings+xml"));
 }
 
 /* ---- what the KMS gives ---- */

@@ -229,15 +229,15 @@ static void the_longest_token_goes_through_encrypted_and_one_more_octet_is_refus
 
 /* ---- signatures ---- */
 
-static const wire_part bodies[] = {
+static const poc_part bodies[] = {
     { .id = { (const uint8_t *)"<info@client>", 13 }, .body = { (const uint8_t *)"<mcpttinfo/>", 12 } },
     { .id = { (const uint8_t *)"<list@client>", 13 }, .body = { (const uint8_t *)"<list>\r\n</list>", 15 } },
     { .id = { (const uint8_t *)"<more@client>", 13 }, .body = { (const uint8_t *)"<more/>", 7 } },
 };
 
-static wire_parts parts_of(size_t count)
+static poc_parts parts_of(size_t count)
 {
-    wire_parts parts = { .count = count };
+    poc_parts parts = { .count = count };
     memcpy(parts.part, bodies, count * sizeof(bodies[0]));
     return parts;
 }
@@ -249,7 +249,7 @@ static void sign(bench *b, size_t count, const wire_mcx_keys *keys)
     assert_int_equal(poc_wr_text(&wr), POC_OK);
 }
 
-static poc_err signed_check(bench *b, const wire_parts *parts, const wire_mcx_ring *ring, uint32_t *covered)
+static poc_err signed_check(bench *b, const poc_parts *parts, const wire_mcx_ring *ring, uint32_t *covered)
 {
     return wire_mcx_signed_check(covered, MCX_MCPTT, poc_span_str(b->text), parts, ring, &b->why);
 }
@@ -258,7 +258,7 @@ static poc_err signed_check(bench *b, const wire_parts *parts, const wire_mcx_ri
 static void signatures_cover_the_parts_that_they_name_and_no_others(void **state)
 {
     bench *b = *state;
-    const wire_parts parts = parts_of(3);
+    const poc_parts parts = parts_of(3);
     uint32_t covered;
     for (size_t i = 0; i < 2; i++) {
         sign(b, 2, &b->keys[i]);
@@ -272,7 +272,7 @@ static void signatures_cover_the_parts_that_they_name_and_no_others(void **state
 static void a_part_or_a_signature_that_was_altered_is_refused(void **state)
 {
     bench *b = *state;
-    wire_parts parts = parts_of(2);
+    poc_parts parts = parts_of(2);
     uint32_t covered;
     sign(b, 2, &b->keys[0]);
     parts.part[1].body = poc_span_str("<list>\n</list>");
@@ -292,7 +292,7 @@ static void a_part_or_a_signature_that_was_altered_is_refused(void **state)
 static void a_genuine_signed_info_in_another_place_proves_nothing(void **state)
 {
     bench *b = *state;
-    const wire_parts parts = parts_of(3);
+    const poc_parts parts = parts_of(3);
     uint32_t covered;
     char genuine[2048];
     sign(b, 1, &b->keys[0]);
@@ -322,7 +322,7 @@ static void a_body_of_signatures_that_is_not_whole_is_refused(void **state)
         { "<Reference", "<!-- --><Reference" },
     };
     bench *b = *state;
-    const wire_parts parts = parts_of(1);
+    const poc_parts parts = parts_of(1);
     uint32_t covered;
     for (size_t i = 0; i < POC_COUNT(rows); i++) {
         sign(b, 1, &b->keys[0]);
@@ -382,7 +382,7 @@ static void a_signature_is_over_what_libxml2_calls_canonical(void **state)
 static void a_foreign_signer_may_use_white_space_and_empty_elements(void **state)
 {
     bench *b = *state;
-    const wire_parts parts = parts_of(1);
+    const poc_parts parts = parts_of(1);
     uint32_t covered;
     char digest[64], mac[64];
     uint8_t octets[POC_SHA256_LEN];

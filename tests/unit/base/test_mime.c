@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "pf/wire/wire.h"
+#include "base/mime.h"
 
 #define MIXED "multipart/mixed;boundary=b"
 
@@ -17,15 +17,15 @@ static void assert_text(poc_span got, const char *expected)
     assert_memory_equal(got.p, expected, got.n);
 }
 
-static poc_err take(wire_parts *out, const char *content_type, const char *body)
+static poc_err take(poc_parts *out, const char *content_type, const char *body)
 {
-    return wire_parts_read(out, poc_span_str(content_type), poc_span_str(body), NULL);
+    return poc_parts_read(out, poc_span_str(content_type), poc_span_str(body), NULL);
 }
 
 static void a_body_that_is_not_multipart_is_the_only_part(void **state)
 {
     (void)state;
-    wire_parts parts;
+    poc_parts parts;
     assert_int_equal(take(&parts, "application/mikey ; q=1", "abc"), POC_OK);
     assert_int_equal(parts.count, 1);
     assert_text(parts.part[0].type, "application/mikey");
@@ -35,13 +35,13 @@ static void a_body_that_is_not_multipart_is_the_only_part(void **state)
 static void parts_keep_every_octet_between_their_delimiters(void **state)
 {
     (void)state;
-    wire_parts parts;
+    poc_parts parts;
     static const char body[] =
         "preamble\r\n--b\r\nContent-Type: application/mikey;a=b\r\nContent-Transfer-Encoding: binary\r\n\r\n"
         "\x01\x1a \r\n--bx\r\n\n \r\n--b\t\r\nContent-ID: <2>\r\nContent-Transfer-Encoding:\r\n base64\r\n\r\nARoF"
         "\r\n--b--\r\nepilogue";
     poc_span raw = poc_span_of(body, sizeof(body) - 1);
-    assert_int_equal(wire_parts_read(&parts, poc_span_str("Multipart/Mixed; charset=\"x\" ;boundary=\"b\""), raw, NULL),
+    assert_int_equal(poc_parts_read(&parts, poc_span_str("Multipart/Mixed; charset=\"x\" ;boundary=\"b\""), raw, NULL),
                      POC_OK);
     assert_int_equal(parts.count, 2);
     assert_text(parts.part[0].type, "application/mikey");
@@ -56,7 +56,7 @@ static void parts_keep_every_octet_between_their_delimiters(void **state)
 static void a_part_may_be_empty(void **state)
 {
     (void)state;
-    wire_parts parts;
+    poc_parts parts;
     assert_int_equal(take(&parts, MIXED, "--b\r\n\r\n\r\n--b--"), POC_OK);
     assert_int_equal(parts.count, 1);
     assert_int_equal(parts.part[0].body.n, 0);
@@ -65,27 +65,27 @@ static void a_part_may_be_empty(void **state)
 static void a_part_is_found_by_its_type_in_any_case(void **state)
 {
     (void)state;
-    wire_parts parts;
+    poc_parts parts;
     assert_int_equal(take(&parts, MIXED, "--b\r\nContent-Type: Application/MIKEY\r\n\r\nx\r\n--b--\r\n"), POC_OK);
-    assert_ptr_equal(wire_part_of(&parts, "application/mikey"), &parts.part[0]);
-    assert_null(wire_part_of(&parts, "application/sdp"));
+    assert_ptr_equal(poc_part_of(&parts, "application/mikey"), &parts.part[0]);
+    assert_null(poc_part_of(&parts, "application/sdp"));
 }
 
 static void what_is_written_is_read_again(void **state)
 {
     (void)state;
     uint8_t room[512], binary[256];
-    wire_parts parts;
+    poc_parts parts;
     for (size_t i = 0; i < sizeof(binary); i++)
         binary[i] = (uint8_t)(255 - i);
-    wire_part in[2] = {
+    poc_part in[2] = {
         { .type = poc_span_str("application/mikey"), .body = poc_span_of(binary, sizeof(binary)) },
         { .type = poc_span_str("text/xml"), .id = poc_span_str("<i>"), .body = poc_span_str("<a/>\r\n") }
     };
     poc_wr wr = poc_wr_into(room, sizeof(room));
-    assert_int_equal(wire_parts_write(&wr, "b0undary", in, 2), POC_OK);
+    assert_int_equal(poc_parts_write(&wr, "b0undary", in, 2), POC_OK);
     assert_int_equal(
-        wire_parts_read(&parts, poc_span_str("multipart/mixed;boundary=b0undary"), poc_span_of(room, wr.len), NULL),
+        poc_parts_read(&parts, poc_span_str("multipart/mixed;boundary=b0undary"), poc_span_of(room, wr.len), NULL),
         POC_OK);
     assert_int_equal(parts.count, 2);
     for (size_t i = 0; i < 2; i++) {
@@ -99,9 +99,9 @@ static void a_boundary_that_occurs_in_a_part_is_not_written(void **state)
 {
     (void)state;
     uint8_t room[256];
-    wire_part part = { .type = poc_span_str("a/b"), .body = poc_span_str("xx--b--") };
+    poc_part part = { .type = poc_span_str("a/b"), .body = poc_span_str("xx--b--") };
     poc_wr wr = poc_wr_into(room, sizeof(room));
-    assert_int_equal(wire_parts_write(&wr, "b", &part, 1), POC_E_INPUT);
+    assert_int_equal(poc_parts_write(&wr, "b", &part, 1), POC_E_INPUT);
 }
 
 static void a_broken_body_is_refused_with_a_reason(void **state)
@@ -122,9 +122,9 @@ static void a_broken_body_is_refused_with_a_reason(void **state)
         { MIXED, "--b\r\nContent-Transfer-Encoding: rot13\r\n\r\nx\r\n--b--", "the header of a part is malformed" },
     };
     for (size_t i = 0; i < POC_COUNT(rows); i++) {
-        wire_parts parts;
+        poc_parts parts;
         poc_fault fault;
-        poc_err err = wire_parts_read(&parts, poc_span_str(rows[i].content_type), poc_span_str(rows[i].body), &fault);
+        poc_err err = poc_parts_read(&parts, poc_span_str(rows[i].content_type), poc_span_str(rows[i].body), &fault);
         assert_int_equal(err, POC_E_INPUT);
         assert_string_equal(fault.reason, rows[i].reason);
     }
@@ -134,10 +134,10 @@ static void more_parts_than_the_bound_are_refused(void **state)
 {
     (void)state;
     char body[2048] = "--b";
-    for (size_t i = 0; i < WIRE_PARTS_MAX + 1; i++)
+    for (size_t i = 0; i < POC_PARTS_MAX + 1; i++)
         strcat(body, "\r\n\r\nx\r\n--b");
     strcat(body, "--");
-    wire_parts parts;
+    poc_parts parts;
     assert_int_equal(take(&parts, MIXED, body), POC_E_LIMIT);
 }
 
@@ -146,8 +146,8 @@ static void a_body_cut_anywhere_is_refused_or_lacks_nothing(void **state)
     (void)state;
     static const char body[] = "--b\r\nContent-Type: application/mikey\r\n\r\n\x01\x1a\x05\r\n--b\r\n\r\nx\r\n--b--";
     for (size_t n = 0; n < sizeof(body) - 1; n++) {
-        wire_parts parts;
-        assert_int_equal(wire_parts_read(&parts, poc_span_str(MIXED), poc_span_of(body, n), NULL), POC_E_INPUT);
+        poc_parts parts;
+        assert_int_equal(poc_parts_read(&parts, poc_span_str(MIXED), poc_span_of(body, n), NULL), POC_E_INPUT);
     }
 }
 

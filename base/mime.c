@@ -1,9 +1,10 @@
 /* Bodies of several parts. A part may be binary (a MIKEY message ends in any octet): nothing is trimmed, converted or taken
  * for a C string. */
+#include "base/mime.h"
+
 #include <string.h>
 
 #include "base/text.h"
-#include "pf/wire/wire.h"
 
 #define BOUNDARY_MAX  70u /* RFC 2046, 5.1.1 */
 #define DELIMITER_MAX (4u + BOUNDARY_MAX)
@@ -141,7 +142,7 @@ static bool delimiter_find(const delimiter *d, poc_span body, size_t from, place
 
 /* ---- the header of a part ---- */
 
-static poc_err encoding_take(wire_part *part, poc_span value)
+static poc_err encoding_take(poc_part *part, poc_span value)
 {
     static const char *const as_it_is[] = { "7bit", "8bit", "binary" };
     part->is_base64 = poc_span_eq_nocase(value, "base64");
@@ -153,7 +154,7 @@ static poc_err encoding_take(wire_part *part, poc_span value)
     return POC_E_INPUT;
 }
 
-static poc_err field_take(wire_part *part, poc_span line)
+static poc_err field_take(poc_part *part, poc_span line)
 {
     poc_span parameters, value = line;
     if (memchr(line.p, ':', line.n) == NULL)
@@ -184,10 +185,10 @@ static size_t field_len(poc_span text)
     }
 }
 
-static poc_err part_read(wire_part *part, poc_span text)
+static poc_err part_read(poc_part *part, poc_span text)
 {
     /*= RFC 2046, 5.1: the default of a part without a type. */
-    *part = (wire_part){ .type = poc_span_str("text/plain"), .id = nothing };
+    *part = (poc_part){ .type = poc_span_str("text/plain"), .id = nothing };
     while (!(text.n >= 2 && memcmp(text.p, "\r\n", 2) == 0)) {
         size_t n = field_len(text);
         if (n == text.n || n > HEADERS_MAX)
@@ -208,7 +209,7 @@ static poc_err fail(poc_fault *fault, size_t offset, const char *reason, poc_err
     return err;
 }
 
-static poc_err multipart_read(wire_parts *out, const delimiter *d, poc_span body, poc_fault *fault)
+static poc_err multipart_read(poc_parts *out, const delimiter *d, poc_span body, poc_fault *fault)
 {
     place open, close;
     if (!delimiter_find(d, body, 0, &open) || open.is_last)
@@ -217,7 +218,7 @@ static poc_err multipart_read(wire_parts *out, const delimiter *d, poc_span body
         /* The line end that opens this part may be the one that closes it: a part may be empty but for its header. */
         if (!delimiter_find(d, body, open.behind - 2, &close))
             return fail(fault, open.behind, "a part without closing delimiter", POC_E_INPUT);
-        if (out->count == WIRE_PARTS_MAX)
+        if (out->count == POC_PARTS_MAX)
             return fail(fault, open.behind, "too many parts", POC_E_LIMIT);
         poc_span text = poc_span_of(body.p + open.behind, close.before < open.behind ? 0 : close.before - open.behind);
         if (part_read(&out->part[out->count], text) != POC_OK)
@@ -228,14 +229,14 @@ static poc_err multipart_read(wire_parts *out, const delimiter *d, poc_span body
     return POC_OK;
 }
 
-poc_err wire_parts_read(wire_parts *out, poc_span content_type, poc_span body, poc_fault *fault)
+poc_err poc_parts_read(poc_parts *out, poc_span content_type, poc_span body, poc_fault *fault)
 {
     poc_span parameters, boundary;
     poc_span type = type_of(content_type, &parameters);
     out->count = 0;
     (void)fail(fault, 0, NULL, POC_OK);
     if (!is_multipart(type)) {
-        out->part[out->count++] = (wire_part){ .type = type, .id = nothing, .body = body };
+        out->part[out->count++] = (poc_part){ .type = type, .id = nothing, .body = body };
         return POC_OK;
     }
     if (boundary_of(parameters, &boundary) != POC_OK)
@@ -244,7 +245,7 @@ poc_err wire_parts_read(wire_parts *out, poc_span content_type, poc_span body, p
     return multipart_read(out, &d, body, fault);
 }
 
-const wire_part *wire_part_of(const wire_parts *parts, const char *type)
+const poc_part *poc_part_of(const poc_parts *parts, const char *type)
 {
     for (size_t i = 0; i < parts->count; i++)
         if (poc_span_eq_nocase(parts->part[i].type, type))
@@ -254,7 +255,7 @@ const wire_part *wire_part_of(const wire_parts *parts, const char *type)
 
 /* ---- writing ---- */
 
-poc_err wire_parts_write(poc_wr *out, const char *boundary, const wire_part *parts, size_t count)
+poc_err poc_parts_write(poc_wr *out, const char *boundary, const poc_part *parts, size_t count)
 {
     size_t n = strlen(boundary);
     if (n == 0 || n > BOUNDARY_MAX)
