@@ -88,7 +88,8 @@ poc_err pocue_bearer_write(pocue *ue, const pocue_local *local, bool receives, p
 
 /** A datagram off the air, by the flow whose port it came to. */
 void pocue_multicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram);
-/** A clear datagram from the PF on the unicast audio (BCAST_FLOW_RTP) or floor (BCAST_FLOW_FLOOR) port. */
+/** A datagram from the PF on the unicast audio (BCAST_FLOW_RTP) or floor (BCAST_FLOW_FLOOR) port: in clear, but for the floor
+ *  of a mission critical user, which is as pocue_mcx_control wants it (MCX-6). */
 void pocue_unicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram);
 /** A MIKEY message on UDP 2269 (push); `*reply_len` > 0 when `reply` (room of MIKEY_MESSAGE_MAX) is to be sent back. A
  *  repeated message is answered again and installs nothing; key number 0 (solicited pull) becomes POCUE_KEY_MISSED and a
@@ -251,10 +252,49 @@ void pocue_mcx_uploaded(pocue *ue, int64_t now_ms, bool is_accepted);
 poc_err pocue_mcx_download(pocue *ue, int64_t now_ms, poc_span content_type, poc_span body, pocue_reply *reply,
                            const char **why);
 
+/** The body of any MESSAGE or NOTIFY of the server: a key (pocue_mcx_download) or the announcement of a bearer
+ *  (pocue_mcx_announced), by what stands in it. Errors and `reply` of these; POC_E_INPUT, 488: neither. */
+poc_err pocue_mcx_message(pocue *ue, int64_t now_ms, poc_span content_type, poc_span body, pocue_reply *reply,
+                          const char **why);
+
+#define POCUE_MCX_TMGI_LEN    6u
+#define POCUE_MCX_BEARERS_MAX 8u
+#define POCUE_MCX_AREAS_MAX   64u
+
+/** What the announcement of an MBMS bearer says. */
+typedef struct pocue_mcx_bearer {
+    uint8_t tmgi[POCUE_MCX_TMGI_LEN];
+    uint32_t qci;                        /* 0: not said */
+    uint16_t areas[POCUE_MCX_AREAS_MAX]; /* MBMS service area identities */
+    size_t area_count;
+    bool has_channel;      /* there was a description beside it */
+    bcast_channel channel; /* id: the TMGI in hex; port 0: no such flow */
+    bool is_listened;      /* POCUE_JOIN_GROUP was told last */
+} pocue_mcx_bearer;
+
+/** The announcement of a bearer: mbms-usage-info with a description of its general purpose subchannel. It takes the place of an
+ *  earlier one of the same TMGI; without areas the bearer is no more. While a MuSiK is in force, the group of every announced
+ *  bearer is listened to (POCUE_JOIN_GROUP, POCUE_LEAVE_GROUP with is_mcx): never without (MCX-31). Nothing in it is
+ *  authentic by itself: the caller has to know that the server sent it. POC_E_INPUT: malformed, or it carries a key (MCX-4);
+ *  POC_E_LIMIT: too many bearers; POC_E_NOMEM. Nothing has changed then. */
+poc_err pocue_mcx_announced(pocue *ue, int64_t now_ms, poc_span content_type, poc_span body, pocue_reply *reply,
+                            const char **why);
+/** How many bearers are known; at most `cap` are written, oldest first. */
+size_t pocue_mcx_bearers(const pocue *ue, pocue_mcx_bearer *out, size_t cap);
+/** Appends the body of a MESSAGE that reports that a bearer is heard, or is heard no more. POC_E_STATE, POC_E_LIMIT. */
+poc_err pocue_mcx_listening_write(const pocue *ue, const uint8_t tmgi[POCUE_MCX_TMGI_LEN], bool is_listening,
+                                  char content_type[96], poc_wr *body);
+
 /** A control packet (floor control, MapGroupToBearer) that came on the unicast port, where it has to be under a CSK, or off the
  *  air, where it has to be under a MuSiK: POCUE_FLOOR with `key_id` when it opens. POC_E_AUTH: in clear, altered, repeated;
  *  POC_E_DENIED: under a key of another kind; POC_E_STATE: no such key, or not now; POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
 poc_err pocue_mcx_control(pocue *ue, int64_t now_ms, bool by_multicast, poc_span datagram);
+/** An RTP packet of a bearer's group: POCUE_PLAY once for each (ssrc, seq). Its payload is as it came: media of a group is
+ *  protected end to end (GMK), which is not the business of client and server (MCX-30). POC_E_INPUT; POC_E_STATE: no MuSiK is in
+ *  force (MCX-31), or it was heard already. */
+poc_err pocue_mcx_media(pocue *ue, int64_t now_ms, poc_span packet);
+/** How many packets of control or media were refused since pocue_mcx_start. */
+uint64_t pocue_mcx_refused(const pocue *ue);
 /** Appends a clear control packet to the server, protected under the CSK in force. POC_E_STATE: there is none, and nothing is
  *  ever sent in clear; POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
 poc_err pocue_mcx_protect(pocue *ue, int64_t now_ms, poc_wr *out, poc_span clear);
@@ -269,7 +309,9 @@ uint32_t pocue_mcx_csk(const pocue *ue, int64_t now_ms);
 uint32_t pocue_mcx_musik(const pocue *ue, int64_t now_ms, const char *group);
 /** How many keys are held, proposed ones and those to come included; at most `cap` of their ids are written, oldest first. */
 size_t pocue_mcx_held(const pocue *ue, uint32_t *out, size_t cap);
-/** Logged off: CSKs and MuSiKs are wiped; what the KMS gave stays. */
+/** When the CSK in force expires, Unix; 0: there is none, or it does not. */
+uint64_t pocue_mcx_csk_expiry_s(const pocue *ue, int64_t now_ms);
+/** Logged off: CSKs and MuSiKs are wiped, and bearers forgotten; what the KMS gave stays. */
 void pocue_mcx_log_off(pocue *ue);
 
 /* ---- what came of it ---- */
@@ -291,18 +333,20 @@ typedef enum pocue_event_type {
     /* No MSK to be had, and no valid older one: the client does not hear `service_id` any more (MBMS-2). When that was the
      * channel of its session (of_session), its owner takes the multicast lines back (pocue_bearer_write) or leaves. */
     POCUE_SERVICE_LEFT,
-    POCUE_MCX_KEY,      /* holds CSK or MuSiK `key_id` (its upper four bits say which), or it has new times or groups */
-    POCUE_MCX_REVOKED,  /* `key_id` is not to be used any more; after a CSK another one is uploaded */
-    POCUE_MCX_ALGORITHM /* what goes to the server is protected under CSK `key_id` with `algorithm` from now on */
+    POCUE_MCX_KEY,     /* holds CSK or MuSiK `key_id` (its upper four bits say which), or it has new times or groups */
+    POCUE_MCX_REVOKED, /* `key_id` is not to be used any more; after a CSK another one is uploaded */
+    POCUE_MCX_ALGORITHM, /* what goes to the server is protected under CSK `key_id` with `algorithm` from now on */
+    POCUE_MCX_MAPPED     /* a message of MBMS subchannel control came off the air under MuSiK `key_id` */
 } pocue_event_type;
 
 typedef struct pocue_event {
     pocue_event_type type;
     int64_t at_ms;
-    bool by_multicast;        /* PLAY, FLOOR */
-    poc_msk_id msk_id;        /* KEY, KEY_MISSED, GRANTED, DENIED */
-    poc_mki mki;              /* MTK, and PLAY, FLOOR, UNREADABLE by multicast */
-    bcast_channel channel;    /* JOIN_GROUP, LEAVE_GROUP */
+    bool by_multicast;     /* PLAY, FLOOR */
+    poc_msk_id msk_id;     /* KEY, KEY_MISSED, GRANTED, DENIED */
+    poc_mki mki;           /* MTK, and PLAY, FLOOR, UNREADABLE by multicast */
+    bcast_channel channel; /* JOIN_GROUP, LEAVE_GROUP */
+    bool is_mcx; /* the same: of a bearer; its packets go to pocue_mcx_media (RTP) and pocue_mcx_control (floor) */
     const char *service_id;   /* REGISTERED and below; lives as long as the client */
     int status;               /* DENIED */
     bool of_session;          /* SERVICE_LEFT */
@@ -313,7 +357,7 @@ typedef struct pocue_event {
     uint64_t activation_s;    /* MCX_KEY: Unix; 0: at once */
     uint64_t expiry_s;        /* MCX_KEY: Unix; 0: never */
     mcx_algorithm algorithm;  /* MCX_KEY, MCX_ALGORITHM */
-    poc_span payload;         /* PLAY: media octets; FLOOR: the clear APP packet; until the next call */
+    poc_span payload;         /* PLAY: media octets; FLOOR, MCX_MAPPED: the clear APP packet; until the next call */
 } pocue_event;
 
 /** The next event, oldest first. At most 256 are kept; more push the oldest out (counted by pocue_events_lost). For want

@@ -36,12 +36,16 @@ typedef struct radio_settings {
 typedef enum radio_event {
     RADIO_BOOTSTRAPPED,
     RADIO_BOOTSTRAP_FAILED,
-    RADIO_IN,      /* session up: final 2xx, ACK sent */
-    RADIO_REFUSED, /* INVITE got `status` */
-    RADIO_OUT,     /* BYE sent and answered */
-    RADIO_BYED,    /* BYE received */
-    RADIO_OFFERED, /* an offer of the PF was answered with `status` */
-    RADIO_UE       /* `event` of libpocue */
+    RADIO_IN,                /* session up: final 2xx, ACK sent */
+    RADIO_REFUSED,           /* INVITE got `status` */
+    RADIO_OUT,               /* BYE sent and answered */
+    RADIO_BYED,              /* BYE received */
+    RADIO_OFFERED,           /* an offer of the PF was answered with `status` */
+    RADIO_MCX_PROVISIONED,   /* has the keys of another period from the KMS */
+    RADIO_MCX_UNPROVISIONED, /* they could not be had: `status` of HTTP, 0 for no answer; `text` says why */
+    RADIO_MCX_ANSWERED, /* the server's final answer to `method`, or 408 when none came; `text`: its Warning, or phrase */
+    RADIO_MCX_TOLD,     /* the server's `method` (MESSAGE, NOTIFY) was answered with `status`; `text`: why not 200 */
+    RADIO_UE            /* `event` of libpocue */
 } radio_event;
 
 typedef struct radio_report {
@@ -49,6 +53,7 @@ typedef struct radio_report {
     int64_t at_ms; /* unix, by CLOCK_REALTIME at start plus CLOCK_MONOTONIC */
     int status;
     const char *text;         /* reason phrase or cause, may be NULL */
+    const char *method;       /* RADIO_MCX_ANSWERED, RADIO_MCX_TOLD: "REGISTER", "PUBLISH", "MESSAGE", "NOTIFY" */
     const pocue_event *event; /* RADIO_UE */
 } radio_report;
 
@@ -83,6 +88,55 @@ poc_err radio_pull(radio *r, const char *service_id);
 poc_err radio_move(radio *r, const char *address);
 /** Out of coverage: hears neither the group nor pushes until it is back. */
 void radio_deaf(radio *r, bool deaf);
+
+/* ---- mission critical services: service authorisation, keys, bearers (TS 24.379 7, 14; TS 33.180 5; digest "MCX signalling
+ * key management and MIKEY-SAKKE" 4 to 7) ----
+ *
+ * radio_mcx_start, then keys from the KMS (radio_mcx_provision, or pocue_mcx_provision by the owner), then radio_mcx_upload. From
+ * then on the radio keeps itself authorised: it refreshes at half of the time that was granted, fetches the keys of the next
+ * period before that begins, and brings a new CSK when its own was revoked or will expire. What it holds is told by RADIO_UE
+ * (POCUE_MCX_KEY, POCUE_MCX_REVOKED, POCUE_MCX_ALGORITHM). Bearers that the server announces are listened to while there is a
+ * MuSiK. Floor control, both ways, is under a CSK from radio_mcx_start on: radio_floor is POC_E_STATE without one. */
+
+typedef struct radio_mcx_settings {
+    pocue_mcx_settings user;
+    const char *psi; /* SIP URI of the server: where PUBLISH and MESSAGE go, and who asserts to be sending keys */
+    const char *access_token; /* proves the user to the KMS and to the server; NULL: none */
+    const char *kms_url;      /* "https://kms.example:8443" without a path; NULL: the owner provisions */
+    const char *kms_uri;      /* name of the user's KMS; NULL: that of user.servers[0] */
+    const char *kms_ca;       /* file of the certificates trusted for an https one; NULL: the system's */
+    uint32_t expires_s;       /* how long to be registered for; 0: an hour */
+    uint32_t answer_ms;       /* how long answers of the server are waited for; 0: 32 seconds */
+} radio_mcx_settings;
+
+/** How service authorisation is asked for. */
+typedef enum radio_mcx_way {
+    RADIO_MCX_BY_REGISTER,
+    RADIO_MCX_BY_PUBLISH,
+    RADIO_MCX_BY_THIRD_PARTY /* as the S-CSCF of a core does it after a REGISTER: its own REGISTER with the user's in the body */
+} radio_mcx_way;
+
+/** Once. Copies what it needs. Errors of pocue_mcx_start; POC_E_INPUT, POC_E_LIMIT: a text. */
+poc_err radio_mcx_start(radio *r, const radio_mcx_settings *settings);
+/** Asks the KMS for its certificates and for the user's keys of this period; again on its own for those of the next. The end is
+ *  RADIO_MCX_PROVISIONED or RADIO_MCX_UNPROVISIONED; it tries again by itself where that can help. POC_E_STATE: not started, no
+ *  kms_url, or asking already. */
+poc_err radio_mcx_provision(radio *r);
+/** Brings a fresh CSK. The end is RADIO_MCX_ANSWERED; on 2xx POCUE_MCX_KEY came before it. No answer: the same message again,
+ *  later and later, for some minutes. POC_E_STATE: not started, not provisioned, or one is under way. */
+poc_err radio_mcx_upload(radio *r, radio_mcx_way way);
+/** Has the registration refreshed now. POC_E_STATE: there is none, or a request is under way. */
+poc_err radio_mcx_refresh(radio *r);
+/** Says goodbye by the way of the last upload, and forgets CSKs, MuSiKs and bearers at once. The end is RADIO_MCX_ANSWERED.
+ *  POC_E_STATE: not started. */
+poc_err radio_mcx_log_off(radio *r);
+/** Reports that it hears a bearer, or hears it no more; the end is RADIO_MCX_ANSWERED. POC_E_STATE: not started; POC_E_LIMIT:
+ *  RADIO_MCX_REPORTS_MAX are under way. */
+#define RADIO_MCX_REPORTS_MAX 8u
+poc_err radio_mcx_report(radio *r, const uint8_t tmgi[POCUE_MCX_TMGI_LEN], bool is_listening);
+/** Whether the server's last word about authorisation was 2xx, and it has not lapsed since. */
+bool radio_mcx_is_registered(const radio *r);
+
 uint32_t radio_ssrc(const radio *r);
 const char *radio_name(const radio *r);
 pocue *radio_ue(radio *r);
