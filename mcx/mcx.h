@@ -391,6 +391,8 @@ void mcx_replay_free(mcx_replay *r);
 POC_DEFINE_OWNED(mcx_replay, mcx_replay_free)
 size_t mcx_replay_count(const mcx_replay *r);
 
+typedef struct mcx_opened mcx_opened;
+
 /** What a message is held against. Everything is borrowed for the call. */
 typedef struct mcx_expected {
     uint64_t now_ntp_s;
@@ -409,11 +411,13 @@ typedef struct mcx_expected {
     mcx_verifier *verifier;
     /** Whether the id is that of another user's key; may be NULL. `sender` is the identity that stands in the message. */
     bool (*is_taken)(void *ctx, uint32_t csb_id, poc_span sender);
+    /** Asked last, when all else holds and before the message is remembered: what it returns is how it went. May be NULL. */
+    poc_err (*admit)(void *ctx, const mcx_opened *opened);
     void *ctx;
 } mcx_expected;
 
 /** An opened message. */
-typedef struct mcx_opened {
+struct mcx_opened {
     poc_secret *key; /* owned; 16 or 32 octets */
     mcx_key_type type;
     uint32_t key_id; /* of a GMK: the GMK-ID; else the same as csb_id */
@@ -430,10 +434,10 @@ typedef struct mcx_opened {
     bool has_parameters;
     mcx_key_parameters parameters; /* spans point into `plain` */
     uint8_t *plain;                /* owned */
-} mcx_opened;
+};
 
 /** Checks and opens a message in the order of digest 3.10: own identity, sender, time, replay, key id, signature, and only
- *  then the decapsulation and the key parameters; what passes all is remembered in the replay cache. The first step that
+ *  then the decapsulation and the key parameters, and `admit`; what passes all is remembered in the replay cache. The first step that
  *  fails ends it, `fault` (may be NULL) saying where and why:
  *  POC_E_DENIED: not for us, not from that sender, a key that may not come this way, revoked, id of another's key;
  *  POC_E_AUTH: time, replay, signature, key for no identity of ours, wrong TEST, key parameters not under that key;

@@ -250,6 +250,8 @@ static poc_err steps(opening *o)
     if (o->out->type == MCX_GMK)
         POC_TRY(gmk_id_find(o));
     POC_TRY(parameters_open(o));
+    if (o->expected->admit != NULL)
+        POC_TRY(o->expected->admit(o->expected->ctx, o->out));
     if (o->expected->replay == NULL)
         return POC_OK;
     return mcx_replay_remember(o->expected->replay, &o->replay, o->expected->now_ntp_s,

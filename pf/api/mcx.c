@@ -1,4 +1,6 @@
 /* The part of the public door that is about mission critical services. */
+#include <string.h>
+
 #include "pf/api/pocpf_of.h"
 
 pocpf_err pocpf_mcx_keys_new(pocpf_mcx_keys **out, const pocpf_mcx_material *m)
@@ -35,12 +37,33 @@ pocpf_err pocpf_mcx_identity_add(pocpf *pf, int64_t now_ms, const pocpf_mcx_iden
     return (pocpf_err)core_mcx_identity(pf->core, now_ms, (core_mcx_keys *)i->keys, i->signs);
 }
 
+/* The two doors name their types differently, hence this step in between. */
+typedef struct prover {
+    pocpf_err (*ask)(void *ctx, uint32_t csk_id, const pocpf_secret *csk, const char *sender,
+                     char mc_id[POCPF_MC_ID_MAX]);
+    void *ctx;
+} prover;
+
+static poc_err prove(void *ctx, uint32_t csk_id, const poc_secret *csk, const char *sender, char mc_id[CORE_MC_ID_MAX])
+{
+    const prover *p = ctx;
+    return (poc_err)p->ask(p->ctx, csk_id, csk, sender, mc_id);
+}
+
 pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *u, pocpf_csk_result *result)
 {
     core_csk_result r;
-    if (u->size < sizeof(*u) || result->size < sizeof(*result) || u->i_message == NULL)
+    if (u->size < offsetof(pocpf_csk_upload, prove) || result->size < sizeof(*result) || u->i_message == NULL)
         return POCPF_E_INPUT;
-    const core_csk_upload upload = { u->impu, u->mc_id, u->service, poc_span_of(u->i_message, u->len) };
+    prover p = { NULL, NULL };
+    if (u->size >= sizeof(*u)) /* else of a caller who does not know it yet */
+        p = (prover){ u->prove, u->prove_ctx };
+    const core_csk_upload upload = { .impu = u->impu,
+                                     .mc_id = u->mc_id,
+                                     .service = u->service,
+                                     .i_message = poc_span_of(u->i_message, u->len),
+                                     .prove = p.ask == NULL ? NULL : prove,
+                                     .prove_ctx = &p };
     const poc_err err = core_csk_uploaded(pf->core, now_ms, &upload, &r);
     result->csk_id = r.csk_id;
     result->why = r.why;
@@ -62,26 +85,42 @@ pocpf_err pocpf_download_answered(pocpf *pf, int64_t now_ms, const char *user, u
     return (pocpf_err)core_download_answered(pf->core, now_ms, user, number, ok);
 }
 
+static void put_status(pocpf_csk_status *out, const core_csk_status *s)
+{
+    const pocpf_csk_status all = { .size = out->size,
+                                   .impu = s->impu,
+                                   .mc_id = s->mc_id,
+                                   .csk_id = s->csk_id,
+                                   .cs_id = s->cs_id,
+                                   .encr = s->encr,
+                                   .key_len = s->key_len,
+                                   .salt_len = s->salt_len,
+                                   .tag_len = s->tag_len,
+                                   .is_current = s->is_current,
+                                   .rand = s->rand.p,
+                                   .rand_len = s->rand.n,
+                                   .key = s->key,
+                                   .sent_s = s->sent_s,
+                                   .service = s->service };
+    memcpy(out, &all, out->size < sizeof(all) ? out->size : sizeof(all));
+}
+
 pocpf_err pocpf_csk_look(const pocpf *pf, const char *user, uint32_t csk_id, pocpf_csk_status *out)
 {
     core_csk_status s;
-    if (out->size < sizeof(*out))
+    if (out->size < offsetof(pocpf_csk_status, sent_s))
         return POCPF_E_INPUT;
     const poc_err err = core_csk_look(pf->core, user, csk_id, &s);
-    if (err != POC_OK)
-        return (pocpf_err)err;
-    *out = (pocpf_csk_status){ .size = out->size,
-                               .impu = s.impu,
-                               .mc_id = s.mc_id,
-                               .csk_id = s.csk_id,
-                               .cs_id = s.cs_id,
-                               .encr = s.encr,
-                               .key_len = s.key_len,
-                               .salt_len = s.salt_len,
-                               .tag_len = s.tag_len,
-                               .is_current = s.is_current,
-                               .rand = s.rand.p,
-                               .rand_len = s.rand.n,
-                               .key = s.key };
-    return POCPF_OK;
+    if (err == POC_OK)
+        put_status(out, &s);
+    return (pocpf_err)err;
+}
+
+bool pocpf_csk_next(const pocpf *pf, size_t *at, pocpf_csk_status *out)
+{
+    core_csk_status s;
+    if (out->size < offsetof(pocpf_csk_status, sent_s) || !core_csk_next(pf->core, at, &s))
+        return false;
+    put_status(out, &s);
+    return true;
 }

@@ -180,10 +180,18 @@ core_mcx_keys *core_mcx_keys_ref(core_mcx_keys *keys);
 void core_mcx_keys_free(core_mcx_keys *keys);
 poc_err core_mcx_identity(core_engine *e, int64_t now_ms, core_mcx_keys *keys, bool signs);
 
+#define CORE_MC_ID_MAX 256u /* with the terminator */
+
+/** `sender` is "" when it is hidden. Writes the service id. */
+typedef poc_err core_prove(void *ctx, uint32_t csk_id, const poc_secret *csk, const char *sender,
+                           char mc_id[CORE_MC_ID_MAX]);
+
 typedef struct core_csk_upload {
-    const char *impu, *mc_id;
+    const char *impu, *mc_id; /* mc_id NULL: `prove` says */
     uint8_t service;
     poc_span i_message;
+    core_prove *prove;
+    void *prove_ctx;
 } core_csk_upload;
 
 typedef struct core_csk_result {
@@ -204,8 +212,11 @@ typedef struct core_csk_status {
     bool is_current;
     poc_span rand;
     const poc_secret *key;
+    int64_t sent_s;
+    uint8_t service;
 } core_csk_status;
 poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, core_csk_status *out);
+bool core_csk_next(const core_engine *e, size_t *at, core_csk_status *out);
 
 typedef enum core_conf_state { CORE_CONF_FULL, CORE_CONF_PARTIAL, CORE_CONF_DELETED } core_conf_state;
 typedef enum core_conf_status {

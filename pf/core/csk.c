@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERVICE_ID_MAX = 255 };
-
 /* ---- books ---- */
 
 const char *book_impu(const core_book *b)
@@ -146,7 +144,9 @@ typedef struct upload {
     core_mcx *x;
     const core_csk_upload *in;
     core_csk_result *out;
-    core_book *book; /* that the user has already; NULL: none */
+    core_book *book;   /* that the user has already; NULL: none */
+    const char *mc_id; /* who it is, as the service authorisation says */
+    char proved[CORE_MC_ID_MAX];
     mikey_msg msg;
     mcx_opened opened;
     mcx_choice choice;
@@ -168,6 +168,53 @@ static bool is_taken(void *ctx, uint32_t csb_id, poc_span sender)
     return owner != NULL && owner != u->book;
 }
 
+/* The URI in the message, or "". */
+static poc_err sender_text(upload *u, char out[CORE_MC_ID_MAX])
+{
+    const mikey_id *idi = &u->msg.idi;
+    out[0] = '\0';
+    if (idi->role == MIKEY_ROLE_UID_INITIATOR)
+        return POC_OK;
+    if (idi->data.n >= CORE_MC_ID_MAX || memchr(idi->data.p, 0, idi->data.n) != NULL)
+        return refuse(u, POC_E_DENIED, "IDRi is no service id");
+    memcpy(out, idi->data.p, idi->data.n);
+    out[idi->data.n] = '\0';
+    return POC_OK;
+}
+
+static poc_err sender_check(upload *u, const mcx_opened *opened)
+{
+    const mikey_id *idi = &u->msg.idi;
+    const poc_span said = poc_span_str(u->mc_id);
+    if (idi->role != MIKEY_ROLE_UID_INITIATOR)
+        return poc_span_eq(idi->data, said) ? POC_OK : refuse(u, POC_E_DENIED, "IDRi is not who is authorised");
+    const mcx_certificate *kms = identity_certificate(u->e, u->msg.idkmsi.data);
+    const mcx_period period = { kms->period_s, kms->offset_s,
+                                mcx_period_number(opened->sent_ntp_s, kms->period_s, kms->offset_s) };
+    uint8_t uid[MCX_UID_LEN];
+    POC_TRY(mcx_uid(uid, said, kms->kms_uri, &period));
+    return memcmp(uid, opened->sender_uid, sizeof(uid)) == 0
+               ? POC_OK
+               : refuse(u, POC_E_DENIED, "UID is not of who is authorised, in this period");
+}
+
+/* MCX-21: who it is follows from what may be readable only with the key: hence asked as late as this, and yet before the
+ * message counts as seen, so that a thief who sends it first with a token of his own takes nothing away. */
+static poc_err prove(void *ctx, const mcx_opened *opened)
+{
+    upload *u = ctx;
+    char sender[CORE_MC_ID_MAX];
+    POC_TRY(sender_text(u, sender));
+    const poc_err err = u->in->prove(u->in->prove_ctx, opened->csb_id, opened->key, sender, u->proved);
+    u->proved[CORE_MC_ID_MAX - 1] = '\0';
+    if (err != POC_OK)
+        return refuse(u, err, "not authorised for the service");
+    if (u->proved[0] == '\0')
+        return refuse(u, POC_E_DENIED, "authorised without a service id");
+    u->mc_id = u->proved;
+    return sender_check(u, opened);
+}
+
 static poc_err open_message(upload *u)
 {
     const core_engine *e = u->e;
@@ -178,17 +225,18 @@ static poc_err open_message(upload *u)
                                     .own_count = u->x->own_count,
                                     .certificates = u->x->certificates,
                                     .certificate_count = u->x->certificate_count,
-                                    .sender = poc_span_str(u->in->mc_id),
+                                    .sender = poc_span_str(u->mc_id == NULL ? "" : u->mc_id),
                                     .types = MCX_TYPE_BIT(MCX_CSK),
                                     .strict_signature = e->set.mcx_strict_signature,
                                     .replay = u->x->replay,
                                     .verifier = u->x->verifier,
                                     .is_taken = is_taken,
+                                    .admit = u->mc_id == NULL ? prove : NULL,
                                     .ctx = u };
     poc_err err = mcx_i_message_read(&u->msg, u->in->i_message, &fault);
     if (err == POC_OK)
         err = mcx_i_message_open(&u->opened, &u->msg, &expected, &fault);
-    return err == POC_OK ? POC_OK : refuse(u, err, fault.reason);
+    return err == POC_OK || u->out->why != NULL ? err : refuse(u, err, fault.reason);
 }
 
 static poc_err choose(upload *u)
@@ -215,6 +263,9 @@ static poc_err make_key(upload *u, core_csk **out)
     POC_TRY(csk_make(out, o->key, o->csb_id, poc_span_of(o->rand, o->rand_len)));
     (*out)->cs_id = o->cs_id;
     (*out)->algorithm = o->offer.algorithms[0];
+    (*out)->sent_s = (int64_t)(o->sent_ntp_s - MCX_NTP_MINUS_UNIX);
+    if ((*out)->sent_s > u->e->now_ms / 1000)
+        (*out)->sent_s = u->e->now_ms / 1000;
     if (o->has_parameters && o->parameters.expiry_s != 0)
         (*out)->expires_ms = (int64_t)o->parameters.expiry_s * 1000;
     return POC_OK;
@@ -227,7 +278,7 @@ static poc_err find_book(upload *u, core_book **out)
         return POC_OK;
     POC_TRY(book_make(u->e, out, poc_span_str(u->in->impu)));
     (*out)->service = u->in->service;
-    const poc_err err = book_name(*out, poc_span_str(u->in->mc_id), u->msg.idkmsi.data);
+    const poc_err err = book_name(*out, poc_span_str(u->mc_id), u->msg.idkmsi.data);
     if (err != POC_OK) {
         (void)poc_table_remove(&u->x->books, book_name_of(*out));
         book_free(*out);
@@ -235,13 +286,16 @@ static poc_err find_book(upload *u, core_book **out)
     return err;
 }
 
-/* An id never names another key, and a key that comes again takes the place of what it was. */
-static poc_err clear_id(upload *u, core_book *b, const core_csk *k)
+/* An id never names another key, and a key that comes again takes the place of what it was, with the age that it has: what
+ * is counted from that does not begin anew. */
+static poc_err clear_id(upload *u, core_book *b, core_csk *k)
 {
     core_csk **const slots[] = { &b->current, &b->previous, &b->next };
     const core_csk *old = book_key(b, k->id);
     if (old != NULL && !poc_secret_eq(old->key, k->key))
         return refuse(u, POC_E_DENIED, "key id is that of another key");
+    if (old != NULL && old->sent_s < k->sent_s)
+        k->sent_s = old->sent_s;
     for (size_t i = 0; i < POC_COUNT(slots); i++)
         if (*slots[i] != NULL && *slots[i] == old)
             csk_drop(u->x, slots[i]);
@@ -270,10 +324,10 @@ static void announce(upload *u, core_book *b)
 
 static poc_err take(upload *u, core_book *b, core_csk *k, core_csk *next)
 {
-    const bool is_other = !poc_span_eq_str(poc_span_str(b->mc_id), u->in->mc_id);
+    const bool is_other = !poc_span_eq_str(poc_span_str(b->mc_id), u->mc_id);
     POC_TRY(clear_id(u, b, k));
     if (is_other || !poc_span_eq_str(u->msg.idkmsi.data, b->kms_uri))
-        POC_TRY(book_name(b, poc_span_str(u->in->mc_id), u->msg.idkmsi.data));
+        POC_TRY(book_name(b, poc_span_str(u->mc_id), u->msg.idkmsi.data));
     POC_TRY(csk_list(u->x, b, k));
     const poc_err err = next == NULL ? POC_OK : csk_list(u->x, b, next);
     if (err != POC_OK) {
@@ -317,8 +371,8 @@ static poc_err bind(upload *u)
 static poc_err check(const core_engine *e, const core_csk_upload *in, core_csk_result *out)
 {
     poc_err err = limits_text(in->impu, CORE_NAME_MAX);
-    if (err == POC_OK)
-        err = limits_text(in->mc_id, SERVICE_ID_MAX);
+    if (err == POC_OK && (in->mc_id != NULL || in->prove == NULL))
+        err = limits_text(in->mc_id, CORE_MC_ID_MAX - 1);
     if (err != POC_OK || in->service >= MCX_SERVICES) {
         out->why = "IMPU, service id or service";
         return POC_E_INPUT;
@@ -334,7 +388,7 @@ poc_err core_csk_uploaded(core_engine *e, int64_t now_ms, const core_csk_upload 
     *out = (core_csk_result){ 0 };
     POC_TRY(check(e, in, out));
     POC_TRY(engine_begin(e, now_ms));
-    upload u = { .e = e, .x = e->mcx, .in = in, .out = out };
+    upload u = { .e = e, .x = e->mcx, .in = in, .out = out, .mc_id = in->mc_id };
     u.book = poc_table_get(&u.x->books, poc_span_str(in->impu));
     poc_err err = open_message(&u);
     if (err == POC_OK)
@@ -434,15 +488,17 @@ static bool is_usable(const core_engine *e, const core_book *b, const core_csk *
     return k != NULL && k->is_bound && k != b->next && k->expires_ms > e->now_ms;
 }
 
-poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, core_csk_status *out)
+/* What is in force: the one before, as long as the new one is not durable. */
+static const core_csk *in_force(const core_engine *e, const core_book *b)
 {
-    const core_book *b = e->mcx == NULL || user == NULL ? NULL : find(e->mcx, poc_span_str(user), csk_id);
-    const core_csk *k = b == NULL ? NULL : csk_id == 0 ? b->current : book_key(b, csk_id);
-    if (b != NULL && csk_id == 0 && !is_usable(e, b, k))
-        k = b->previous; /* the new one is not durable yet */
-    if (b == NULL || !is_usable(e, b, k))
-        return POC_E_STATE;
-    *out = (core_csk_status){ .impu = b->impu,
+    if (is_usable(e, b, b->current))
+        return b->current;
+    return is_usable(e, b, b->previous) ? b->previous : NULL;
+}
+
+static core_csk_status status_of(const core_book *b, const core_csk *k)
+{
+    return (core_csk_status){ .impu = b->impu,
                               .mc_id = b->mc_id,
                               .csk_id = k->id,
                               .cs_id = k->cs_id,
@@ -452,8 +508,34 @@ poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, c
                               .tag_len = k->algorithm.tag_len,
                               .is_current = k == b->current,
                               .rand = poc_span_of(k->rand, k->rand_len),
-                              .key = k->key };
+                              .key = k->key,
+                              .sent_s = k->sent_s,
+                              .service = b->service };
+}
+
+poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, core_csk_status *out)
+{
+    const core_book *b = e->mcx == NULL || user == NULL ? NULL : find(e->mcx, poc_span_str(user), csk_id);
+    if (b == NULL)
+        return POC_E_STATE;
+    const core_csk *k = csk_id == 0 ? in_force(e, b) : book_key(b, csk_id);
+    if (!is_usable(e, b, k))
+        return POC_E_STATE;
+    *out = status_of(b, k);
     return POC_OK;
+}
+
+bool core_csk_next(const core_engine *e, size_t *at, core_csk_status *out)
+{
+    const core_book *b;
+    while (e->mcx != NULL && (b = poc_table_next(&e->mcx->books, at)) != NULL) {
+        const core_csk *k = in_force(e, b);
+        if (k == NULL)
+            continue;
+        *out = status_of(b, k);
+        return true;
+    }
+    return false;
 }
 
 /* ---- life ---- */

@@ -1,7 +1,7 @@
 /* Client-server keys at rest.
  *
  *   'k' IMPU -> 1, service(1), length(2) service id, length(2) KMS, 3 x key: current, previous, next
- *       key: has(1), id(4), CS-ID(1), algorithm(4), expires_ms(8), length(1) RAND, length(1) sealed key
+ *       key: has(1), id(4), CS-ID(1), algorithm(4), expires_ms(8), sent_s(8), length(1) RAND, length(1) sealed key
  *
  * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with the IMPU as associated data. */
 #include "pf/core/csk.h"
@@ -45,6 +45,7 @@ static poc_err put_csk(core_engine *e, poc_wr *wr, const core_book *b, const cor
     poc_wr_u8(wr, k->algorithm.salt_len);
     poc_wr_u8(wr, k->algorithm.tag_len);
     poc_wr_u64(wr, (uint64_t)k->expires_ms);
+    poc_wr_u64(wr, (uint64_t)k->sent_s);
     poc_wr_u8(wr, k->rand_len);
     poc_wr_put(wr, k->rand, k->rand_len);
     return seal(e, wr, b, k);
@@ -76,7 +77,7 @@ static poc_err open_sealed(const core_engine *e, const core_book *b, poc_span se
 
 static poc_err read_fields(poc_rd *rd, core_csk *k, poc_span *rand, poc_span *sealed)
 {
-    uint64_t expires;
+    uint64_t expires, sent;
     uint8_t n;
     POC_TRY(poc_rd_u32(rd, &k->id));
     POC_TRY(poc_rd_u8(rd, &k->cs_id));
@@ -85,7 +86,9 @@ static poc_err read_fields(poc_rd *rd, core_csk *k, poc_span *rand, poc_span *se
     POC_TRY(poc_rd_u8(rd, &k->algorithm.salt_len));
     POC_TRY(poc_rd_u8(rd, &k->algorithm.tag_len));
     POC_TRY(poc_rd_u64(rd, &expires));
+    POC_TRY(poc_rd_u64(rd, &sent));
     k->expires_ms = (int64_t)expires;
+    k->sent_s = (int64_t)sent;
     POC_TRY(poc_rd_u8(rd, &n));
     POC_TRY(poc_rd_span(rd, rand, n));
     POC_TRY(poc_rd_u8(rd, &n));
@@ -108,6 +111,7 @@ static poc_err read_csk(core_engine *e, core_book *b, poc_rd *rd, core_csk **slo
     k->cs_id = fields.cs_id;
     k->algorithm = fields.algorithm;
     k->expires_ms = fields.expires_ms;
+    k->sent_s = fields.sent_s;
     k->is_bound = true;
     const poc_err err = csk_list(e->mcx, b, k);
     if (err == POC_OK)

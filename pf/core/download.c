@@ -27,6 +27,7 @@ poc_err download_make(core_engine *e, core_book *b, const mcx_algorithm *algorit
     POC_TRY(poc_secret_random(&key, algorithm->key_len, &e->set.rng));
     POC_TRY(csk_make(out, key, id, poc_span_of(rand, sizeof(rand))));
     (*out)->algorithm = *algorithm;
+    (*out)->sent_s = e->now_ms / 1000;
     return mcx_cs_id_of(&(*out)->cs_id, MCX_CSK, (mcx_service)b->service);
 }
 

@@ -319,14 +319,25 @@ typedef struct pocpf_mcx_identity {
  *  the place of the former, and periods that are past are let go. POCPF_E_LIMIT: too many; POCPF_E_NOMEM, POCPF_E_IO. */
 pocpf_err pocpf_mcx_identity_add(pocpf *pf, int64_t now_ms, const pocpf_mcx_identity *identity);
 
+/** Octets of a mission critical service id at most, with its terminator. */
+#define POCPF_MC_ID_MAX 256u
+
 /** A client-server key (CSK) came from a client. */
 typedef struct pocpf_csk_upload {
     size_t size;
-    const char *impu;  /* of the SIP registration */
-    const char *mc_id; /* of the service authorisation: the key must come from this one, octet by octet */
-    uint8_t service;   /* 0: MCPTT, 1: MCVideo */
+    const char *impu; /* of the SIP registration */
+    const char
+        *mc_id; /* of the service authorisation: the key must come from this one, octet by octet. NULL: `prove` says */
+    uint8_t service; /* 0: MCPTT, 1: MCVideo */
     const uint8_t *i_message;
     size_t len;
+    /** With `mc_id` NULL: asked once, when the message has opened and before anything is kept: who does the service
+     *  authorisation say it is? The access token beside the key may be encrypted with that very key. `sender` is the URI in
+     *  the message, "" when it is hidden. Writes the service id, which has to be the sender's. What it returns other than
+     *  POCPF_OK is how the upload ends. `csk` is borrowed for the call; the engine must not be called from inside. */
+    pocpf_err (*prove)(void *ctx, uint32_t csk_id, const pocpf_secret *csk, const char *sender,
+                       char mc_id[POCPF_MC_ID_MAX]);
+    void *prove_ctx;
 } pocpf_csk_upload;
 
 typedef struct pocpf_csk_result {
@@ -340,7 +351,7 @@ typedef struct pocpf_csk_result {
  *  algorithm than the one that the client has selected, a DOWNLOAD of a fresh CSK follows too; until it is answered the
  *  uploaded one is in force. POCPF_E_INPUT: malformed; POCPF_E_AUTH: time, replay, signature, or a key that does not open;
  *  POCPF_E_DENIED: not for us, not from that user, not a CSK, an id that is another key's, no common algorithm;
- *  POCPF_E_STATE: no identity of ours; POCPF_E_LIMIT: too many users. Nothing is stored then. */
+ *  POCPF_E_STATE: no identity of ours; POCPF_E_LIMIT: too many users; or what `prove` returned. Nothing is stored then. */
 pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *upload, pocpf_csk_result *result);
 /** An authorised user belongs to the group or region of a MuSiK from now on: he is sent it as soon as he has brought a CSK,
  *  and again whenever he brings another. He goes with pocpf_member_departed; who was expelled stays out until
@@ -363,11 +374,16 @@ typedef struct pocpf_csk_status {
     const uint8_t *rand;
     size_t rand_len;
     const pocpf_secret *key;
+    int64_t sent_s; /* Unix time of the message that brought the key, and never later than it was taken */
+    uint8_t service;
 } pocpf_csk_status;
 
 /** The CSK of `user` (IMPU, or with an id also service id): with `csk_id` 0 the current one, else the current or previous one
  *  of that id. Borrowed until the next call. POCPF_E_STATE: none that is durable, in force and not expired. */
 pocpf_err pocpf_csk_look(const pocpf *pf, const char *user, uint32_t csk_id, pocpf_csk_status *out);
+/** Walks the CSKs in force, one for each user, in no order: start with `*at` = 0; false at the end. No other call in between
+ *  that may bring or take one. */
+bool pocpf_csk_next(const pocpf *pf, size_t *at, pocpf_csk_status *out);
 
 /* ---- what happened: conference state (RFC 4575) ---- */
 

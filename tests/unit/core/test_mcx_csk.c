@@ -1,4 +1,6 @@
 /* Client-server keys at the engine: uploads, what refuses them, what survives, other algorithms, downloads. */
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/core/mcx_office.h"
@@ -245,6 +247,149 @@ static void logging_off_wipes_the_keys_and_their_record(void **state)
     office_free(o);
 }
 
+/* ---- who it is follows from the key ---- */
+
+/* The service authorisation, as the bearer asks it. */
+typedef struct authority {
+    const char *says; /* NULL: nobody */
+    unsigned asked;
+    uint32_t csk_id;
+    char sender[POCPF_MC_ID_MAX];
+    uint8_t key[16];
+} authority;
+
+static pocpf_err prove(void *ctx, uint32_t csk_id, const pocpf_secret *csk, const char *sender,
+                       char mc_id[POCPF_MC_ID_MAX])
+{
+    authority *a = ctx;
+    a->asked++;
+    a->csk_id = csk_id;
+    memcpy(a->key, poc_secret_bytes(csk), sizeof(a->key));
+    (void)snprintf(a->sender, sizeof(a->sender), "%s", sender);
+    if (a->says == NULL)
+        return POCPF_E_AUTH;
+    (void)snprintf(mc_id, POCPF_MC_ID_MAX, "%s", a->says);
+    return POCPF_OK;
+}
+
+static pocpf_err upload_proved(office *o, const vec_bytes *octets, authority *a)
+{
+    const pocpf_csk_upload upload = { .size = sizeof(upload),
+                                      .impu = ALICE_IMPU,
+                                      .i_message = octets->b,
+                                      .len = octets->n,
+                                      .prove = prove,
+                                      .prove_ctx = a };
+    pocpf_csk_result result = { .size = sizeof(result) };
+    const pocpf_err err = pocpf_csk_uploaded(o->pf, o->now_ms, &upload, &result);
+    assert_int_equal(err == POCPF_OK, result.why == NULL);
+    return err;
+}
+
+/* MCX-17, MCX-19, MCX-21: hidden or not, the key has to come from whom the authorisation names; who sends it first with
+ * another's authorisation has not used it up. */
+static void who_the_authorisation_names_is_asked_with_the_key_and_has_to_be_the_sender(void **state)
+{
+    static const char *const names[] = { "csk_upload_minimal", "csk_upload_hidden_full" };
+    office *o = open_office(state);
+    for (size_t i = 0; i < POC_COUNT(names); i++) {
+        const json_t *m = mcx_message(o->town->vectors, "ts33180_own", names[i]);
+        const vec_bytes octets = mcx_octets(m), key = vec_hex(m, "key");
+        authority nobody = { .says = NULL }, other = { .says = BOB_ID }, right = { .says = ALICE_ID };
+        authority empty = { .says = "" };
+        pocpf_csk_status s;
+        assert_int_equal(upload_proved(o, &octets, &nobody), POCPF_E_AUTH);
+        assert_int_equal(upload_proved(o, &octets, &other), POCPF_E_DENIED);
+        assert_int_equal(upload_proved(o, &octets, &empty), POCPF_E_DENIED);
+        office_run(o);
+        office_expect(o, "");
+        assert_int_equal(upload_proved(o, &octets, &right), POCPF_OK);
+        assert_int_equal(right.asked, 1);
+        assert_int_equal(right.csk_id, mcx_number(m, "key_id"));
+        assert_memory_equal(right.key, key.b, 16);
+        assert_string_equal(right.sender, i == 0 ? ALICE_ID : "");
+        office_run(o);
+        o->text[0] = '\0';
+        assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == right.csk_id);
+        assert_string_equal(s.mc_id, ALICE_ID);
+        assert_int_equal(upload_proved(o, &octets, &right), POCPF_E_AUTH);
+        assert_int_equal(right.asked, 1);
+    }
+    office_free(o);
+}
+
+/* A caller from before `prove` has to name the user himself, and gets a status of the size that he knows. */
+static void structs_of_an_older_caller_are_taken_as_they_are(void **state)
+{
+    office *o = open_office(state);
+    const vec_bytes octets = mcx_octets(mcx_message(o->town->vectors, "ts33180_own", "csk_upload_minimal"));
+    pocpf_csk_upload upload = { .size = offsetof(pocpf_csk_upload, prove),
+                                .impu = ALICE_IMPU,
+                                .i_message = octets.b,
+                                .len = octets.n,
+                                .prove = prove };
+    pocpf_csk_result result = { .size = sizeof(result) };
+    pocpf_csk_status s = { .size = offsetof(pocpf_csk_status, sent_s), .sent_s = 77 };
+    assert_int_equal(pocpf_csk_uploaded(o->pf, o->now_ms, &upload, &result), POCPF_E_INPUT);
+    upload.mc_id = ALICE_ID;
+    assert_int_equal(pocpf_csk_uploaded(o->pf, o->now_ms, &upload, &result), POCPF_OK);
+    office_run(o);
+    assert_int_equal(pocpf_csk_look(o->pf, ALICE_IMPU, 0, &s), POCPF_OK);
+    assert_int_equal(s.csk_id, result.csk_id);
+    assert_int_equal(s.sent_s, 77);
+    office_free(o);
+}
+
+static void keys_in_force_are_walked_once_each_with_the_time_that_they_have(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s = { .size = sizeof(s) };
+    size_t at = 0, n = 0;
+    assert_false(pocpf_csk_next(o->pf, &at, &s));
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(2)), POCPF_OK);
+    office_run(o);
+    assert_int_equal(office_bring(o, &o->town->bob, BOB_IMPU, CSK(3)), POCPF_OK);
+    o->store_holds = true; /* not durable: not in force */
+    office_run(o);
+    office_crash(o);
+    o->now_ms += 5000;
+    for (at = 0; pocpf_csk_next(o->pf, &at, &s); n++) {
+        assert_string_equal(s.impu, ALICE_IMPU);
+        assert_int_equal(s.csk_id, CSK(2));
+        assert_int_equal(s.service, 0);
+        assert_int_equal(s.sent_s, OFFICE_NOW_MS / 1000 + 2);
+    }
+    assert_int_equal(n, 1);
+    office_free(o);
+}
+
+/* What is counted from the age of a key, indices of SRTCP above all, must not begin anew, nor before it was taken. */
+static void a_key_that_comes_again_keeps_its_age_and_none_is_younger_than_now(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    const int64_t first_ms = o->now_ms;
+    for (int i = 0; i < 2; i++) {
+        o->chance = (test_rng){ 9 };
+        o->now_ms += 10000;
+        const size_t n = office_seal(o, &o->town->alice, CSK(1), NULL, 0, octets);
+        assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, n, NULL), POCPF_OK);
+        office_run(o);
+    }
+    assert_true(look(o, ALICE_IMPU, CSK(1), &s));
+    assert_int_equal(s.sent_s, first_ms / 1000 + 10);
+    o->now_ms += 100000;
+    const size_t n = office_seal(o, &o->town->alice, CSK(2), NULL, 0, octets);
+    o->now_ms -= 50000;
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, n, NULL), POCPF_OK);
+    office_run(o);
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(2));
+    assert_int_equal(s.sent_s, o->now_ms / 1000);
+    office_free(o);
+}
+
 /* ---- other algorithms ---- */
 
 static pocpf_err bring_with(office *o, const mcx_algorithm *algorithms, size_t n)
@@ -380,6 +525,10 @@ int main(void)
         cmocka_unit_test(an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on),
         cmocka_unit_test(keys_come_back_after_a_restart_and_lie_sealed_in_between),
         cmocka_unit_test(logging_off_wipes_the_keys_and_their_record),
+        cmocka_unit_test(who_the_authorisation_names_is_asked_with_the_key_and_has_to_be_the_sender),
+        cmocka_unit_test(structs_of_an_older_caller_are_taken_as_they_are),
+        cmocka_unit_test(keys_in_force_are_walked_once_each_with_the_time_that_they_have),
+        cmocka_unit_test(a_key_that_comes_again_keeps_its_age_and_none_is_younger_than_now),
         cmocka_unit_test(the_first_algorithm_of_the_list_is_taken_when_the_server_allows_it),
         cmocka_unit_test(a_client_without_any_algorithm_that_the_server_allows_is_refused),
         cmocka_unit_test(another_algorithm_comes_by_download_and_into_force_when_it_is_answered),
