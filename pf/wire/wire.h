@@ -171,6 +171,133 @@ typedef struct wire_mbms_listening {
 /** Errors as wire_mcx_info_read, but for POC_E_AUTH. POC_E_INPUT also when there is no listening status in it. */
 poc_err wire_mbms_listening_read(wire_mbms_listening *out, mcx_service service, poc_span xml, const char **why);
 
+/* ---- service authorisation of MCX: the desk (TS 24.379 7.3 and 14.2, TS 33.180 5.4) ---- */
+
+#define WIRE_MCX_CONTENT_TYPE_MAX 96u /* octets of a Content-Type that is written, with terminator */
+#define WIRE_MCX_USER_MAX         (POC_URI_MAX + 16u)
+#define WIRE_MCX_WHERE_MAX        512u
+#define WIRE_MCX_SERVICE_BIT(s)   (1u << (s))
+
+/** A channel of a MuSiK, as far as it concerns who is in it. A region (one with a TMGI) has those in it who say that they
+ *  listen to its bearer and who may; any other one has everybody who may. */
+typedef struct wire_mcx_channel {
+    const char *id; /* as in the engine, which has the channel already */
+    mcx_service service;
+    bool is_open; /* whoever is authorised for the service may; else `listed` is asked */
+    bool has_tmgi;
+    uint8_t tmgi[WIRE_MCX_TMGI_LEN];
+} wire_mcx_channel;
+
+typedef struct wire_mcx_rules {
+    uint32_t users_max;     /* 0: 100,000 */
+    uint32_t expires_s;     /* the longest life of a registration, and that of one that asks for none; 0: 3,600 */
+    uint32_t expires_min_s; /* a shorter wish is answered with 423; 0: any */
+    bool refuses_clear;     /* a token or client id in clear, and a report without signature, is no authorisation */
+    uint64_t seed;          /* random, for tables */
+    /** Who presents this token ("": none was presented), being `impu` to SIP? Writes the MC service id. POC_E_AUTH: the token
+     *  does not hold; POC_E_DENIED: it does, but not for that IMPU or service; other errors are ours (503). */
+    poc_err (*authorise)(void *user, const char *impu, mcx_service service, const char *token, int64_t now_s,
+                         char mc_id[WIRE_MCX_TEXT_MAX + 1]);
+    /** Which MC service id might be behind this IMPU? Asked when a client hides its identity and has encrypted its token: the
+     *  keys for that depend on the id, which nobody has told. It proves nothing. False: not known. May be NULL: never. */
+    bool (*known)(void *user, const char *impu, mcx_service service, char mc_id[WIRE_MCX_TEXT_MAX + 1]);
+    /** Is this MC service id in the list of the channel? May be NULL: nobody is. */
+    bool (*listed)(void *user, const char *channel, const char *mc_id);
+    void *user;
+} wire_mcx_rules;
+
+typedef struct wire_mcx_desk wire_mcx_desk;
+
+/** Borrows `pf` for its life, copies `rules`. POC_E_INPUT: no `authorise`; POC_E_NOMEM. */
+poc_err wire_mcx_desk_new(wire_mcx_desk **out, const wire_mcx_rules *rules, pocpf *pf);
+void wire_mcx_desk_free(wire_mcx_desk *d);
+POC_DEFINE_OWNED(wire_mcx_desk, wire_mcx_desk_free)
+
+/** Adds a channel, or takes a change of one by a reload: who may not be in it any more leaves, who may is in. The same call
+ *  again makes up for lists that have changed. The engine may have much to do then. POC_E_NOMEM. */
+poc_err wire_mcx_desk_channel(wire_mcx_desk *d, int64_t now_ms, const wire_mcx_channel *channel);
+/** The channel is no more: all leave it. For after pocpf_channel_stop. */
+void wire_mcx_desk_channel_remove(wire_mcx_desk *d, int64_t now_ms, const char *id);
+
+/** After pocpf_restored, and when all channels are there: whose CSK the engine has kept is registered for `expires_s`, until
+ *  which he comes again. POC_E_LIMIT, POC_E_NOMEM: not all of them. */
+poc_err wire_mcx_desk_restored(wire_mcx_desk *d, int64_t now_ms);
+
+typedef enum wire_mcx_method { WIRE_MCX_REGISTER, WIRE_MCX_PUBLISH, WIRE_MCX_MESSAGE } wire_mcx_method;
+
+/** What came by SIP, from who is authenticated there. Borrowed for the call. */
+typedef struct wire_mcx_request {
+    wire_mcx_method method;
+    bool by_core;     /* a third-party REGISTER, from the S-CSCF: its times are not ours to change */
+    const char *impu; /* canonical; of a third-party REGISTER its To */
+    poc_span content_type, body;
+    bool has_expires; /* in the Expires header, or for the contact */
+    uint32_t expires_s;
+    const char *where; /* URI of the contact, to which MESSAGEs can be sent; "": to the IMPU, by the core */
+} wire_mcx_request;
+
+/** What to answer. Texts are constant. */
+typedef struct wire_mcx_answer {
+    int status;
+    const char *phrase;
+    const char *warning;                   /* text of a Warning with code 399, which goes with a 200 too; NULL: none */
+    uint32_t expires_s;                    /* of a 200 to REGISTER or PUBLISH */
+    uint32_t min_expires_s, retry_after_s; /* headers of those names; 0: none */
+    bool is_authorised;                    /* a REGISTER is answered with 200 in any case */
+    const char *why;                       /* for the log: "" when all is well */
+    char impu[POC_URI_MAX];
+    uint32_t csk_id; /* that was bound, or was to be; 0: none */
+    uint64_t number; /* of a request that waited; else 0 */
+} wire_mcx_answer;
+
+typedef enum wire_mcx_outcome {
+    WIRE_MCX_ANSWERED, /* send the answer, then carry out what the engine has to do */
+    WIRE_MCX_WAITS     /* carry out what the engine has to do: the answer of `number` comes from wire_mcx_desk_bound */
+} wire_mcx_outcome;
+
+/** Serves one request. A REGISTER or PUBLISH with an application/mikey body (alone, in a multipart body, or in a message/sip
+ *  body of a third-party REGISTER) brings a CSK, under which its other parts may be encrypted and signed; without one it
+ *  refreshes the registration of who has brought one; with expires 0 it logs off. A MESSAGE reports which bearers are listened
+ *  to. What is refused leaves nothing behind. */
+wire_mcx_outcome wire_mcx_desk_serve(wire_mcx_desk *d, int64_t now_ms, const wire_mcx_request *request,
+                                     wire_mcx_answer *answer);
+/** A CSK_BOUND effect, every one of them, with its user: when `ok`, he is registered and in every channel that he may be in.
+ *  True: `answer` is that of the request `answer->number`. */
+bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uint32_t csk_id, bool ok,
+                         wire_mcx_answer *answer);
+
+/** Logs off whose registration has ended. */
+void wire_mcx_desk_tick(wire_mcx_desk *d, int64_t now_ms);
+/** When wire_mcx_desk_tick wants to be called; INT64_MAX for never. */
+int64_t wire_mcx_desk_deadline_ms(const wire_mcx_desk *d);
+
+/** Somebody who is registered. `user` is what the engine calls him in its effects: the IMPU; where one IMPU has brought a key
+ *  of its own for a second service, that key's user is the IMPU with the service behind it, as a parameter. Borrowed until
+ *  the next call. */
+typedef struct wire_mcx_user {
+    const char *user, *impu, *mc_id;
+    const char *where;   /* "": by the core, to the IMPU */
+    mcx_service service; /* of the key */
+    uint32_t services;   /* that he is authorised for with it: WIRE_MCX_SERVICE_BIT */
+    int64_t expires_ms;
+} wire_mcx_user;
+
+/** The user of an effect; also one whose registration waits for its CSK_BOUND. False: there is none. */
+bool wire_mcx_desk_look(const wire_mcx_desk *d, const char *user, wire_mcx_user *out);
+/** Walks all who are registered, in no order: start with `*at` = 0; false at the end. */
+bool wire_mcx_desk_next(const wire_mcx_desk *d, size_t *at, wire_mcx_user *out);
+
+/* Bodies of MESSAGEs to a client: multipart, with a boundary from `rng` (POC_E_IO). POC_E_LIMIT: they do not fit. */
+
+/** Body of a key download: for whom it is, and the I_MESSAGE as octets. */
+poc_err wire_mcx_download_write(poc_wr *body, char content_type[WIRE_MCX_CONTENT_TYPE_MAX], mcx_service service,
+                                const char *mc_id, poc_span i_message, const poc_rng *rng);
+/** Body of an announcement: for whom it is (NULL: not said), the bearer, and the description of its general purpose
+ *  subchannel (n 0: none). MCX-4: POC_E_INPUT for a description with a key in it. */
+poc_err wire_mcx_announcement_write(poc_wr *body, char content_type[WIRE_MCX_CONTENT_TYPE_MAX], mcx_service service,
+                                    const char *mc_id, const wire_mbms_announcement *bearer, poc_span sdp,
+                                    const poc_rng *rng);
+
 /* ---- key management of MBMS: the bodies (TS 33.246 6.3.2, TS 26.346 11) ---- */
 
 #define WIRE_MBMS_BODY_MAX    ((size_t)16 * 1024) /* octets of a body of either direction */
