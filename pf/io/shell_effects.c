@@ -184,6 +184,8 @@ static effect_fn *const effect_table[] = {
     [POCPF_DO_RESTORED] = do_restored,
     [POCPF_DO_AUDIT] = do_audit,
     [POCPF_DO_PUSH] = shell_push,
+    [POCPF_DO_CSK_BOUND] = shell_mcx_bound,
+    [POCPF_DO_DOWNLOAD] = shell_mcx_download,
 };
 
 void shell_carry_out(shell *s, const pocpf_effect *e)

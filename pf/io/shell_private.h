@@ -107,6 +107,12 @@ void shell_push(shell *s, const pocpf_effect *e);
 /** Where a client with this session can be pushed to; 0 octets when that is not known. */
 size_t shell_push_address(const shell *s, const sip_session *session, uint8_t out[PUSH_ADDRESS_MAX]);
 
+/* shell_mcx.c */
+/** A CSK is durable, or it could not be made so. */
+void shell_mcx_bound(shell *s, const pocpf_effect *e);
+/** Sends a key to its user. */
+void shell_mcx_download(shell *s, const pocpf_effect *e);
+
 /* shell_services.c */
 /** Makes user services of the channels of `c` that are open, in place of the former ones; borrows from `c`. */
 poc_err shell_services_load(shell *s, const config *c);

@@ -1,5 +1,5 @@
-/* SIP on Sofia's transaction layer (nta): the B2BUA between a client and the CF, GBA challenges, the PF's own offers, and
- * conference subscriptions. Private to pf/io; Sofia types stop at sip.c and its neighbours. One sip belongs to one su_root. */
+/* SIP on Sofia's transaction layer (nta): the B2BUA between a client and the CF, GBA challenges, the PF's own offers,
+ * conference subscriptions, and the requests of mission critical services. Private to pf/io; Sofia types stop at sip.c and its neighbours. One sip belongs to one su_root. */
 #ifndef PF_IO_SIP_H
 #define PF_IO_SIP_H
 
@@ -17,6 +17,9 @@
 
 typedef struct sip sip;
 typedef struct sip_session sip_session; /* one client's PoC session: a leg to the client and a leg to the CF */
+typedef struct sip_mcx_transaction sip_mcx_transaction; /* a request of mission critical services without an answer */
+typedef struct wire_mcx_request wire_mcx_request;
+typedef struct wire_mcx_answer wire_mcx_answer;
 
 /** DIGEST: trusted peers are the CF's side, everybody else a client that is challenged. REGISTERED: only trusted peers are
  *  heard; a first INVITE whose Contact says `isfocus` comes from the CF, any other from the client its P-Asserted-Identity
@@ -37,6 +40,9 @@ typedef struct sip_settings {
     uint32_t sessions_max;
     uint32_t requests_per_source_s; /* unauthenticated requests per second from one address; 0: no limit */
     bool strict_identities;         /* a B-TID without identities covers nobody */
+    const char *mcx_identity; /* our public service identity (SIP URI); NULL: no mission critical services, REGISTER and
+                                 PUBLISH are 405 */
+    uint32_t mcx_users_max;   /* publications that are kept; 0: 100,000 */
 } sip_settings;
 
 /** How the shell hears of things. Never called from inside a sip_* call. */
@@ -59,6 +65,11 @@ typedef struct sip_events {
     void (*subscription)(void *user, const char *channel, pocpf_subscription what, bool fresh, uint32_t retry_ms);
     /** Something worth a line in the log and a counter: kind, who (may be NULL), constant reason. Rate-limited by the shell. */
     void (*refused)(void *user, poc_err kind, const char *who, const char *reason);
+    /** A REGISTER, or a PUBLISH or MESSAGE to our identity, from who is authenticated: sip_mcx_answer exactly once, now or
+     *  later. May be NULL without an identity. */
+    void (*mcx)(void *user, sip_mcx_transaction *t, const wire_mcx_request *request);
+    /** The end of sip_mcx_send: the final status, 408 when none came in time, 503 when the request did not get away. */
+    void (*mcx_sent)(void *user, const char *impu, uint64_t number, int status);
 } sip_events;
 
 /** POC_E_IO: an address cannot be bound; POC_E_INPUT: an entry of `listen`, `next_hop` or `trusted_peers` is malformed. `naf`, `zn` and `relay` are borrowed. */
@@ -86,6 +97,26 @@ void sip_release(sip_session *s, pocpf_reason reason);
 /** Subscribes (or refreshes) the conference state of a group for a channel; news by events. */
 poc_err sip_subscribe(sip *s, const char *channel, const char *group_uri, const char *as_user, bool refresh);
 void sip_unsubscribe(sip *s, const char *channel);
+
+/** Ends a transaction. May be called from inside events.mcx. */
+void sip_mcx_answer(sip_mcx_transaction *t, const wire_mcx_answer *answer);
+
+/** A request of ours to a client of mission critical services, outside dialogs (TS 24.379, digest 7.2). */
+typedef struct sip_mcx_message {
+    const char *impu;  /* canonical */
+    const char *where; /* Contact to send it to; "": to the IMPU, by next_hop */
+    uint64_t number;   /* told back by events.mcx_sent */
+    mcx_service service;
+    bool by_notify; /* NOTIFY of the settings instead of MESSAGE */
+    const char *content_type;
+    poc_span body;
+    uint32_t timeout_ms;
+} sip_mcx_message;
+
+/** Sends it; over TCP when it is larger than a datagram should be. Who challenges or redirects has not answered with 2xx, and
+ *  that is all. POC_E_STATE: no identity, or draining; POC_E_INPUT: `where` is no SIP URI; POC_E_LIMIT: too many wait for
+ *  their answer; POC_E_IO, POC_E_NOMEM. Then nothing follows. */
+poc_err sip_mcx_send(sip *s, const sip_mcx_message *message);
 
 /** What sip_session_restore needs after a restart, at most 2,048 octets. */
 poc_err sip_session_save(const sip_session *s, poc_wr *out);
