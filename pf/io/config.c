@@ -293,40 +293,66 @@ static poc_err take_group(loader *l, const config_setting_t *s, const config_set
     return POC_OK;
 }
 
-/** The group of one channel and the groups in it. */
-static poc_err take_channel(loader *l, const config_setting_t *s, config_channel *channel)
+/** Texts that the kind of this channel has not are empty too. */
+static poc_err fill_texts(config_channel *channel)
 {
-    static const char prefix[] = "channels.";
-    POC_TRY(take_group(l, s, s, "channels", channel));
-    for (size_t i = 0; i < option_group_count; i++) {
-        const char *group = option_groups[i].name;
-        if (strncmp(group, prefix, strlen(prefix)) != 0)
+    for (size_t i = 0; i < option_count; i++) {
+        const option *o = &options[i];
+        if (!option_is_of_channel(o) || (o->type != OPTION_TEXT && o->type != OPTION_FILE))
             continue;
-        const config_setting_t *inner = config_setting_get_member(s, group + strlen(prefix));
-        POC_TRY(take_group(l, inner, s, group, channel));
+        char **text = (char **)field_of(channel, o);
+        if (*text == NULL && (*text = strdup("")) == NULL)
+            return POC_E_NOMEM;
     }
     return POC_OK;
 }
 
-static poc_err take_channels(loader *l, const config_setting_t *s)
+/** One element of a list of channels, and the groups in it. */
+static poc_err take_channel(loader *l, const config_setting_t *s, const char *list, config_channel *channel)
 {
+    const size_t n = strlen(list);
+    POC_TRY(take_group(l, s, s, list, channel));
+    for (size_t i = 0; i < option_group_count; i++) {
+        const char *group = option_groups[i].name;
+        if (!option_group_is_of(group, list) || group[n] == '\0')
+            continue;
+        const config_setting_t *inner = config_setting_get_member(s, group + n + 1);
+        POC_TRY(take_group(l, inner, s, group, channel));
+    }
+    return fill_texts(channel);
+}
+
+static poc_err take_list(loader *l, const config_setting_t *s, const char *list, config_kind kind)
+{
+    config *c = l->c;
     if (s == NULL)
         return POC_OK;
     if (config_setting_type(s) != CONFIG_TYPE_LIST)
-        return FAIL(l, s, "channels must be a list of groups: ( { ... }, { ... } )");
-    int n = config_setting_length(s);
+        return FAIL(l, s, "%s must be a list of groups: ( { ... }, { ... } )", list);
+    const size_t n = (size_t)config_setting_length(s);
     if (n > CONFIG_CHANNELS_MAX)
-        return FAIL(l, s, "more than %d channels", CONFIG_CHANNELS_MAX);
-    l->c->channels = (config_channel *)calloc((size_t)n + 1, sizeof(config_channel));
-    if (l->c->channels == NULL)
+        return FAIL(l, s, "more than %d %s", CONFIG_CHANNELS_MAX, list);
+    config_channel *longer = (config_channel *)calloc(c->channel_count + n + 1, sizeof(*longer));
+    if (longer == NULL)
         return POC_E_NOMEM;
-    for (int i = 0; i < n; i++) {
+    if (c->channel_count > 0)
+        memcpy(longer, c->channels, c->channel_count * sizeof(*longer));
+    free(c->channels);
+    c->channels = longer;
+    for (size_t i = 0; i < n; i++) {
         const config_setting_t *element = config_setting_get_elem(s, (unsigned)i);
-        config_channel *channel = &l->c->channels[l->c->channel_count++];
+        config_channel *channel = &c->channels[c->channel_count++];
+        channel->kind = kind;
         channel->line = line_of(element);
-        POC_TRY(take_channel(l, element, channel));
+        POC_TRY(take_channel(l, element, list, channel));
     }
     return POC_OK;
+}
+
+/** A group of the file itself: not a list of channels or a group in one. */
+static bool is_top_group(const char *group)
+{
+    return !option_group_is_of(group, "channels") && !option_group_is_of(group, "mcx.musik");
 }
 
 static poc_err take_all(loader *l, const config_setting_t *root)
@@ -334,10 +360,13 @@ static poc_err take_all(loader *l, const config_setting_t *root)
     POC_TRY(refuse_unknown(l, root, ""));
     for (size_t i = 0; i < option_group_count; i++) {
         const char *group = option_groups[i].name;
-        if (strncmp(group, "channels", 8) != 0)
+        if (is_top_group(group))
             POC_TRY(take_group(l, config_setting_get_member(root, group), root, group, l->c));
     }
-    POC_TRY(take_channels(l, config_setting_get_member(root, "channels")));
+    const config_setting_t *mcx = config_setting_get_member(root, "mcx");
+    POC_TRY(take_list(l, config_setting_get_member(root, "channels"), "channels", CONFIG_MSK));
+    if (mcx != NULL)
+        POC_TRY(take_list(l, config_setting_get_member(mcx, "musik"), "mcx.musik", CONFIG_MUSIK));
     return config_check(l->c, l->name, l->why);
 }
 
@@ -454,20 +483,28 @@ bool config_same(const option *o, const config *a, const config *b)
     return true;
 }
 
+static void free_texts(config_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        free(texts->item[i]);
+    free(texts->item);
+    *texts = (config_texts){ 0 };
+}
+
+/** Leaves empty fields: two kinds of channels have some of them in common. */
 static void free_fields(void *base, bool of_channel)
 {
     for (size_t i = 0; i < option_count; i++) {
         const option *o = &options[i];
-        if ((strncmp(o->group, "channels", 8) == 0) != of_channel || o->need == OPTION_NOT_BUILT)
+        if (option_is_of_channel(o) != of_channel || o->need == OPTION_NOT_BUILT)
             continue;
-        if (o->type == OPTION_TEXT || o->type == OPTION_FILE)
-            free(*(char **)field_of(base, o));
-        if (o->type != OPTION_TEXTS)
+        if (o->type == OPTION_TEXTS)
+            free_texts((config_texts *)field_of(base, o));
+        if (o->type != OPTION_TEXT && o->type != OPTION_FILE)
             continue;
-        config_texts *texts = (config_texts *)field_of(base, o);
-        for (size_t t = 0; t < texts->count; t++)
-            free(texts->item[t]);
-        free(texts->item);
+        char **text = (char **)field_of(base, o);
+        free(*text);
+        *text = NULL;
     }
 }
 
@@ -475,8 +512,10 @@ void config_free(config *c)
 {
     if (c == NULL)
         return;
-    for (size_t i = 0; i < c->channel_count; i++)
+    for (size_t i = 0; i < c->channel_count; i++) {
         free_fields(&c->channels[i], true);
+        free(c->channels[i].musik.area_ids);
+    }
     free(c->channels);
     free_fields(c, false);
     free(c);

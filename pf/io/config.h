@@ -25,6 +25,13 @@ enum { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 enum { CONFIG_DELIVERY_SIP, CONFIG_DELIVERY_PUSH };
 enum { CONFIG_PUSH_HTTP_SRC, CONFIG_PUSH_SIP_CONTACT };
 enum { CONFIG_ADMIT_SESSION, CONFIG_ADMIT_LISTED, CONFIG_ADMIT_AUTHENTICATED };
+enum { CONFIG_KMS_CLIENT, CONFIG_KMS_EMBEDDED };
+enum { CONFIG_MCX_ADMIT_AUTHORISED, CONFIG_MCX_ADMIT_LISTED };
+enum { CONFIG_DOWNLOAD_MESSAGE, CONFIG_DOWNLOAD_NOTIFY };
+/** As bits: `algorithms`; as a word, one more: `forced_algorithm`, 0 being none. */
+enum { CONFIG_AES128_GCM, CONFIG_AES256_GCM, CONFIG_AES128_CM };
+
+#define CONFIG_TMGI_LEN 6u
 
 typedef struct config_rekey {
     int on_leave; /* as pocpf_on_leave */
@@ -48,12 +55,36 @@ typedef struct config_feed {
     config_texts source;
 } config_feed;
 
+/** What an element of channels or of mcx.musik is protected by. */
+typedef enum config_kind { CONFIG_MSK, CONFIG_MUSIK } config_kind;
+
+/** A MuSiK and the bearer that it protects. The check fills in the last three. */
+typedef struct config_musik {
+    int service;         /* as mcx_service */
+    config_texts groups; /* URIs; none: the default MuSiK, or one of a region */
+    char *text;
+    char *tmgi_text;     /* "": no bearer is announced, so no region */
+    config_texts areas;  /* of MBMS service, in hex */
+    uint32_t qci;        /* 0: not said */
+    int admit;           /* CONFIG_MCX_ADMIT_... */
+    config_texts users;  /* MC service ids, octet by octet */
+    uint32_t lifetime_s; /* 0: until the next one */
+    bool revoke;         /* withdraw the former one from those who stay, after an expulsion */
+    bool has_tmgi;
+    uint8_t tmgi[CONFIG_TMGI_LEN];
+    uint16_t *area_ids; /* one for each of `areas` */
+} config_musik;
+
+/** A channel with an MSK, or a MuSiK: what the other kind has and this one has not is empty. */
 typedef struct config_channel {
+    config_kind kind;
     char *id, *group, *address, *source; /* group "": no PoC session */
-    uint32_t port, floor_port, stkm_port, ttl, key_group;
+    uint32_t port, floor_port, ttl, key_group;
+    uint32_t stkm_port; /* of a MuSiK: of the general purpose subchannel */
     uint8_t key_domain_id[POC_KEY_DOMAIN_LEN];
-    config_rekey rekey;
-    config_mbms mbms;
+    config_rekey rekey; /* of a MuSiK without max_mtk, on_refusal and delivery */
+    config_mbms mbms;   /* of a channel with an MSK */
+    config_musik musik; /* of a MuSiK */
     config_feed feed;
     bcast_channel air; /* filled by the check: addresses and ports of the three flows */
     int line;
@@ -100,6 +131,19 @@ typedef struct config {
         char *path, *key_file;
     } store;
     struct {
+        char *psi; /* "": no mission critical services */
+        config_texts identities;
+        int kms, download;
+        char *kms_url, *kms_uri, *kms_token_file, *kms_ca, *kms_secrets;
+        config_texts neighbours, kms_listen;
+        char *kms_path, *kms_tls_certificate, *kms_tls_key;
+        uint32_t kms_requests_per_source_s, kms_connections_max, kms_connections_per_source;
+        char *users, *token_key, *token_issuer, *token_audience;
+        uint32_t algorithms, skew_s, expires_s, expires_min_s;
+        int forced_algorithm;
+        bool strict_signature;
+    } mcx;
+    struct {
         int format;
         uint32_t same_reason_per_s;
     } log;
@@ -111,7 +155,7 @@ typedef struct config {
         uint32_t sessions_max, members_max, channels_max, users_max, roster_max, offer_window;
         uint32_t requests_per_source_s, ub_connections_max, ub_connections_per_source, seal_threads, drain_s;
     } limits;
-    config_channel *channels;
+    config_channel *channels; /* those of the list channels, then those of mcx.musik */
     size_t channel_count;
     void *not_built; /* where rows without an implementation point */
 } config;

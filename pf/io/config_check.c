@@ -9,13 +9,15 @@
 #include "base/text.h"
 #include "pf/io/config_private.h"
 
-typedef struct checker {
-    config *c;
-    const char *name;
-    char *why;
-} checker;
+typedef config_checker checker;
 
 #define FAIL(k, line, ...) config_fail((k)->why, (k)->name, line, __VA_ARGS__)
+
+/** The list that the channel stands in. */
+static const char *list_of(const config_channel *ch)
+{
+    return ch->kind == CONFIG_MUSIK ? "mcx.musik" : "channels";
+}
 
 static bool is_source_specific(const struct sockaddr_storage *addr)
 {
@@ -28,13 +30,15 @@ static bool is_source_specific(const struct sockaddr_storage *addr)
 static poc_err check_ports(checker *k, config_channel *ch)
 {
     if (ch->port % 2 != 0)
-        return FAIL(k, ch->line, "channels.port = %u must be even (RTP)", ch->port);
+        return FAIL(k, ch->line, "%s.port = %u must be even (RTP)", list_of(ch), ch->port);
     if (ch->port > UINT16_MAX - 4u)
-        return FAIL(k, ch->line, "channels.port = %u leaves no room for floor and STKM ports behind it", ch->port);
+        return FAIL(k, ch->line, "%s.port = %u leaves no room for the other two ports behind it", list_of(ch),
+                    ch->port);
     uint32_t floor = ch->floor_port != 0 ? ch->floor_port : ch->port + 2;
     uint32_t stkm = ch->stkm_port != 0 ? ch->stkm_port : ch->port + 4;
     if (floor == ch->port || stkm == ch->port || floor == stkm)
-        return FAIL(k, ch->line, "channels.port, floor_port and stkm_port of \"%s\" must differ", ch->id);
+        return FAIL(k, ch->line, "%s.port, floor_port and %s of \"%s\" must differ", list_of(ch),
+                    ch->kind == CONFIG_MUSIK ? "control_port" : "stkm_port", ch->id);
     ch->air.port[BCAST_FLOW_RTP] = (uint16_t)ch->port;
     ch->air.port[BCAST_FLOW_FLOOR] = (uint16_t)floor;
     ch->air.port[BCAST_FLOW_STKM] = (uint16_t)stkm;
@@ -45,17 +49,17 @@ static poc_err check_addresses(checker *k, config_channel *ch)
 {
     POC_TRY(poc_addr_parse(&ch->air.group, poc_span_str(ch->address), 0));
     if (!poc_addr_is_multicast((struct sockaddr *)&ch->air.group))
-        return FAIL(k, ch->line, "channels.address = \"%s\" is not a multicast address", ch->address);
+        return FAIL(k, ch->line, "%s.address = \"%s\" is not a multicast address", list_of(ch), ch->address);
     if (ch->source[0] == '\0' && is_source_specific(&ch->air.group))
-        return FAIL(k, ch->line, "channels.address = \"%s\" is source-specific: channels.source is missing",
-                    ch->address);
+        return FAIL(k, ch->line, "%s.address = \"%s\" is source-specific: %s.source is missing", list_of(ch),
+                    ch->address, list_of(ch));
     if (ch->source[0] == '\0')
         return POC_OK;
     POC_TRY(poc_addr_parse(&ch->air.source, poc_span_str(ch->source), 0));
     if (ch->air.source.ss_family != ch->air.group.ss_family ||
         poc_addr_is_multicast((struct sockaddr *)&ch->air.source))
-        return FAIL(k, ch->line, "channels.source = \"%s\" must be a unicast address of the same family as the group",
-                    ch->source);
+        return FAIL(k, ch->line, "%s.source = \"%s\" must be a unicast address of the same family as the group",
+                    list_of(ch), ch->source);
     return POC_OK;
 }
 
@@ -96,8 +100,7 @@ static poc_err check_ways(checker *k, const config_channel *ch)
     return POC_OK;
 }
 
-/** Replaces a text that the file left open. */
-static poc_err fill_in(char **field, const char *text)
+poc_err config_fill_in(char **field, const char *text)
 {
     char *filled = strdup(text);
     if (filled == NULL)
@@ -123,14 +126,14 @@ static poc_err check_service(checker *k, config_channel *ch)
                     ch->id);
     for (size_t i = 0; i < ch->mbms.users.count; i++) {
         POC_TRY(poc_uri_canonical(text, poc_span_str(ch->mbms.users.item[i])));
-        POC_TRY(fill_in(&ch->mbms.users.item[i], text));
+        POC_TRY(config_fill_in(&ch->mbms.users.item[i], text));
     }
     if (ch->mbms.service[0] != '\0')
         return POC_OK;
     (void)snprintf(text, sizeof(text), "urn:pocpf:%s", ch->id);
     if (has_group)
         POC_TRY(poc_uri_canonical(text, poc_span_str(ch->group)));
-    return fill_in(&ch->mbms.service, text);
+    return config_fill_in(&ch->mbms.service, text);
 }
 
 static poc_err check_feed(checker *k, const config_channel *ch)
@@ -140,9 +143,10 @@ static poc_err check_feed(checker *k, const config_channel *ch)
     if (listens && ch->group[0] != '\0')
         return FAIL(k, ch->line, "channels.feed of \"%s\": the PoC session of channels.group is the feed", ch->id);
     if (!listens && (hears_floor || f->source.count > 0))
-        return FAIL(k, ch->line, "channels.feed.listen of \"%s\" is missing", ch->id);
+        return FAIL(k, ch->line, "%s.feed.listen of \"%s\" is missing", list_of(ch), ch->id);
     if (listens && f->source.count == 0)
-        return FAIL(k, ch->line, "channels.feed.source of \"%s\" is empty: nobody's packets would be taken", ch->id);
+        return FAIL(k, ch->line, "%s.feed.source of \"%s\" is empty: nobody's packets would be taken", list_of(ch),
+                    ch->id);
     return POC_OK;
 }
 
@@ -155,10 +159,8 @@ static bool share_a_group(const config_channel *a, const config_channel *b)
 
 /* ---- channels together ---- */
 
-static poc_err check_against(checker *k, const config_channel *ch, const config_channel *other)
+static poc_err check_msk_against(checker *k, const config_channel *ch, const config_channel *other)
 {
-    if (strcmp(ch->id, other->id) == 0)
-        return FAIL(k, ch->line, "channels.id = \"%s\" stands already in line %d", ch->id, other->line);
     if (share_a_group(ch, other))
         return FAIL(k, ch->line, "channels.group = \"%s\" has a channel already in line %d", ch->group, other->line);
     if (strcmp(ch->mbms.service, other->mbms.service) == 0)
@@ -167,9 +169,26 @@ static poc_err check_against(checker *k, const config_channel *ch, const config_
     if (ch->key_group == other->key_group)
         return FAIL(k, ch->line, "channels.key_group = %u is taken in line %d; one per channel", ch->key_group,
                     other->line);
+    return POC_OK;
+}
+
+static poc_err check_against(checker *k, const config_channel *ch, const config_channel *other)
+{
+    if (strcmp(ch->id, other->id) == 0)
+        return FAIL(k, ch->line, "%s.id = \"%s\" stands already in line %d", list_of(ch), ch->id, other->line);
+    if (ch->kind == other->kind)
+        POC_TRY(ch->kind == CONFIG_MUSIK ? config_check_musik_against(k, ch, other) : check_msk_against(k, ch, other));
     if (share_a_flow(&ch->air, &other->air))
         return FAIL(k, ch->line, "channel \"%s\" shares address and port with the one in line %d", ch->id, other->line);
     return POC_OK;
+}
+
+static poc_err check_kind(checker *k, config_channel *ch)
+{
+    if (ch->kind == CONFIG_MUSIK)
+        return config_check_musik(k, ch);
+    POC_TRY(check_ways(k, ch));
+    return check_service(k, ch);
 }
 
 static poc_err check_channel(checker *k, size_t index)
@@ -177,8 +196,7 @@ static poc_err check_channel(checker *k, size_t index)
     config_channel *ch = &k->c->channels[index];
     POC_TRY(check_ports(k, ch));
     POC_TRY(check_addresses(k, ch));
-    POC_TRY(check_ways(k, ch));
-    POC_TRY(check_service(k, ch));
+    POC_TRY(check_kind(k, ch));
     POC_TRY(check_feed(k, ch));
     memcpy(ch->air.id, ch->id, strlen(ch->id) + 1); /* the row bounds it to 63 */
     memcpy(ch->air.key_domain.b, ch->key_domain_id, POC_KEY_DOMAIN_LEN);
@@ -253,6 +271,7 @@ poc_err config_check(config *c, const char *name, char why[CONFIG_WHY_MAX])
     checker k = { c, name, why };
     POC_TRY(check_sip_and_gba(&k));
     POC_TRY(check_mbms(&k));
+    POC_TRY(config_check_mcx(&k));
     POC_TRY(check_the_rest(&k));
     for (size_t i = 0; i < c->channel_count; i++)
         POC_TRY(check_channel(&k, i));

@@ -8,6 +8,21 @@
 poc_err config_fail(char why[CONFIG_WHY_MAX], const char *name, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/** A configuration that is being checked. */
+typedef struct config_checker {
+    config *c;
+    const char *name; /* of the file */
+    char *why;
+} config_checker;
+
+/** The group mcx, a MuSiK, and two of them beside each other; fill in what the file leaves open. */
+poc_err config_check_mcx(config_checker *k);
+poc_err config_check_musik(config_checker *k, config_channel *ch);
+poc_err config_check_musik_against(config_checker *k, const config_channel *ch, const config_channel *other);
+
+/** Replaces a text that the file left open. POC_E_NOMEM. */
+poc_err config_fill_in(char **field, const char *text);
+
 /** What no single row can check: options that must fit each other. Fills config_channel.air. */
 poc_err config_check(config *c, const char *name, char why[CONFIG_WHY_MAX]);
 

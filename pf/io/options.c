@@ -14,6 +14,12 @@ static const char *const words_gate[] = { "hold", "continue", NULL };
 static const char *const words_refusal[] = { "unicast", "release", NULL };
 static const char *const words_delivery[] = { "sip", "push", NULL };
 static const char *const words_push_address[] = { "http-src", "sip-contact", NULL };
+static const char *const words_kms[] = { "client", "embedded", NULL };
+static const char *const words_algorithms[] = { "aes-128-gcm", "aes-256-gcm", "aes-128-cm", NULL };
+static const char *const words_forced[] = { "none", "aes-128-gcm", "aes-256-gcm", "aes-128-cm", NULL };
+static const char *const words_download[] = { "message", "notify", NULL };
+static const char *const words_mcx_service[] = { "mcptt", "mcvideo", NULL };
+static const char *const words_mcx_admit[] = { "authorised", "listed", NULL };
 static const char *const words_admit[] = { "session", "listed", "authenticated", NULL };
 
 /* ---- forms of texts ---- */
@@ -73,6 +79,39 @@ static const char *check_service(const char *text)
     return strpbrk(text, " \r\n\t") == NULL ? NULL : "a URI without white space";
 }
 
+/** An identity as it is hashed: every octet counts, so nothing is made canonical. */
+static const char *check_entity(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= 0x20 || *c >= 0x7f)
+            return "an identity of printable ASCII without spaces, such as \"sip:mcptt@mcx.example.org\"";
+    return strlen(text) < POC_URI_MAX ? NULL : "an identity of at most 255 octets";
+}
+
+static const char *check_kms_url(const char *text)
+{
+    static const char want[] =
+        "\"https://HOST[:PORT]/PATH\" without a slash at its end; http: only of 127.0.0.1 or [::1], "
+        "since the keys in its answers are protected by nothing else";
+    const bool is_near = strncmp(text, "http://127.0.0.1", 16) == 0 || strncmp(text, "http://[::1]", 12) == 0;
+    const char after = is_near ? text[text[7] == '[' ? 12 : 16] : '\0';
+    const bool is_safe = strncmp(text, "https://", 8) == 0 || after == ':' || after == '/';
+    const size_t n = strlen(text);
+    return is_safe && n > 8 && text[n - 1] != '/' && strpbrk(text, "?#@ \"\r\n\t") == NULL ? NULL : want;
+}
+
+static const char *check_tmgi(const char *text)
+{
+    uint8_t octets[CONFIG_TMGI_LEN];
+    return poc_hex_get_exact(octets, sizeof(octets), poc_span_str(text)) == POC_OK ? NULL : "12 hex digits";
+}
+
+static const char *check_area(const char *text)
+{
+    uint8_t octets[2];
+    return poc_hex_get_exact(octets, sizeof(octets), poc_span_str(text)) == POC_OK ? NULL : "4 hex digits";
+}
+
 static const char *check_udp(const char *text)
 {
     struct sockaddr_storage addr;
@@ -109,6 +148,13 @@ const option_group option_groups[] = {
     { "channels.mbms", "The channel as an MBMS user service: who may register for it over HTTP." },
     { "channels.feed",
       "Where the clear media of a channel without a PoC session comes from. Clear: keep it on a network of your own." },
+    { "mcx",
+      "Mission critical services (TS 33.180): client-server keys (CSK), multicast signalling keys (MuSiK), and the KMS "
+      "that both need. This version checks these options and does not act on them yet." },
+    { "mcx.musik", "A list with one element for each MuSiK: the default one, those of groups, those of regions." },
+    { "mcx.musik.rekey", "When a MuSiK changes. An expulsion always changes it; there is no option for that." },
+    { "mcx.musik.feed",
+      "Where the packets that go on air under a MuSiK come from: floor control in clear, media as its clients protect it." },
     { "log", "Lines on standard error." },
     { "admin", "The operator's door: HTTP and JSON for pocpfctl, see docs/admin.md." },
     { "limits", "What bounds memory and work." },
@@ -344,6 +390,116 @@ const option options[] = {
     TEXTS("channels.feed", "source", OPTION_OPTIONAL, 0, 16, check_peer, CHANNEL(feed.source),
           "Addresses, or addresses and ports, whose packets are taken."),
 
+    TEXT("mcx", "psi", "", 255, check_uri, TOP(mcx.psi),
+          "Public service identity: the SIP URI that clients send PUBLISH to and that downloads come from. Empty: no mission critical services, and REGISTER and PUBLISH are refused."),
+    TEXTS("mcx", "identities", OPTION_OPTIONAL, 0, 4, check_entity, TOP(mcx.identities),
+          "The server's identities as clients encrypt their keys to them, octet by octet: MDSI or public service identity. The first one signs downloads. Empty: psi alone."),
+    WORD("mcx", "kms", words_kms, 3, TOP(mcx.kms),
+          "Where the keys of these identities come from: a KMS that is asked over HTTP, or one inside this process."),
+    TEXT("mcx", "kms_url", "", 1500, check_kms_url, TOP(mcx.kms_url),
+          "Root of the KMS, for example \"https://kms.example.org/keymanagement/identity/v1\"; mandatory with kms = \"client\"."),
+    TEXT("mcx", "kms_uri", "", 255, check_entity, TOP(mcx.kms_uri),
+          "What the KMS calls itself (KmsUri), for example \"kms.example.org\"; mandatory with kms = \"client\". Embedded: what kms_secrets says, and when it is given they must agree."),
+    PATH("mcx", "kms_token_file", OPTION_OPTIONAL, TOP(mcx.kms_token_file),
+          "A file, readable by its owner only, with one access token for the KMS on each line: one for all identities, or one for each in their order. Read again before every request; empty: none is sent."),
+    PATH("mcx", "kms_ca", OPTION_OPTIONAL, TOP(mcx.kms_ca),
+          "Certificates (PEM) that vouch for the KMS; empty: those of the system."),
+    PATH("mcx", "kms_secrets", OPTION_OPTIONAL, TOP(mcx.kms_secrets),
+          "The embedded KMS's master secrets, as pocpfctl mcx kms-init writes them; readable by its owner only. Mandatory with kms = \"embedded\"."),
+    TEXTS("mcx", "neighbours", OPTION_OPTIONAL, 0, 8, NULL, TOP(mcx.neighbours),
+          "Files with certificates of other KMSs whose users may come, each as such a KMS answers to /init or /certcache. Relative paths count from the folder of the configuration."),
+    TEXTS("mcx", "kms_listen", OPTION_OPTIONAL, 0, 8, check_socket, TOP(mcx.kms_listen),
+          "Where the embedded KMS gives users their keys (HTTP, or HTTPS with kms_tls_certificate); empty: nowhere."),
+    TEXT("mcx", "kms_path", "/keymanagement/identity/v1", 128, check_path, TOP(mcx.kms_path),
+          "Root of its resources."),
+    PATH("mcx", "kms_tls_certificate", OPTION_OPTIONAL, TOP(mcx.kms_tls_certificate),
+          "Certificate chain (PEM) of kms_listen; read once, at the start. Empty: plain HTTP, on loopback only."),
+    PATH("mcx", "kms_tls_key", OPTION_OPTIONAL, TOP(mcx.kms_tls_key),
+          "Private key (PEM) that belongs to kms_tls_certificate."),
+    NUMBER("mcx", "kms_requests_per_source_s", "1/s", "20", 0, 100000, TOP(mcx.kms_requests_per_source_s),
+          "Requests per second to kms_listen from one address; 0: no bound."),
+    NUMBER("mcx", "kms_connections_max", "", "256", 1, 10000, TOP(mcx.kms_connections_max),
+          "HTTP connections to each address of kms_listen."),
+    NUMBER("mcx", "kms_connections_per_source", "", "32", 1, 10000, TOP(mcx.kms_connections_per_source),
+          "The same from one address."),
+    PATH("mcx", "users", OPTION_OPTIONAL, TOP(mcx.users),
+          "A libconfig file with a list \"users\" (id, impus, services, token_sha256, needs_token): who is authorised. Empty: whoever shows a token that token_key proves. Read again by a reload."),
+    PATH("mcx", "token_key", OPTION_OPTIONAL, TOP(mcx.token_key),
+          "Public key (PEM) of the identity management server: access tokens are JWTs signed with RS256 or ES256. Empty: none are taken. Read again by a reload."),
+    TEXT("mcx", "token_issuer", "", 255, NULL, TOP(mcx.token_issuer),
+          "What \"iss\" of such a token must be; empty: it is not looked at."),
+    TEXT("mcx", "token_audience", "", 255, NULL, TOP(mcx.token_audience),
+          "What \"aud\" of such a token must be or contain; empty: it is not looked at."),
+    WORDS("mcx", "algorithms", words_algorithms, 7, TOP(mcx.algorithms),
+          "What clients may protect signalling with."),
+    WORD("mcx", "forced_algorithm", words_forced, 15, TOP(mcx.forced_algorithm),
+          "The one of them that every client shall use: who has selected another is sent a key for it. \"none\": whichever it likes best."),
+    NUMBER("mcx", "skew_s", "s", "300", 1, 3600, TOP(mcx.skew_s),
+          "How far the time of an uploaded key may be from now."),
+    FLAG("mcx", "strict_signature", "false", TOP(mcx.strict_signature),
+          "Refuse signatures that old clients make without the header of the signature payload."),
+    WORD("mcx", "download", words_download, 3, TOP(mcx.download),
+          "How keys are sent to clients: SIP MESSAGE, or, for clients that want it so, NOTIFY."),
+    NUMBER("mcx", "expires_s", "s", "3600", 60, 86400, TOP(mcx.expires_s),
+          "Longest life of a service authorisation: clients register or publish again before."),
+    NUMBER("mcx", "expires_min_s", "s", "60", 10, 86400, TOP(mcx.expires_min_s),
+          "Shortest."),
+
+    TEXT_NEEDED("mcx.musik", "id", 63, check_id, CHANNEL(id),
+          "Name of the MuSiK in logs and commands; unlike that of any channel."),
+    WORD("mcx.musik", "service", words_mcx_service, 3, CHANNEL(musik.service),
+          "The service it is for."),
+    TEXTS("mcx.musik", "groups", OPTION_OPTIONAL, 0, 16, check_entity, CHANNEL(musik.groups),
+          "URIs of the groups it is for; empty: the default MuSiK, or, with tmgi, that of a region."),
+    TEXT("mcx.musik", "text", "", 255, NULL, CHANNEL(musik.text),
+          "A name that clients are told with the key."),
+    TEXT("mcx.musik", "tmgi", "", 12, check_tmgi, CHANNEL(musik.tmgi_text),
+          "TMGI of the MBMS bearer that is announced, 12 hex digits. With it and without groups the MuSiK is that of a region: only who says that he listens to this bearer gets it."),
+    TEXTS("mcx.musik", "areas", OPTION_OPTIONAL, 0, 64, check_area, CHANNEL(musik.areas),
+          "MBMS service area identities of the bearer, each 4 hex digits."),
+    NUMBER("mcx.musik", "qci", "", "65", 0, 255, CHANNEL(musik.qci),
+          "QCI of the bearer in its announcement; 0: not said."),
+    WORD("mcx.musik", "admit", words_mcx_admit, 3, CHANNEL(musik.admit),
+          "Who gets it: whoever is authorised for the service, or those in users."),
+    TEXTS("mcx.musik", "users", OPTION_OPTIONAL, 0, 100000, check_entity, CHANNEL(musik.users),
+          "Mission critical service ids, octet by octet, for admit = \"listed\"."),
+    NUMBER("mcx.musik", "lifetime_s", "s", "0", 0, 31536000, CHANNEL(musik.lifetime_s),
+          "Clients may use a MuSiK so long; longer than rekey.interval_s. 0: until the next one comes."),
+    FLAG("mcx.musik", "revoke", "true", CHANNEL(musik.revoke),
+          "After an expulsion the former MuSiK is withdrawn from everybody who stays, by a download that says it is revoked."),
+    TEXT_NEEDED("mcx.musik", "address", 64, check_address, CHANNEL(address),
+          "Multicast address of the bearer, IPv4 or IPv6."),
+    NUMBER_NEEDED("mcx.musik", "port", "", 1024, 65534, CHANNEL(port),
+          "UDP port of its media, even."),
+    NUMBER("mcx.musik", "floor_port", "", "0", 0, 65534, CHANNEL(floor_port),
+          "UDP port of its floor control; 0: port + 2."),
+    NUMBER("mcx.musik", "control_port", "", "0", 0, 65534, CHANNEL(stkm_port),
+          "UDP port of its general purpose subchannel, where groups are mapped to bearers; 0: port + 4."),
+    NUMBER("mcx.musik", "ttl", "hops", "1", 0, 255, CHANNEL(ttl),
+          "Time to live (hop limit) of the multicast packets."),
+    TEXT("mcx.musik", "source", "", 64, check_address, CHANNEL(source),
+          "Address the packets are sent from; mandatory for a source-specific group."),
+
+    WORD("mcx.musik.rekey", "on_leave", words_leave, 7, CHANNEL(rekey.on_leave),
+          "Whether somebody who leaves changes the MuSiK: never, always at once, or once for all who leave within leave_batch_ms."),
+    NUMBER("mcx.musik.rekey", "leave_batch_ms", "ms", "10000", 0, 3600000, CHANNEL(rekey.leave_batch_ms),
+          "Length of a batch."),
+    FLAG("mcx.musik.rekey", "on_join", "false", CHANNEL(rekey.on_join),
+          "Somebody who joins changes the MuSiK, so that he cannot open what was recorded earlier."),
+    NUMBER("mcx.musik.rekey", "interval_s", "s", "0", 0, 31536000, CHANNEL(rekey.interval_s),
+          "Longest life of a MuSiK; 0: no bound by age."),
+    NUMBER("mcx.musik.rekey", "deadline_ms", "ms", "2000", 50, 32000, CHANNEL(rekey.deadline_ms),
+          "The switch comes at the latest so long after its cause, whoever has answered by then: the time that clients are told for activation."),
+    WORD("mcx.musik.rekey", "gate", words_gate, 3, CHANNEL(rekey.gate),
+          "Packets between an expulsion and the switch: held back, or going on readable by who was expelled."),
+
+    TEXT("mcx.musik.feed", "listen", "", 64, check_udp, CHANNEL(feed.listen),
+          "Where media packets are taken, \"udp:ADDRESS:PORT\"; they go out as they come. Empty: there is no feed."),
+    TEXT("mcx.musik.feed", "floor_listen", "", 64, check_udp, CHANNEL(feed.floor_listen),
+          "Where clear floor packets are taken; they go out under the MuSiK. Empty: there are none."),
+    TEXTS("mcx.musik.feed", "source", OPTION_OPTIONAL, 0, 16, check_peer, CHANNEL(feed.source),
+          "Addresses, or addresses and ports, whose packets are taken."),
+
     WORD("log", "format", words_log, 3, TOP(log.format),
           "One event a line, as key=value text or as a JSON object."),
     NUMBER("log", "same_reason_per_s", "lines", "5", 1, 100000, TOP(log.same_reason_per_s),
@@ -388,6 +544,17 @@ const option *option_find(const char *group, const char *name)
     return NULL;
 }
 
+bool option_group_is_of(const char *group, const char *list)
+{
+    const size_t n = strlen(list);
+    return strncmp(group, list, n) == 0 && (group[n] == '\0' || group[n] == '.');
+}
+
+bool option_is_of_channel(const option *o)
+{
+    return option_group_is_of(o->group, "channels") || option_group_is_of(o->group, "mcx.musik");
+}
+
 bool option_is_group(const char *parent, const char *name)
 {
     size_t skip = parent[0] == '\0' ? 0 : strlen(parent) + 1;
@@ -399,95 +566,4 @@ bool option_is_group(const char *parent, const char *name)
             return true;
     }
     return false;
-}
-
-/* ---- docs/options.md ---- */
-
-static void print_words(FILE *out, const option *o)
-{
-    for (size_t i = 0; o->words[i] != NULL; i++)
-        fprintf(out, "%s\"%s\"%s", i == 0 ? "" : ", ", o->words[i],
-                (o->words_built >> i & 1u) != 0 ? "" : " (not built in)");
-}
-
-static void print_values(FILE *out, const option *o)
-{
-    switch (o->type) {
-    case OPTION_BOOL:
-        fputs("true, false", out);
-        return;
-    case OPTION_NUMBER:
-        fprintf(out, "%lld .. %lld", (long long)o->min, (long long)o->max);
-        return;
-    case OPTION_TEXT:
-        fprintf(out, "text, at most %lld octets", (long long)o->max);
-        return;
-    case OPTION_FILE:
-        fputs("path", out);
-        return;
-    case OPTION_TEXTS:
-        fprintf(out, "list of %lld .. %lld texts", (long long)o->min, (long long)o->max);
-        return;
-    case OPTION_WORD:
-        print_words(out, o);
-        return;
-    case OPTION_WORDS:
-        fputs("list of ", out);
-        print_words(out, o);
-        return;
-    case OPTION_HEX:
-        fprintf(out, "%lld hex digits", (long long)o->max * 2);
-        return;
-    }
-}
-
-static void print_preset(FILE *out, const option *o)
-{
-    if (o->need == OPTION_MANDATORY)
-        fputs("*mandatory*", out);
-    else if (o->type == OPTION_WORD && o->preset != NULL)
-        fputs("*as said*", out);
-    else if (o->type == OPTION_WORD)
-        fprintf(out, "\"%s\"", o->words[0]);
-    else if (o->type == OPTION_WORDS)
-        fprintf(out, "[\"%s\"]", o->words[0]);
-    else if (o->preset == NULL)
-        fputs("empty", out);
-    else if (o->type == OPTION_BOOL || o->type == OPTION_NUMBER)
-        fputs(o->preset, out);
-    else
-        fprintf(out, "\"%s\"", o->preset);
-}
-
-static void print_row(FILE *out, const option *o)
-{
-    fprintf(out, "| `%s` | ", o->name);
-    if (o->need == OPTION_NOT_BUILT) {
-        fprintf(out, "not built into this version: refused | | | %s |\n", o->sentence);
-        return;
-    }
-    print_values(out, o);
-    fprintf(out, " | %s | ", o->unit);
-    print_preset(out, o);
-    fprintf(out, " | %s |\n", o->sentence);
-}
-
-void options_print(FILE *out)
-{
-    fputs(
-        "# Options of pocpfd\n\n"
-        "Written by `pocpfd --print-options` from the option table in `pf/io/options.c`; a test holds the two together.\n"
-        "The file is in libconfig syntax. An unknown name, a wrong type or a value out of bounds is an error with file and\n"
-        "line, and nothing of the file is used then. `pocpfd -c FILE -t` checks a file without starting.\n",
-        out);
-    for (size_t g = 0; g < option_group_count; g++) {
-        fprintf(out, "\n## `%s`\n\n%s\n\n| option | values | unit | default | |\n|---|---|---|---|---|\n",
-                option_groups[g].name, option_groups[g].sentence);
-        for (size_t i = 0; i < option_count; i++)
-            if (strcmp(options[i].group, option_groups[g].name) == 0)
-                print_row(out, &options[i]);
-    }
-    fputs(
-        "\nThere is no option for expulsions: an expulsion always rekeys, and a file that says otherwise is refused.\n",
-        out);
 }

@@ -25,7 +25,8 @@ typedef enum option_need { OPTION_OPTIONAL, OPTION_MANDATORY, OPTION_NOT_BUILT }
 typedef const char *option_check(const char *text);
 
 typedef struct option {
-    const char *group; /* "sip"; "channels" and "channels.rekey" stand for each element of the list */
+    const char *group; /* "sip"; "channels" and "channels.rekey", "mcx.musik" and "mcx.musik.feed" stand for
+                          each element of the list */
     const char *name;
     option_type type;
     option_need need;
@@ -53,6 +54,10 @@ extern const size_t option_group_count;
 
 /** The row, or NULL. */
 const option *option_find(const char *group, const char *name);
+/** True for an option of an element of channels or mcx.musik: its offset counts in config_channel. */
+bool option_is_of_channel(const option *o);
+/** The group of a list whose elements are channels, and the groups in it ("channels", "channels.rekey"). */
+bool option_group_is_of(const char *group, const char *list);
 /** True when `name` is a group directly inside the group `parent` ("" for the file itself). */
 bool option_is_group(const char *parent, const char *name);
 /** docs/options.md. */

@@ -418,7 +418,7 @@ static void tell_options(const shell *s, const config *after)
 {
     for (size_t i = 0; i < option_count; i++) {
         const option *o = &options[i];
-        if (strncmp(o->group, "channels", 8) == 0)
+        if (option_is_of_channel(o))
             continue;
         if (strcmp(o->group, "log") == 0 && !config_same(o, s->current, after))
             tell_option(s, o, LOG_LEVEL_INFO, "option_changed");

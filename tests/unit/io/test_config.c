@@ -32,6 +32,12 @@
     "mbms = { key_management_listen = [ \"127.0.0.1:0\" ]; push_listen = [ \"127.0.0.1:2269\", \"[::1]:2269\" ]; " \
     "};\n"
 
+#define MCX_HEAD \
+    "mcx = { psi = \"sip:mcx@pf.example\"; kms = \"embedded\"; kms_secrets = \"k/kms.secret\"; users = \"u.cfg\"; "
+#define MCX_CLIENT "mcx = { psi = \"sip:mcx@pf.example\"; users = \"u.cfg\"; "
+#define MUSIK      "id = \"m\"; address = \"239.5.5.5\"; port = 5000; "
+#define MUSIK_B    "id = \"n\"; address = \"239.5.5.6\"; port = 5000; "
+
 static config *good(const char *text)
 {
     config *c;
@@ -112,6 +118,54 @@ static void a_channel_with_group_is_a_service_of_its_session(void **state)
     assert_string_equal(ch->mbms.service, "sip:g@x.example");
     assert_int_equal(ch->mbms.admit, CONFIG_ADMIT_SESSION);
     assert_int_equal(ch->rekey.delivery, 1u << CONFIG_DELIVERY_SIP | 1u << CONFIG_DELIVERY_PUSH);
+    config_free(c);
+}
+
+/* MCX-16, MCX-17 */
+static void a_musik_is_a_channel_with_groups_a_bearer_and_people_of_its_own(void **state)
+{
+    (void)state;
+    config *c = good(
+        HEAD MCX_HEAD
+        "neighbours = [ \"n.xml\" ]; musik = ( { " MUSIK "service = \"mcvideo\"; groups = [ \"sip:g1@x\" ]; "
+        "tmgi = \"0102030a0b0c\"; areas = [ \"00ff\", \"1234\" ]; qci = 69; admit = \"listed\"; users = [ "
+        "\"sip:Alice@MC.example\" ]; lifetime_s = 90; revoke = false; control_port = 5100; rekey = { interval_s = 60; gate = "
+        "\"continue\"; }; feed = { floor_listen = \"udp:127.0.0.1:7002\"; listen = \"udp:127.0.0.1:7000\"; source = [ "
+        "\"127.0.0.1\" ]; }; } ); };\nchannels = ( { " CHANNEL "} );");
+    assert_int_equal(c->channel_count, 2);
+    assert_int_equal(c->channels[0].kind, CONFIG_MSK);
+    assert_string_equal(c->channels[0].musik.text, "");
+    const config_channel *m = &c->channels[1];
+    assert_int_equal(m->kind, CONFIG_MUSIK);
+    assert_string_equal(m->group, "");
+    assert_string_equal(m->mbms.service, "");
+    assert_int_equal(m->musik.service, 1);
+    assert_string_equal(m->musik.groups.item[0], "sip:g1@x");
+    assert_true(m->musik.has_tmgi);
+    assert_memory_equal(m->musik.tmgi, "\x01\x02\x03\x0a\x0b\x0c", CONFIG_TMGI_LEN);
+    assert_int_equal(m->musik.area_ids[1], 0x1234);
+    assert_int_equal(m->musik.qci, 69);
+    assert_int_equal(m->musik.admit, CONFIG_MCX_ADMIT_LISTED);
+    assert_string_equal(m->musik.users.item[0], "sip:Alice@MC.example"); /* octet by octet: it is hashed */
+    assert_int_equal(m->musik.lifetime_s, 90);
+    assert_false(m->musik.revoke);
+    assert_int_equal(m->rekey.interval_s, 60);
+    assert_int_equal(m->air.port[BCAST_FLOW_FLOOR], 5002);
+    assert_int_equal(m->air.port[BCAST_FLOW_STKM], 5100);
+    assert_string_equal(m->feed.floor_listen, "udp:127.0.0.1:7002");
+    assert_string_equal(c->mcx.identities.item[0], "sip:mcx@pf.example");
+    assert_string_equal(c->mcx.neighbours.item[0], "conf/n.xml");
+    assert_string_equal(c->mcx.kms_secrets, "conf/k/kms.secret");
+    assert_int_equal(c->mcx.algorithms, 1u << CONFIG_AES128_GCM);
+    config_free(c);
+}
+
+static void without_a_public_service_identity_there_are_no_mission_critical_services(void **state)
+{
+    (void)state;
+    config *c = good(HEAD);
+    assert_string_equal(c->mcx.psi, "");
+    assert_int_equal(c->mcx.identities.count, 0);
     config_free(c);
 }
 
@@ -247,6 +301,42 @@ static const bad_case bad_cases[] = {
       "channels = ( { " CHANNEL
       "},\n{ id = \"c\"; group = \"sip:i@x.example\"; address = \"239.1.2.3\"; port = 4002; key_domain_id = \"00f110\"; key_group = 3; } );",
       6, "shares address and port" },
+    { HEAD "mcx = { musik = ( { " MUSIK "} ); };", 5, "mcx.psi is missing" },
+    { HEAD MCX_HEAD "musik = { }; };", 5, "mcx.musik must be a list of groups" },
+    { HEAD MCX_HEAD "musik = ( { id = \"m\"; } ); };", 5, "mcx.musik.address is missing" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "key_group = 1; } ); };", 5, "mcx.musik.key_group is not an option" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "rekey = { delivery = [ \"push\" ]; }; } ); };", 5,
+      "mcx.musik.rekey.delivery is not an option" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "rekey = {\non_expulsion = \"never\"; }; } ); };", 6,
+      "an expulsion always rekeys" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "service = \"mcdata\"; } ); };", 5,
+      "mcx.musik.service must be one of \"mcptt\", \"mcvideo\"" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "tmgi = \"01\"; } ); };", 5, "must be 12 hex digits" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "areas = [ \"0001\" ]; } ); };", 5, "mcx.musik.tmgi is missing" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "areas = [ \"1\" ]; } ); };", 5, "must be 4 hex digits" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "groups = [ \"sip:a b\" ]; } ); };", 5, "without spaces" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "admit = \"listed\"; } ); };", 5, "nobody would get the MuSiK" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "users = [ \"sip:a@x\" ]; } ); };", 5, "bind nobody" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "lifetime_s = 60; rekey = { interval_s = 60; }; } ); };", 5,
+      "must be longer than rekey.interval_s" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "floor_port = 5004; } ); };", 5,
+      "mcx.musik.port, floor_port and control_port" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "feed = { listen = \"udp:127.0.0.1:1\"; }; } ); };", 5,
+      "mcx.musik.feed.source of \"m\" is empty" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "},\n{ " MUSIK_B "} ); };", 6, "the default MuSiK stands already in line 5" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "groups = [ \"sip:g@x\" ]; },\n{ " MUSIK_B "groups = [ \"sip:g@x\" ]; } ); };",
+      6, "has a MuSiK already in line 5" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "tmgi = \"000000000001\"; },\n{ " MUSIK_B "tmgi = \"000000000001\"; } ); };",
+      6, "is that of line 5" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "} ); };\nchannels = ( { id = \"m\"; group = \"sip:g@x.example\"; address = "
+                    "\"239.1.2.3\"; port = 4000; key_domain_id = \"00f110\"; key_group = 1; } );",
+      5, "mcx.musik.id = \"m\" stands already in line 6" },
+    { HEAD MCX_HEAD "expires_s = 1; };", 5, "mcx.expires_s = 1 is out of bounds" },
+    { HEAD MCX_CLIENT "kms_url = \"http://kms.example/k\"; };", 5, "http: only of 127.0.0.1" },
+    { HEAD MCX_CLIENT "kms_url = \"http://127.0.0.1.evil.example/k\"; };", 5, "http: only of 127.0.0.1" },
+    { HEAD MCX_CLIENT "kms_url = \"https://kms.example/k/\"; };", 5, "without a slash at its end" },
+    { HEAD MCX_CLIENT "kms_listen = [ \"kms.example:80\" ]; };", 5, "must be \"ADDRESS:PORT\"" },
+    { HEAD MCX_CLIENT "kms_token = \"x\"; };", 5, "mcx.kms_token is not an option" },
     { HEAD "sip = { };", 5, "duplicate setting name" },
     { HEAD "limits = {", 5, "syntax error" },
 };
@@ -296,6 +386,18 @@ static const struct {
     { HEAD "mbms = { retransmission_ms = 9000; };", "is less than mbms.retransmission_ms = 9000" },
     { HEAD "bcast = { interface = \"nosuchif0\"; };",
       "bcast.interface = \"nosuchif0\": there is no such network interface" },
+    { HEAD MCX_CLIENT "};", "mcx.kms_url is missing" },
+    { HEAD MCX_CLIENT "kms_url = \"https://k/v1\"; };", "mcx.kms_uri is missing" },
+    { HEAD MCX_CLIENT "kms_url = \"https://k/v1\"; kms_uri = \"k\"; kms_listen = [ \"127.0.0.1:0\" ]; };",
+      "is that of the embedded KMS" },
+    { HEAD "mcx = { psi = \"sip:a@b\"; kms = \"embedded\"; users = \"u\"; };", "mcx.kms_secrets is missing" },
+    { HEAD MCX_HEAD "kms_listen = [ \"192.0.2.1:0\" ]; };", "would show keys to the network" },
+    { HEAD MCX_HEAD "kms_tls_key = \"k\"; };", "go together: one of them is missing" },
+    { HEAD MCX_HEAD "identities = [ \"a\", \"a\" ]; };", "has \"a\" twice" },
+    { HEAD MCX_HEAD "token_issuer = \"x\"; };", "say nothing without mcx.token_key" },
+    { HEAD "mcx = { psi = \"sip:a@b\"; kms = \"embedded\"; kms_secrets = \"k\"; };", "nobody could be authorised" },
+    { HEAD MCX_HEAD "forced_algorithm = \"aes-256-gcm\"; };", "is not among mcx.algorithms" },
+    { HEAD MCX_HEAD "expires_s = 60; expires_min_s = 61; };", "is more than mcx.expires_s" },
 };
 
 static void options_that_must_fit_each_other_are_checked_together(void **state)
@@ -474,6 +576,8 @@ int main(void)
         cmocka_unit_test(core_may_stand_for_its_clients_when_it_is_named),
         cmocka_unit_test(a_channel_without_group_is_a_service_of_its_own),
         cmocka_unit_test(a_channel_with_group_is_a_service_of_its_session),
+        cmocka_unit_test(a_musik_is_a_channel_with_groups_a_bearer_and_people_of_its_own),
+        cmocka_unit_test(without_a_public_service_identity_there_are_no_mission_critical_services),
         cmocka_unit_test(an_interface_that_exists_is_taken),
         cmocka_unit_test(relative_paths_count_from_the_folder_of_the_file),
         cmocka_unit_test(every_bad_file_is_refused_with_file_line_and_reason),
