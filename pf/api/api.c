@@ -510,6 +510,7 @@ static void give_download(pocpf_effect *out, const core_effect *in)
     out->u.download.i_message = in->u.download.i_message.p;
     out->u.download.len = in->u.download.i_message.n;
     out->u.download.timeout_ms = in->u.download.timeout_ms;
+    out->u.download.service = in->u.download.service;
 }
 
 static void give_audit(pocpf_effect *out, const core_effect *in)

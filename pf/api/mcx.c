@@ -37,6 +37,33 @@ pocpf_err pocpf_mcx_identity_add(pocpf *pf, int64_t now_ms, const pocpf_mcx_iden
     return (pocpf_err)core_mcx_identity(pf->core, now_ms, (core_mcx_keys *)i->keys, i->signs);
 }
 
+pocpf_err pocpf_mcx_kms_new(pocpf_mcx_kms **out, const pocpf_mcx_certificate *c)
+{
+    core_mcx_kms *kms = NULL;
+    *out = NULL;
+    if (c->size < sizeof(*c) || c->kms_uri == NULL)
+        return POCPF_E_INPUT;
+    const core_mcx_certificate certificate = { poc_span_str(c->kms_uri), c->period_s, c->offset_s, c->z, c->kpak };
+    const poc_err err = core_mcx_kms_new(&kms, &certificate);
+    *out = (pocpf_mcx_kms *)kms;
+    return (pocpf_err)err;
+}
+
+void pocpf_mcx_kms_free(pocpf_mcx_kms *kms)
+{
+    core_mcx_kms_free((core_mcx_kms *)kms);
+}
+
+pocpf_err pocpf_mcx_kms_add(pocpf *pf, int64_t now_ms, pocpf_mcx_kms *kms)
+{
+    return (pocpf_err)core_mcx_kms_add(pf->core, now_ms, (core_mcx_kms *)kms);
+}
+
+pocpf_err pocpf_mcx_kms_remove(pocpf *pf, int64_t now_ms, const char *kms_uri)
+{
+    return (pocpf_err)core_mcx_kms_remove(pf->core, now_ms, kms_uri);
+}
+
 /* The two doors name their types differently, hence this step in between. */
 typedef struct prover {
     pocpf_err (*ask)(void *ctx, uint32_t csk_id, const pocpf_secret *csk, const char *sender,

@@ -180,6 +180,20 @@ core_mcx_keys *core_mcx_keys_ref(core_mcx_keys *keys);
 void core_mcx_keys_free(core_mcx_keys *keys);
 poc_err core_mcx_identity(core_engine *e, int64_t now_ms, core_mcx_keys *keys, bool signs);
 
+typedef struct core_mcx_kms core_mcx_kms;
+
+typedef struct core_mcx_certificate {
+    poc_span kms_uri;
+    uint64_t period_s, offset_s;
+    const uint8_t *z, *kpak;
+} core_mcx_certificate;
+
+/** On any thread. */
+poc_err core_mcx_kms_new(core_mcx_kms **out, const core_mcx_certificate *certificate);
+void core_mcx_kms_free(core_mcx_kms *kms);
+poc_err core_mcx_kms_add(core_engine *e, int64_t now_ms, core_mcx_kms *kms);
+poc_err core_mcx_kms_remove(core_engine *e, int64_t now_ms, const char *kms_uri);
+
 #define CORE_MC_ID_MAX 256u /* with the terminator */
 
 /** `sender` is "" when it is hidden. Writes the service id. */
@@ -405,6 +419,7 @@ typedef struct core_effect {
             uint32_t key_id;
             poc_span i_message;
             uint32_t timeout_ms;
+            uint8_t service;
         } download;
         core_reason release;
         bool multicast; /* SERVE */

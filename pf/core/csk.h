@@ -10,6 +10,7 @@
 
 enum {
     CORE_OWN_MAX = 16,          /* identities, times the periods for which there are keys */
+    CORE_FOREIGN_MAX = 16,      /* KMSs of others */
     CORE_SIGNERS_CACHED = 4096, /* senders whose verification is cheaper the second time */
     CORE_DOWNLOAD_MS = 32000,   /* Timer F of the MESSAGE that carries it */
     CORE_SLICE = 8,
@@ -32,6 +33,14 @@ struct core_mcx_keys {
     uint8_t kpak[MCX_POINT_LEN];
     size_t uri_len;
     char texts[]; /* URI, then that of the KMS */
+};
+
+struct core_mcx_kms {
+    atomic_uint owners;
+    mcx_sakke *sakke;
+    mcx_certificate certificate;
+    uint8_t kpak[MCX_POINT_LEN];
+    char uri[];
 };
 
 typedef struct core_own {
@@ -87,7 +96,9 @@ struct core_mcx {
     core_own own[CORE_OWN_MAX];
     size_t own_count;
     mcx_identity identities[CORE_OWN_MAX]; /* the same, in a row */
-    mcx_certificate certificates[CORE_OWN_MAX];
+    core_mcx_kms *foreign[CORE_FOREIGN_MAX];
+    size_t foreign_count;
+    mcx_certificate certificates[CORE_OWN_MAX + CORE_FOREIGN_MAX]; /* ours, then theirs */
     size_t certificate_count;
     mcx_replay *replay;
     mcx_verifier *verifier;

@@ -191,5 +191,6 @@ bool fx_show_download(core_engine *e, core_todo *t, core_effect *out)
     out->u.download.key_id = b->next->id;
     out->u.download.i_message = poc_span_of(job.out, job.len);
     out->u.download.timeout_ms = CORE_DOWNLOAD_MS;
+    out->u.download.service = b->service;
     return true;
 }

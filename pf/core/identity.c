@@ -1,8 +1,9 @@
 /* Who this server is to clients of mission critical services: identities with the keys that a KMS gave them for a period,
- * and the certificates of these KMSs. */
+ * and the certificates of these KMSs and of those of other users. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/p256.h"
 #include "pf/core/csk.h"
 
 /* ---- keys, made on any thread ---- */
@@ -75,6 +76,53 @@ void core_mcx_keys_free(core_mcx_keys *k)
     free(k);
 }
 
+/* ---- certificates of others, made on any thread ---- */
+
+/* Whatever is multiplied with it is checked to be on the curve first. */
+static poc_err point_check(const uint8_t kpak[MCX_POINT_LEN])
+{
+    const uint8_t octets[POC_P256_SCALAR_LEN] = { [POC_P256_SCALAR_LEN - 1] = 1 };
+    uint8_t point[MCX_POINT_LEN];
+    poc_p256_scalar one;
+    poc_p256_scalar_from(&one, octets);
+    return poc_p256_multiply_both(point, &one, &one, kpak);
+}
+
+poc_err core_mcx_kms_new(core_mcx_kms **out, const core_mcx_certificate *c)
+{
+    *out = NULL;
+    if (c->kms_uri.n == 0 || c->kms_uri.n > MCX_URI_MAX || c->z == NULL || c->kpak == NULL || c->period_s == 0 ||
+        c->offset_s >= c->period_s)
+        return POC_E_INPUT;
+    POC_TRY(point_check(c->kpak));
+    core_mcx_kms *k = calloc(1, sizeof(*k) + c->kms_uri.n);
+    if (k == NULL)
+        return POC_E_NOMEM;
+    atomic_init(&k->owners, 1);
+    memcpy(k->uri, c->kms_uri.p, c->kms_uri.n);
+    memcpy(k->kpak, c->kpak, sizeof(k->kpak));
+    const poc_err err = mcx_sakke_new(&k->sakke, c->z);
+    if (err != POC_OK) {
+        core_mcx_kms_free(k);
+        return err;
+    }
+    k->certificate = (mcx_certificate){ .kms_uri = poc_span_of(k->uri, c->kms_uri.n),
+                                        .period_s = c->period_s,
+                                        .offset_s = c->offset_s,
+                                        .sakke = k->sakke,
+                                        .kpak = k->kpak };
+    *out = k;
+    return POC_OK;
+}
+
+void core_mcx_kms_free(core_mcx_kms *k)
+{
+    if (k == NULL || atomic_fetch_sub(&k->owners, 1) != 1)
+        return;
+    mcx_sakke_free(k->sakke);
+    free(k);
+}
+
 /* ---- those of an engine ---- */
 
 poc_err mcx_side(core_engine *e, core_mcx **out)
@@ -106,6 +154,8 @@ void identity_free(core_mcx *x)
 {
     for (size_t i = 0; i < x->own_count; i++)
         core_mcx_keys_free(x->own[i].keys);
+    for (size_t i = 0; i < x->foreign_count; i++)
+        core_mcx_kms_free(x->foreign[i]);
     mcx_replay_free(x->replay);
     mcx_verifier_free(x->verifier);
 }
@@ -115,18 +165,30 @@ uint64_t identity_ntp_s(const core_engine *e)
     return (uint64_t)(e->now_ms < 0 ? 0 : e->now_ms) / 1000 + MCX_NTP_MINUS_UNIX;
 }
 
-/* The arrays that messages are held against follow from the list. */
+static size_t place_of(const core_mcx *x, poc_span kms_uri)
+{
+    size_t at = 0;
+    while (at < x->certificate_count && !poc_span_eq(x->certificates[at].kms_uri, kms_uri))
+        at++;
+    return at;
+}
+
+/* The arrays that messages are held against follow from the lists. Nobody else's certificate takes the place of ours. */
 static void lay_out(core_mcx *x)
 {
     x->certificate_count = 0;
+    x->slice.count = x->slice.at = 0; /* sealed with what was laid out before */
     for (size_t i = 0; i < x->own_count; i++) {
         const core_mcx_keys *k = x->own[i].keys;
-        size_t at = 0;
+        const size_t at = place_of(x, k->kms.kms_uri);
         x->identities[i] = k->identity;
-        while (at < x->certificate_count && !poc_span_eq(x->certificates[at].kms_uri, k->kms.kms_uri))
-            at++;
         x->certificates[at] = k->kms; /* the latest one counts */
         x->certificate_count += at == x->certificate_count;
+    }
+    for (size_t i = 0; i < x->foreign_count; i++) {
+        const mcx_certificate *c = &x->foreign[i]->certificate;
+        if (place_of(x, c->kms_uri) == x->certificate_count)
+            x->certificates[x->certificate_count++] = *c;
     }
 }
 
@@ -166,13 +228,60 @@ poc_err core_mcx_identity(core_engine *e, int64_t now_ms, core_mcx_keys *keys, b
     return has_room ? POC_OK : POC_E_LIMIT;
 }
 
+static core_mcx_kms **find_foreign(core_mcx *x, poc_span kms_uri)
+{
+    for (size_t i = 0; i < x->foreign_count; i++)
+        if (poc_span_eq(x->foreign[i]->certificate.kms_uri, kms_uri))
+            return &x->foreign[i];
+    return NULL;
+}
+
+static poc_err put_foreign(core_mcx *x, core_mcx_kms *kms)
+{
+    core_mcx_kms **slot = find_foreign(x, kms->certificate.kms_uri);
+    if (slot == NULL && x->foreign_count == CORE_FOREIGN_MAX)
+        return POC_E_LIMIT;
+    atomic_fetch_add(&kms->owners, 1);
+    if (slot == NULL)
+        slot = &x->foreign[x->foreign_count++];
+    else
+        core_mcx_kms_free(*slot);
+    *slot = kms;
+    lay_out(x);
+    return POC_OK;
+}
+
+poc_err core_mcx_kms_add(core_engine *e, int64_t now_ms, core_mcx_kms *kms)
+{
+    core_mcx *x;
+    if (kms == NULL)
+        return POC_E_INPUT;
+    POC_TRY(engine_begin(e, now_ms));
+    POC_TRY(mcx_side(e, &x));
+    const poc_err err = put_foreign(x, kms);
+    engine_end(e);
+    return err;
+}
+
+poc_err core_mcx_kms_remove(core_engine *e, int64_t now_ms, const char *kms_uri)
+{
+    core_mcx *x = e->mcx;
+    core_mcx_kms **slot = x == NULL || kms_uri == NULL ? NULL : find_foreign(x, poc_span_str(kms_uri));
+    if (slot == NULL)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    core_mcx_kms_free(*slot);
+    *slot = x->foreign[--x->foreign_count];
+    lay_out(x);
+    engine_end(e);
+    return POC_OK;
+}
+
 const mcx_certificate *identity_certificate(const core_engine *e, poc_span kms_uri)
 {
     const core_mcx *x = e->mcx;
-    for (size_t i = 0; x != NULL && i < x->certificate_count; i++)
-        if (poc_span_eq(x->certificates[i].kms_uri, kms_uri))
-            return &x->certificates[i];
-    return NULL;
+    const size_t at = x == NULL ? 0 : place_of(x, kms_uri);
+    return x == NULL || at == x->certificate_count ? NULL : &x->certificates[at];
 }
 
 const mcx_identity *identity_signer(const core_engine *e, poc_span kms_uri)

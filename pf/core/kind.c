@@ -184,6 +184,7 @@ static bool show_download(core_engine *e, core_todo *t, core_effect *out)
     out->u.download.mc_id = b->mc_id;
     out->u.download.key_id = m->offered_id;
     out->u.download.i_message = poc_span_of(job->out, job->len);
+    out->u.download.service = b->service;
     const int64_t left_ms = m->wake_ms - e->now_ms;
     out->u.download.timeout_ms = left_ms < 1 || left_ms > CORE_DOWNLOAD_MS ? CORE_DOWNLOAD_MS : (uint32_t)left_ms;
     return true;

@@ -319,6 +319,30 @@ typedef struct pocpf_mcx_identity {
  *  the place of the former, and periods that are past are let go. POCPF_E_LIMIT: too many; POCPF_E_NOMEM, POCPF_E_IO. */
 pocpf_err pocpf_mcx_identity_add(pocpf *pf, int64_t now_ms, const pocpf_mcx_identity *identity);
 
+/** The certificate of a KMS that is not ours, with tables made from it, for users who were provisioned elsewhere. Immutable;
+ *  any number of engines may use it. */
+typedef struct pocpf_mcx_kms pocpf_mcx_kms;
+
+typedef struct pocpf_mcx_certificate {
+    size_t size;
+    const char *kms_uri;         /* KmsUri */
+    uint64_t period_s, offset_s; /* UserKeyPeriod, UserKeyOffset */
+    const uint8_t *z;            /* PubEncKey, 257 octets */
+    const uint8_t *kpak;         /* PubAuthKey, 65 octets */
+} pocpf_mcx_certificate;
+
+/** Takes up to a twentieth of a second: call it on a thread of its own. POCPF_E_INPUT: a length, a period, a point off its
+ *  curve; POCPF_E_NOMEM. `*out` is NULL on error. */
+pocpf_err pocpf_mcx_kms_new(pocpf_mcx_kms **out, const pocpf_mcx_certificate *certificate);
+/** One owner less; NULL is fine. Thread-safe. */
+void pocpf_mcx_kms_free(pocpf_mcx_kms *kms);
+/** From now on users of this KMS may upload, to an identity of ours under whichever KMS they encrypt to, and are sent keys;
+ *  kept by reference. Up to 16 may stand; the same URI takes the place of the former. Where an identity of ours has the same
+ *  URI, its certificate counts. POCPF_E_LIMIT: too many; POCPF_E_NOMEM, POCPF_E_IO. */
+pocpf_err pocpf_mcx_kms_add(pocpf *pf, int64_t now_ms, pocpf_mcx_kms *kms);
+/** It was revoked: nothing is accepted from its users or sent to them any more. POCPF_E_STATE: it does not stand. */
+pocpf_err pocpf_mcx_kms_remove(pocpf *pf, int64_t now_ms, const char *kms_uri);
+
 /** Octets of a mission critical service id at most, with its terminator. */
 #define POCPF_MC_ID_MAX 256u
 
@@ -605,6 +629,7 @@ typedef struct pocpf_effect {
             const uint8_t *i_message;
             size_t len;
             uint32_t timeout_ms;
+            uint8_t service; /* 0: MCPTT, 1: MCVideo */
         } download;
         /** End this client's session (BYE to client and CF). */
         struct {

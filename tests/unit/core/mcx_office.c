@@ -18,17 +18,33 @@ static poc_secret *padded(const json_t *object, const char *name, size_t len)
     return s;
 }
 
-static void person_make(mcx_town *t, mcx_person *p, const char *uri, const mcx_user_keys *keys, bool opens)
+static void person_name(mcx_person *p, const char *uri, const mcx_certificate *c)
 {
+    const uint64_t ntp_s = OFFICE_NOW_MS / 1000 + MCX_NTP_MINUS_UNIX;
     (void)snprintf(p->uri, sizeof(p->uri), "%s", uri);
-    p->identity = (mcx_identity){ .uri = poc_span_str(p->uri), .kms = &t->certificate, .period_number = 1536 };
+    p->identity = (mcx_identity){ .uri = poc_span_str(p->uri),
+                                  .kms = c,
+                                  .period_number = mcx_period_number(ntp_s, c->period_s, c->offset_s) };
     assert_int_equal(mcx_identity_init(&p->identity), POC_OK);
+}
+
+static void person_equip(mcx_person *p, mcx_sakke *sakke, const mcx_user_keys *keys)
+{
     const poc_span uid = poc_span_of(p->identity.uid, MCX_UID_LEN);
-    assert_int_equal(mcx_signer_new(&p->signer, t->certificate.kpak, uid, keys->ssk, keys->pvt), POC_OK);
-    if (opens)
-        assert_int_equal(mcx_receiver_new(&p->receiver, uid, t->sakke, keys->rsk), POC_OK);
+    assert_int_equal(mcx_signer_new(&p->signer, p->identity.kms->kpak, uid, keys->ssk, keys->pvt), POC_OK);
+    if (sakke != NULL)
+        assert_int_equal(mcx_receiver_new(&p->receiver, uid, sakke, keys->rsk), POC_OK);
     p->identity.signer = p->signer;
     p->identity.receiver = p->receiver;
+}
+
+static void person_make(mcx_person *p, const char *uri, const mcx_certificate *c, const mcx_kms *kms, mcx_sakke *sakke)
+{
+    mcx_user_keys keys;
+    person_name(p, uri, c);
+    assert_int_equal(mcx_kms_issue(&keys, kms, poc_span_of(p->identity.uid, MCX_UID_LEN), &poc_rng_system), POC_OK);
+    person_equip(p, sakke, &keys);
+    mcx_user_keys_done(&keys);
 }
 
 static mcx_user_keys keys_of(const json_t *entry)
@@ -54,6 +70,23 @@ static void server_make(mcx_town *t, const mcx_user_keys *keys)
     assert_int_equal(pocpf_mcx_keys_new(&t->server, &m), POCPF_OK);
 }
 
+/* A KMS whose only user here is a guest. */
+static void elsewhere_make(mcx_town *t)
+{
+    poc_secret *z, *ksak;
+    assert_int_equal(mcx_kms_secrets(&z, &ksak, &poc_rng_system), POC_OK);
+    assert_int_equal(mcx_kms_new(&t->other_kms, z, ksak), POC_OK);
+    poc_secret_free(z);
+    poc_secret_free(ksak);
+    assert_int_equal(mcx_sakke_new(&t->other_sakke, mcx_kms_z(t->other_kms).p), POC_OK);
+    t->other_certificate = (mcx_certificate){ .kms_uri = poc_span_str(OTHER_KMS),
+                                              .period_s = 604800,
+                                              .offset_s = 1000,
+                                              .sakke = t->other_sakke,
+                                              .kpak = mcx_kms_kpak(t->other_kms).p };
+    person_make(&t->guest, GUEST_ID, &t->other_certificate, t->other_kms, t->other_sakke);
+}
+
 int town_open(void **state)
 {
     mcx_town *t = calloc(1, sizeof(*t));
@@ -72,17 +105,16 @@ int town_open(void **state)
                                         .sakke = t->sakke,
                                         .kpak = mcx_kms_kpak(t->kms).p };
     mcx_user_keys keys = keys_of(json_object_get(people, "client"));
-    person_make(t, &t->alice, ALICE_ID, &keys, true);
+    person_name(&t->alice, ALICE_ID, &t->certificate);
+    person_equip(&t->alice, t->sakke, &keys);
     mcx_user_keys_done(&keys);
     keys = keys_of(json_object_get(people, "server"));
-    person_make(t, &t->server_person, MDSI, &keys, false);
+    person_name(&t->server_person, MDSI, &t->certificate);
+    person_equip(&t->server_person, NULL, &keys);
     server_make(t, &keys);
     mcx_user_keys_done(&keys);
-    mcx_identity bob = { .uri = poc_span_str(BOB_ID), .kms = &t->certificate, .period_number = 1536 };
-    assert_int_equal(mcx_identity_init(&bob), POC_OK);
-    assert_int_equal(mcx_kms_issue(&keys, t->kms, poc_span_of(bob.uid, MCX_UID_LEN), &poc_rng_system), POC_OK);
-    person_make(t, &t->bob, BOB_ID, &keys, true);
-    mcx_user_keys_done(&keys);
+    person_make(&t->bob, BOB_ID, &t->certificate, t->kms, t->sakke);
+    elsewhere_make(t);
     return 0;
 }
 
@@ -98,6 +130,9 @@ int town_close(void **state)
     person_free(&t->alice);
     person_free(&t->bob);
     person_free(&t->server_person);
+    person_free(&t->guest);
+    mcx_sakke_free(t->other_sakke);
+    mcx_kms_free(t->other_kms);
     pocpf_mcx_keys_free(t->server);
     mcx_sakke_free(t->sakke);
     mcx_kms_free(t->kms);
@@ -290,7 +325,7 @@ size_t office_seal(office *o, const mcx_person *person, uint32_t id, const mcx_a
                                .key_id = id,
                                .ntp = ntp_s << 32 | (test_rng_next(&o->chance) & 0xff),
                                .ntp_s = ntp_s,
-                               .cs_id = 6,
+                               .cs_id = o->service == MCX_MCPTT ? 6 : 8,
                                .algorithms = algorithms,
                                .algorithm_count = n };
     mcx_seal_job job = {
@@ -308,7 +343,7 @@ pocpf_err office_upload(office *o, const char *impu, const char *mc_id, const ui
                         const char **why)
 {
     const pocpf_csk_upload upload = {
-        .size = sizeof(upload), .impu = impu, .mc_id = mc_id, .i_message = octets, .len = len
+        .size = sizeof(upload), .impu = impu, .mc_id = mc_id, .service = o->service, .i_message = octets, .len = len
     };
     pocpf_csk_result result = { .size = sizeof(result) };
     const pocpf_err err = pocpf_csk_uploaded(o->pf, o->now_ms, &upload, &result);

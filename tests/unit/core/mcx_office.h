@@ -13,6 +13,9 @@
 #define ALICE_ID      "sip:alice@mcptt.example.org"
 #define BOB_ID        "sip:bob@mcptt.example.org"
 #define ALICE_IMPU    "sip:alice@ims.example"
+#define OTHER_KMS     "kms.elsewhere.example"
+#define GUEST_ID      "sip:guest@elsewhere.example"
+#define GUEST_IMPU    "sip:guest@ims.example"
 #define BOB_IMPU      "sip:bob@ims.example"
 
 /** Somebody with keys of the KMS. */
@@ -31,6 +34,10 @@ typedef struct mcx_town {
     mcx_certificate certificate;
     pocpf_mcx_keys *server;
     mcx_person alice, bob, server_person;
+    mcx_kms *other_kms;
+    mcx_sakke *other_sakke;
+    mcx_certificate other_certificate;
+    mcx_person guest; /* of the other KMS */
 } mcx_town;
 
 int town_open(void **state);
@@ -61,6 +68,7 @@ typedef struct office {
     const pocpf_channel *channel; /* to be added; NULL: none */
     office_download download;     /* the last */
     unsigned downloads;
+    uint8_t service; /* of what is uploaded */
     mcx_verifier *verifier;
 } office;
 

@@ -209,6 +209,63 @@ static void two_channels_have_two_keys_and_members_of_their_own(void **state)
     office_free(o);
 }
 
+static pocpf_mcx_kms *other_kms(const mcx_town *t)
+{
+    pocpf_mcx_certificate c = { .size = sizeof(c),
+                                .kms_uri = OTHER_KMS,
+                                .period_s = t->other_certificate.period_s,
+                                .offset_s = t->other_certificate.offset_s,
+                                .z = mcx_kms_z(t->other_kms).p,
+                                .kpak = mcx_kms_kpak(t->other_kms).p };
+    pocpf_mcx_kms *kms;
+    uint8_t off[MCX_SAKKE_POINT_LEN];
+    memcpy(off, c.kpak, MCX_POINT_LEN);
+    off[MCX_POINT_LEN - 1] ^= 1;
+    const uint8_t *const kpak = c.kpak;
+    c.kpak = off;
+    assert_int_equal(pocpf_mcx_kms_new(&kms, &c), POCPF_E_INPUT);
+    assert_null(kms);
+    c.kpak = kpak;
+    memcpy(off, c.z, sizeof(off));
+    off[sizeof(off) - 1] ^= 1;
+    const uint8_t *const z = c.z;
+    c.z = off;
+    assert_int_equal(pocpf_mcx_kms_new(&kms, &c), POCPF_E_INPUT);
+    c.z = z;
+    assert_int_equal(pocpf_mcx_kms_new(&kms, &c), POCPF_OK);
+    return kms;
+}
+
+/* MCX-29: of a neighbour no more is needed than what everybody may know, and without it nobody else waits. */
+static void a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no_longer(void **state)
+{
+    office *o = open_pair(state);
+    mcx_opened opened;
+    pocpf_mcx_kms *kms = other_kms(o->town);
+    assert_int_equal(join(o, GUEST_IMPU), POCPF_OK);
+    assert_int_equal(office_bring(o, &o->town->guest, GUEST_IMPU, CSK(5)), POCPF_E_DENIED);
+    assert_int_equal(pocpf_mcx_kms_add(o->pf, o->now_ms, kms), POCPF_OK);
+    assert_int_equal(pocpf_mcx_kms_add(o->pf, o->now_ms, kms), POCPF_OK);
+    pocpf_mcx_kms_free(kms);
+    office_run(o);
+    o->text[0] = '\0';
+    bring(o, &o->town->guest, GUEST_IMPU, CSK(5));
+    office_expect(o, "PERSIST BOUND:20000005 DOWNLOAD:gue MULTICAST:gue ");
+    assert_int_equal(office_open(o, &o->town->guest, &opened), POC_OK);
+    assert_int_equal(opened.key_id, o->air_id);
+    mcx_opened_done(&opened);
+    assert_int_equal(pocpf_mcx_kms_remove(o->pf, o->now_ms, OTHER_KMS), POCPF_OK);
+    assert_int_equal(pocpf_mcx_kms_remove(o->pf, o->now_ms, OTHER_KMS), POCPF_E_STATE);
+    assert_int_equal(office_bring(o, &o->town->guest, GUEST_IMPU, CSK(6)), POCPF_E_DENIED);
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    assert_non_null(strstr(o->text, "DOWNLOAD:ali"));
+    assert_null(strstr(o->text, "DOWNLOAD:gue"));
+    pass(o, 2000);
+    assert_non_null(strstr(o->text, "UPDATE"));
+    office_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +276,7 @@ int main(void)
         cmocka_unit_test(who_did_not_answer_is_tried_again_later_and_with_his_next_csk),
         cmocka_unit_test(who_logs_off_leaves_and_the_last_one_takes_the_channel_off_air),
         cmocka_unit_test(members_come_back_after_a_restart_under_a_fresh_key),
+        cmocka_unit_test(a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no_longer),
         cmocka_unit_test(two_channels_have_two_keys_and_members_of_their_own),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);
