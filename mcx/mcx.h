@@ -279,7 +279,7 @@ poc_err mcx_algorithm_choose(mcx_choice *out, const mcx_offer *offer, const mcx_
 #define MCX_SRTCP_OVERHEAD  24u   /* octets that protection adds: tag, E flag with index, MKI */
 #define MCX_SRTCP_CLEAR_MIN 8u    /* octets of header and SSRC, which stay readable */
 #define MCX_SRTCP_MAX       1500u /* octets of a protected packet */
-#define MCX_SRTCP_SSRC_MAX  64u   /* senders under one key */
+#define MCX_SRTCP_SSRC_MAX  4096u /* senders under one key: two for every session that a CSK lives through */
 #define MCX_SRTCP_INDEX_MAX 0x7fffffffu
 
 /** What a protected packet shows. */
@@ -317,6 +317,34 @@ poc_err mcx_srtcp_start(mcx_srtcp *s, uint32_t ssrc, uint32_t index);
  *  POC_E_INPUT as mcx_srtcp_look, and another key's MKI; POC_E_AUTH: in clear, altered, repeated or older than the window, or
  *  sent by an SSRC of ours; POC_E_LIMIT: one SSRC too many; POC_E_NOMEM. `out` is undefined then. */
 poc_err mcx_srtcp_unprotect(mcx_srtcp *s, uint8_t *out, size_t *n, poc_span packet);
+
+/* ---- 7c. MBMS subchannel control: which group is heard where (TS 24.380 8.4) ---- */
+
+#define MCX_TMGI_LEN  6u   /* TS 24.008 10.5.6.13 */
+#define MCX_GROUP_MAX 255u /* octets of the URI of a group */
+#define MCX_MCMC_MAX  312u /* octets of a message */
+
+typedef enum mcx_mcmc_type { MCX_MCMC_MAP = 0, MCX_MCMC_UNMAP = 1 } mcx_mcmc_type;
+
+/** MapGroupToBearer: this group is heard there from now on. UnmapGroupToBearer: no more; of which only the group is used. */
+typedef struct mcx_mcmc {
+    mcx_mcmc_type type;
+    uint32_t ssrc;  /* of the sender */
+    poc_span group; /* URI, 1..MCX_GROUP_MAX octets */
+    bool has_tmgi;
+    uint8_t tmgi[MCX_TMGI_LEN];
+    uint8_t audio_line, floor_line; /* of the SDP in the announcement of the bearer, from 1; floor 0: there is none */
+    uint16_t audio_port, floor_port;
+    uint8_t address_len, address[16]; /* 4 or 16 octets */
+} mcx_mcmc;
+
+/** Appends an RTCP APP packet in clear. POC_E_INPUT: a length that there is not; POC_E_LIMIT. */
+poc_err mcx_mcmc_write(poc_wr *out, const mcx_mcmc *msg);
+/** Is it one of these at all? Not checked any further. */
+bool mcx_mcmc_is(poc_span packet);
+/** Reads a clear packet; spans point into it. Old names and ids of the first release are taken as well. POC_E_INPUT: malformed, or
+ *  without what a message of its type has to say. */
+poc_err mcx_mcmc_read(mcx_mcmc *out, poc_span packet, poc_fault *fault);
 
 /* ---- 4. I_MESSAGE (3) ---- */
 

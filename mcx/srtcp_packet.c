@@ -6,7 +6,7 @@
 #include "base/crypto.h"
 #include "mcx/mcx.h"
 
-enum { HEADER_LEN = 8, TRAILER_LEN = 8, WINDOW = 128 };
+enum { HEADER_LEN = 8, TRAILER_LEN = 8, WINDOW = 128, STREAMS_FIRST = 4 };
 
 #define E_FLAG     0x80000000u
 #define LABEL_KEY  3u /* RFC 3711 4.3.1 */
@@ -25,8 +25,8 @@ struct mcx_srtcp {
     poc_secret *keys; /* session key || session salt */
     size_t key_len;
     uint32_t key_id;
-    stream streams[MCX_SRTCP_SSRC_MAX];
-    size_t stream_count;
+    stream *streams; /* the newest last */
+    size_t stream_count, stream_room;
 };
 
 /* ---- keys ---- */
@@ -78,6 +78,7 @@ void mcx_srtcp_free(mcx_srtcp *s)
     if (s == NULL)
         return;
     poc_secret_free(s->keys);
+    free(s->streams);
     free(s);
 }
 
@@ -161,20 +162,34 @@ poc_err mcx_srtcp_look(mcx_srtcp_view *out, poc_span packet)
 
 static stream *stream_find(const mcx_srtcp *s, uint32_t ssrc)
 {
-    for (size_t i = 0; i < s->stream_count; i++) {
-        if (s->streams[i].ssrc == ssrc)
-            return (stream *)(uintptr_t)&s->streams[i];
+    for (size_t i = s->stream_count; i > 0; i--) {
+        if (s->streams[i - 1].ssrc == ssrc)
+            return &s->streams[i - 1];
     }
     return NULL;
 }
 
-static stream *stream_add(mcx_srtcp *s, uint32_t ssrc, bool is_ours, uint32_t index)
+static poc_err stream_room(mcx_srtcp *s)
 {
+    if (s->stream_count < s->stream_room)
+        return POC_OK;
     if (s->stream_count == MCX_SRTCP_SSRC_MAX)
-        return NULL;
-    stream *added = &s->streams[s->stream_count++];
-    *added = (stream){ .ssrc = ssrc, .is_ours = is_ours, .index = index };
-    return added;
+        return POC_E_LIMIT;
+    const size_t room = s->stream_room == 0 ? STREAMS_FIRST : 2 * s->stream_room;
+    stream *more = realloc(s->streams, room * sizeof(*more));
+    if (more == NULL)
+        return POC_E_NOMEM;
+    s->streams = more;
+    s->stream_room = room;
+    return POC_OK;
+}
+
+static poc_err stream_add(stream **out, mcx_srtcp *s, uint32_t ssrc, bool is_ours, uint32_t index)
+{
+    POC_TRY(stream_room(s));
+    *out = &s->streams[s->stream_count++];
+    **out = (stream){ .ssrc = ssrc, .is_ours = is_ours, .index = index };
+    return POC_OK;
 }
 
 /* ---- sending ---- */
@@ -183,9 +198,7 @@ static poc_err sender_get(stream **out, mcx_srtcp *s, uint32_t ssrc)
 {
     *out = stream_find(s, ssrc);
     if (*out == NULL)
-        *out = stream_add(s, ssrc, true, 0);
-    if (*out == NULL)
-        return POC_E_LIMIT;
+        POC_TRY(stream_add(out, s, ssrc, true, 0));
     return (*out)->is_ours ? POC_OK : POC_E_STATE;
 }
 
@@ -289,9 +302,7 @@ poc_err mcx_srtcp_unprotect(mcx_srtcp *s, uint8_t *out, size_t *n, poc_span pack
         return POC_E_AUTH;
     POC_TRY(packet_open(s, out, &view, packet));
     if (heard == NULL)
-        heard = stream_add(s, view.ssrc, false, view.index);
-    if (heard == NULL)
-        return POC_E_LIMIT;
+        POC_TRY(stream_add(&heard, s, view.ssrc, false, view.index));
     remember(heard, view.index);
     *n = packet.n - MCX_SRTCP_OVERHEAD;
     return POC_OK;
