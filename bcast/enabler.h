@@ -15,8 +15,10 @@
 
 typedef enum bcast_flow { BCAST_FLOW_RTP, BCAST_FLOW_FLOOR, BCAST_FLOW_STKM, BCAST_FLOW_COUNT } bcast_flow;
 
-/** An MSK with everything that MTK messages under it need: RAND and CSB ID of the message that carried it. */
+/** An MSK with everything that MTK messages under it need: RAND and CSB ID of the message that carried it. Or a MuSiK (TS 33.180)
+ *  with what SRTCP keys are derived with: `id` and `csb_id` are its id, and there are no sequence numbers and no MTKs. */
 typedef struct bcast_msk {
+    uint8_t cs_id; /* of a MuSiK; 0: an MSK */
     poc_key_domain key_domain;
     poc_msk_id id;
     uint16_t seq_low, seq_high;
@@ -33,6 +35,11 @@ typedef struct bcast_channel {
     uint8_t ttl;
     uint16_t port[BCAST_FLOW_COUNT];
     poc_key_domain key_domain;
+    /* Of a channel under a MuSiK: what receivers are told about it on air (MapGroupToBearer). */
+    const char *const *groups; /* URIs, borrowed for the call that is given the channel */
+    size_t group_count;        /* 0: nothing is told */
+    bool has_tmgi;
+    uint8_t tmgi[6];
 } bcast_channel;
 
 typedef enum bcast_event { BCAST_STARTED, BCAST_FAILED, BCAST_DOWN, BCAST_UP, BCAST_STOPPED } bcast_event;

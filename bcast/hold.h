@@ -1,4 +1,4 @@
-/* Private to the room: clear packets that wait while the gate holds, in the order they came. Bounded. */
+/* Clear packets that wait while the gate holds, in the order they came. Bounded. */
 #ifndef BCAST_HOLD_H
 #define BCAST_HOLD_H
 

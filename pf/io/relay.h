@@ -44,11 +44,27 @@ const struct sockaddr *relay_session_local(const relay_session *s, relay_side si
 void relay_session_peer(relay_session *s, relay_side side, relay_kind kind, const struct sockaddr *peer);
 /** Makes the CF leg a candidate feed of `channel` (NULL: none). */
 void relay_session_channel(relay_session *s, const char *channel);
+
+/** What stands between the floor socket towards the client and everybody else (MCX-6). Both append what goes on to `out`, which has
+ *  room for BCAST_PACKET_MAX octets; on an error the packet is dropped and counted. They must not call the relay. */
+typedef struct relay_guard {
+    /** A packet from the client. */
+    poc_err (*open)(void *ctx, int64_t now_ms, poc_wr *out, poc_span packet);
+    /** A clear packet for him alone. What goes to the feed is not sealed: its protection is the enabler's. */
+    poc_err (*seal)(void *ctx, int64_t now_ms, poc_wr *out, poc_span packet);
+    /** The guard is taken away, or the session ends. */
+    void (*done)(void *ctx);
+} relay_guard;
+/** From now on floor packets of the client side pass `guard` or not at all; NULL: no guard (the default). `guard` outlives the
+ *  session; `ctx` is given to it, and given up by its `done`. */
+void relay_session_guard(relay_session *s, const relay_guard *guard, void *ctx);
 /** True: the client hears the channel by multicast, no unicast copy of what is for everybody. Default false. */
 void relay_session_serve(relay_session *s, bool multicast);
 
 typedef struct relay_counts {
     uint64_t uplink, downlink_unicast, feed, copies_dropped, foreign_dropped;
+    uint64_t guard_refused;  /* from clients: not protected, not by them, or repeated */
+    uint64_t guard_unsealed; /* for clients: could not be protected */
     uint32_t sessions;
 } relay_counts;
 relay_counts relay_look(const relay *r);

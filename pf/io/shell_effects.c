@@ -69,7 +69,8 @@ static void do_gate(shell *s, const pocpf_effect *e)
 
 static bcast_msk msk_of(const pocpf_effect *e)
 {
-    bcast_msk msk = { .id = e->u.enabler.msk_id,
+    bcast_msk msk = { .cs_id = e->u.enabler.kind == POCPF_KIND_MUSIK ? e->u.enabler.cs_id : 0,
+                      .id = e->u.enabler.msk_id,
                       .seq_low = e->u.enabler.seq_low,
                       .seq_high = e->u.enabler.seq_high,
                       .csb_id = e->u.enabler.csb_id,
