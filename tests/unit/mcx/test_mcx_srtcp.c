@@ -305,7 +305,7 @@ static void there_are_bounds(void **state)
         p = protect(s, from(ssrc));
         assert_int_equal(unprotect(r, &p), POC_OK);
     }
-    packet clear = from(99);
+    packet clear = from(MCX_SRTCP_SSRC_MAX);
     poc_wr wr = poc_wr_into(p.b, sizeof(p.b));
     assert_int_equal(mcx_srtcp_protect(s, &wr, span_of(&clear)), POC_E_LIMIT);
     mcx_srtcp *third = side_new(KEY_ID, &mcx_aes128_gcm);
