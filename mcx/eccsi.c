@@ -1,6 +1,7 @@
 /* ECCSI (RFC 6507) on P-256 with SHA-256. */
 #include "mcx/eccsi.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ static poc_err message_hash(poc_p256_scalar *he, const uint8_t hs[POC_SHA256_LEN
 /* ---- signing ---- */
 
 struct mcx_signer {
+    atomic_uint owners;
     poc_secret *ssk;
     uint8_t hs[POC_SHA256_LEN];
     uint8_t pvt[MCX_POINT_LEN];
@@ -65,6 +67,7 @@ poc_err mcx_signer_new(mcx_signer **out, const uint8_t kpak[MCX_POINT_LEN], poc_
     s = calloc(1, sizeof(*s));
     if (s == NULL)
         return POC_E_NOMEM;
+    atomic_store(&s->owners, 1);
     s->ssk = poc_secret_ref(ssk);
     memcpy(s->pvt, pvt, MCX_POINT_LEN);
     POC_TRY(eccsi_hash(s->hs, kpak, id, pvt));
@@ -73,9 +76,16 @@ poc_err mcx_signer_new(mcx_signer **out, const uint8_t kpak[MCX_POINT_LEN], poc_
     return POC_OK;
 }
 
+mcx_signer *mcx_signer_ref(mcx_signer *s)
+{
+    if (s != NULL)
+        atomic_fetch_add(&s->owners, 1);
+    return s;
+}
+
 void mcx_signer_free(mcx_signer *s)
 {
-    if (s == NULL)
+    if (s == NULL || atomic_fetch_sub(&s->owners, 1) != 1)
         return;
     poc_secret_free(s->ssk);
     free(s);

@@ -103,6 +103,9 @@ typedef struct mcx_receiver mcx_receiver;
 /** Takes 30 to 80 ms. `rsk` has MCX_SAKKE_POINT_LEN octets and is not kept. POC_E_INPUT: not a point of order q.
  *  POC_E_AUTH: not the key of `id` under this KMS. POC_E_LIMIT: the length of `id`. POC_E_NOMEM. */
 poc_err mcx_receiver_new(mcx_receiver **out, poc_span id, mcx_sakke *kms, const poc_secret *rsk);
+/** One more owner. Thread-safe. */
+mcx_receiver *mcx_receiver_ref(mcx_receiver *r);
+/** One owner less; NULL is fine. Thread-safe. */
 void mcx_receiver_free(mcx_receiver *r);
 POC_DEFINE_OWNED(mcx_receiver, mcx_receiver_free)
 
@@ -129,6 +132,9 @@ typedef struct mcx_signer mcx_signer;
  *  KPAK. POC_E_NOMEM. */
 poc_err mcx_signer_new(mcx_signer **out, const uint8_t kpak[MCX_POINT_LEN], poc_span id, poc_secret *ssk,
                        const uint8_t pvt[MCX_POINT_LEN]);
+/** One more owner. Thread-safe. */
+mcx_signer *mcx_signer_ref(mcx_signer *s);
+/** One owner less; NULL is fine. Thread-safe. */
 void mcx_signer_free(mcx_signer *s);
 POC_DEFINE_OWNED(mcx_signer, mcx_signer_free)
 

@@ -23,6 +23,7 @@ struct mcx_sakke {
 };
 
 struct mcx_receiver {
+    atomic_uint owners;
     mcx_sakke *kms;
     uint8_t *lines;      /* locked memory */
     sakke_affine public; /* [b]P + Z */

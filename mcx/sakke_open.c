@@ -52,6 +52,7 @@ poc_err mcx_receiver_new(mcx_receiver **out, poc_span id, mcx_sakke *kms, const 
     mcx_receiver *r = calloc(1, sizeof(*r));
     if (r == NULL)
         return POC_E_NOMEM;
+    atomic_store(&r->owners, 1);
     const poc_err err = receiver_init(r, id, kms, rsk);
     if (err != POC_OK) {
         mcx_receiver_free(r);
@@ -61,9 +62,16 @@ poc_err mcx_receiver_new(mcx_receiver **out, poc_span id, mcx_sakke *kms, const 
     return POC_OK;
 }
 
+mcx_receiver *mcx_receiver_ref(mcx_receiver *r)
+{
+    if (r != NULL)
+        atomic_fetch_add(&r->owners, 1);
+    return r;
+}
+
 void mcx_receiver_free(mcx_receiver *r)
 {
-    if (r == NULL)
+    if (r == NULL || atomic_fetch_sub(&r->owners, 1) != 1)
         return;
     mcx_sakke_free(r->kms);
     poc_vault_free(r->lines);

@@ -140,6 +140,11 @@ poc_err pocue_mcx_provision(pocue *ue, const mcx_kms_response *response)
     return POC_OK;
 }
 
+poc_err pocue_mcx_provision_like(pocue *ue, const pocue *other)
+{
+    return ue->mcx == NULL || other->mcx == NULL ? POC_E_STATE : ue_mcx_user_like(ue->mcx->user, other->mcx->user);
+}
+
 bool pocue_mcx_is_provisioned(const pocue *ue, int64_t now_ms)
 {
     return ue->mcx != NULL && ue_mcx_user_is_ready(ue->mcx->user, now_ms);

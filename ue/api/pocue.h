@@ -226,6 +226,9 @@ poc_err pocue_mcx_keys_add(pocue *ue, const pocue_mcx_keys *keys);
  *  them is revoked, and is not taken; else the errors of pocue_mcx_kms_add and pocue_mcx_keys_add. What stood before the one that
  *  failed has been taken. */
 poc_err pocue_mcx_provision(pocue *ue, const mcx_kms_response *response);
+/** Takes what the KMS gave another client of the same user, and shares its tables and keys: for one who is in two places of
+ *  one process. Takes no time. POC_E_DENIED: another user; POC_E_STATE, POC_E_LIMIT. */
+poc_err pocue_mcx_provision_like(pocue *ue, const pocue *other);
 /** Has keys for the period of `now_ms` (MCX-20: no upload before). */
 bool pocue_mcx_is_provisioned(const pocue *ue, int64_t now_ms);
 

@@ -219,6 +219,9 @@ typedef struct ue_mcx_period {
  *  oldest go. POC_E_STATE: the KMS is not known; POC_E_AUTH: not the keys of this user in this period; POC_E_INPUT,
  *  POC_E_NOMEM. Nothing has changed then. */
 poc_err ue_mcx_user_period(ue_mcx_user *u, const ue_mcx_period *period);
+/** Takes what the KMS gave `other`, the same user: tables and keys are shared, which takes no time. POC_E_DENIED: another user;
+ *  POC_E_STATE: one KMS is known with other content; POC_E_LIMIT. */
+poc_err ue_mcx_user_like(ue_mcx_user *u, const ue_mcx_user *other);
 /** Has keys for the period of `now_ms`. */
 bool ue_mcx_user_is_ready(const ue_mcx_user *u, int64_t now_ms);
 /** A server that may send keys to this user; the first one is who CSKs are for. POC_E_LIMIT, POC_E_NOMEM. */

@@ -107,7 +107,8 @@ static bool says(const ue_mcx_user *u, const mcx_certificate *c, const ue_mcx_km
            memcmp(e->kpak, kms->kpak, sizeof(e->kpak)) == 0;
 }
 
-poc_err ue_mcx_user_kms(ue_mcx_user *u, const ue_mcx_kms *kms)
+/* With tables that there are already, or with `sakke` NULL by making them. */
+static poc_err kms_take(ue_mcx_user *u, const ue_mcx_kms *kms, mcx_sakke *sakke)
 {
     const mcx_certificate *known = certificate_of(u, kms->uri);
     if (known != NULL)
@@ -117,7 +118,9 @@ poc_err ue_mcx_user_kms(ue_mcx_user *u, const ue_mcx_kms *kms)
     if (kms->period_s == 0)
         return POC_E_INPUT;
     kms_entry *e = &u->kms[u->kms_count];
-    POC_TRY(mcx_sakke_new(&e->sakke, kms->z));
+    e->sakke = mcx_sakke_ref(sakke);
+    if (sakke == NULL)
+        POC_TRY(mcx_sakke_new(&e->sakke, kms->z));
     memcpy(e->uri, kms->uri.p, kms->uri.n);
     memcpy(e->z, kms->z, sizeof(e->z));
     memcpy(e->kpak, kms->kpak, sizeof(e->kpak));
@@ -127,6 +130,11 @@ poc_err ue_mcx_user_kms(ue_mcx_user *u, const ue_mcx_kms *kms)
                                                          .sakke = e->sakke,
                                                          .kpak = e->kpak };
     return POC_OK;
+}
+
+poc_err ue_mcx_user_kms(ue_mcx_user *u, const ue_mcx_kms *kms)
+{
+    return kms_take(u, kms, NULL);
 }
 
 static poc_err own_keys_make(own_keys *out, mcx_identity *own, const ue_mcx_period *p, mcx_sakke *sakke)
@@ -159,6 +167,16 @@ static size_t place_for(const ue_mcx_user *u, const mcx_identity *own)
     return u->own_count < UE_MCX_PERIODS_MAX ? u->own_count : oldest;
 }
 
+static void keys_take(ue_mcx_user *u, const mcx_identity *own, own_keys keys)
+{
+    const size_t at = place_for(u, own);
+    if (at == u->own_count)
+        u->own_count++;
+    own_keys_done(&u->keys[at]);
+    u->keys[at] = keys;
+    u->own[at] = *own;
+}
+
 poc_err ue_mcx_user_period(ue_mcx_user *u, const ue_mcx_period *period)
 {
     const mcx_certificate *kms = certificate_of(u, period->kms_uri);
@@ -168,12 +186,26 @@ poc_err ue_mcx_user_period(ue_mcx_user *u, const ue_mcx_period *period)
     mcx_identity own = { .uri = ue_mcx_user_uri(u), .kms = kms, .period_number = period->number };
     POC_TRY(mcx_identity_init(&own));
     POC_TRY(own_keys_make(&keys, &own, period, u->kms[kms - u->certificates].sakke));
-    const size_t at = place_for(u, &own);
-    if (at == u->own_count)
-        u->own_count++;
-    own_keys_done(&u->keys[at]);
-    u->keys[at] = keys;
-    u->own[at] = own;
+    keys_take(u, &own, keys);
+    return POC_OK;
+}
+
+poc_err ue_mcx_user_like(ue_mcx_user *u, const ue_mcx_user *other)
+{
+    if (!poc_span_eq(ue_mcx_user_uri(u), ue_mcx_user_uri(other)))
+        return POC_E_DENIED;
+    for (size_t i = 0; i < other->kms_count; i++) {
+        const mcx_certificate *c = &other->certificates[i];
+        const ue_mcx_kms kms = { c->kms_uri, c->period_s, c->offset_s, other->kms[i].z, c->kpak };
+        POC_TRY(kms_take(u, &kms, other->kms[i].sakke));
+    }
+    for (size_t i = 0; i < other->own_count; i++) {
+        mcx_identity own = other->own[i];
+        own.uri = ue_mcx_user_uri(u);
+        own.kms = certificate_of(u, own.kms->kms_uri);
+        keys_take(u, &own,
+                  (own_keys){ mcx_receiver_ref(other->keys[i].receiver), mcx_signer_ref(other->keys[i].signer) });
+    }
     return POC_OK;
 }
 

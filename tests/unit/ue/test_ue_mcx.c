@@ -442,6 +442,29 @@ static download vector(const char *name)
 }
 
 /* MCX-1, MCX-2, MCX-3, MCX-22, MCX-26: as the vectors have them, sent at 2026-03-01; no GMS and no other key takes part. */
+static void a_client_shares_what_the_kms_gave_another_one_of_the_same_user_only(void **state)
+{
+    (void)state;
+    pocue_mcx_settings mcx = settings_of();
+    pocue_settings s;
+    pocue *twin, *bob;
+    pair_settings(&s);
+    assert_int_equal(pocue_new(&twin, &s, &rng), POC_OK);
+    assert_int_equal(pocue_mcx_provision_like(twin, ue), POC_E_STATE);
+    assert_int_equal(pocue_mcx_start(twin, &mcx), POC_OK);
+    assert_false(pocue_mcx_is_provisioned(twin, now_ms));
+    assert_int_equal(pocue_mcx_provision_like(twin, ue), POC_OK);
+    assert_int_equal(pocue_mcx_provision_like(twin, ue), POC_OK);
+    assert_true(pocue_mcx_is_provisioned(twin, now_ms));
+    mcx.mc_id = "sip:bob@mcptt.example.org";
+    assert_int_equal(pocue_new(&bob, &s, &rng), POC_OK);
+    assert_int_equal(pocue_mcx_start(bob, &mcx), POC_OK);
+    assert_int_equal(pocue_mcx_provision_like(bob, ue), POC_E_DENIED);
+    assert_false(pocue_mcx_is_provisioned(bob, now_ms));
+    pocue_free(bob);
+    pocue_free(twin);
+}
+
 static void the_downloads_of_the_vectors_are_installed(void **state)
 {
     (void)state;
@@ -686,6 +709,7 @@ int main(void)
         LATER(the_minimal_upload_names_alice_and_the_mdsi_and_needs_keys_of_the_period),
         LATER(the_body_of_an_upload_is_what_the_server_reads),
         LATER(a_client_is_provisioned_by_documents_of_the_kms),
+        LATER(a_client_shares_what_the_kms_gave_another_one_of_the_same_user_only),
         LATER(a_forced_algorithm_is_in_force_with_the_download_and_not_before),
         LATER(each_musik_opens_its_own_multicast_and_none_opens_clear_packets),
         LATER(a_download_that_is_not_the_servers_for_alice_changes_nothing),
