@@ -51,6 +51,8 @@ void pocue_unicast(pocue *ue, int64_t now_ms, bcast_flow flow, poc_span datagram
     ue->now_ms = now_ms;
     if (flow == BCAST_FLOW_RTP)
         rtp_take(ue, now_ms, &ue->heard, datagram, NULL);
+    else if (flow == BCAST_FLOW_FLOOR && ue->mcx != NULL)
+        (void)pocue_mcx_control(ue, now_ms, false, datagram); /* what does not open is counted there */
     else if (flow == BCAST_FLOW_FLOOR)
         floor_take(ue, now_ms, datagram, NULL);
 }

@@ -2,38 +2,20 @@
 #include <string.h>
 
 #include "base/crypto.h"
-#include "ue/api/inside.h"
+#include "ue/api/mcx_inside.h"
 
-enum { SKEW_DEFAULT_S = 300, ID_DRAWS_MAX = 16, TEXT_MAX = 256, BOUNDARY_RANDOM = 16 };
+enum { SKEW_DEFAULT_S = 300, ID_DRAWS_MAX = 16, BOUNDARY_RANDOM = 16 };
 
 /* TS 24.379 4.4.2; the number stands in front of the text. */
 #define WARNING_NOT_AUTHENTIC "399 136 authentication of the MIKEY-SAKKE I_MESSAGE failed"
 
-struct mcx_client {
-    ue_mcx_user *user;
-    ue_mcx_ring *ring;
-    mcx_service service;
-    char client_id[TEXT_MAX], csk_name[TEXT_MAX]; /* empty: none */
-    mcx_algorithm supported[MCX_OFFER_MAX];       /* at least one */
-    size_t supported_count;
-    bool says_algorithms, hides_identities, to_self;
-    bool has_told; /* `told` is the algorithm that the owner knows to be in force */
-    mcx_algorithm told;
-    uint64_t ticked_s;
-};
-
-static uint64_t seconds_of(int64_t now_ms)
-{
-    return (uint64_t)now_ms / 1000;
-}
-
 /* ---- making one ---- */
 
-static poc_err text_copy(char out[TEXT_MAX], const char *text)
+static poc_err text_copy(char out[MCX_CLIENT_TEXT_MAX], const char *text)
 {
     if (text == NULL)
         return POC_OK;
-    if (strlen(text) >= TEXT_MAX)
+    if (strlen(text) >= MCX_CLIENT_TEXT_MAX)
         return POC_E_LIMIT;
     memcpy(out, text, strlen(text) + 1);
     return POC_OK;
@@ -165,7 +147,7 @@ static void algorithm_tell(pocue *ue, int64_t now_ms)
 {
     mcx_client *m = ue->mcx;
     ue_mcx_key csk;
-    if (!key_of(m, ue_mcx_ring_csk(m->ring, seconds_of(now_ms)), &csk) ||
+    if (!key_of(m, ue_mcx_ring_csk(m->ring, mcx_seconds_of(now_ms)), &csk) ||
         (m->has_told && mcx_algorithm_eq(&m->told, &csk.algorithm)))
         return;
     m->has_told = true;
@@ -175,18 +157,19 @@ static void algorithm_tell(pocue *ue, int64_t now_ms)
         &(pocue_event){ .type = POCUE_MCX_ALGORITHM, .at_ms = now_ms, .key_id = csk.id, .algorithm = csk.algorithm });
 }
 
-static void move_on(pocue *ue, int64_t now_ms)
+void ue_mcx_move_on(pocue *ue, int64_t now_ms)
 {
     ue->now_ms = now_ms;
-    ue->mcx->ticked_s = seconds_of(now_ms);
-    ue_mcx_ring_tick(ue->mcx->ring, seconds_of(now_ms));
+    ue->mcx->ticked_s = mcx_seconds_of(now_ms);
+    ue_mcx_ring_tick(ue->mcx->ring, mcx_seconds_of(now_ms));
     algorithm_tell(ue, now_ms);
+    ue_mcx_bearers_follow(ue, now_ms);
 }
 
 void ue_mcx_tick(pocue *ue, int64_t now_ms)
 {
     if (ue->mcx != NULL)
-        move_on(ue, now_ms);
+        ue_mcx_move_on(ue, now_ms);
 }
 
 int64_t ue_mcx_deadline_ms(const pocue *ue)
@@ -280,7 +263,7 @@ poc_err pocue_mcx_make_upload(pocue *ue, int64_t now_ms, pocue_mcx_upload *uploa
     if (ue->mcx == NULL)
         return POC_E_STATE;
     POC_TRY(ue_events_reserve(&ue->events, EVENTS_MCX)); /* for pocue_mcx_uploaded, which cannot fail */
-    move_on(ue, now_ms);
+    ue_mcx_move_on(ue, now_ms);
     const poc_err err = upload_make(ue, now_ms, &csk, upload, body);
     if (err != POC_OK)
         body->len = start;
@@ -307,7 +290,7 @@ void pocue_mcx_uploaded(pocue *ue, int64_t now_ms, bool is_accepted)
         ue_events_push(
             &ue->events,
             &(pocue_event){ .type = POCUE_MCX_KEY, .at_ms = now_ms, .key_id = csk.id, .algorithm = csk.algorithm });
-    move_on(ue, now_ms);
+    ue_mcx_move_on(ue, now_ms);
 }
 
 /* ---- download ---- */
@@ -392,9 +375,9 @@ poc_err pocue_mcx_download(pocue *ue, int64_t now_ms, poc_span content_type, poc
     const char *reason = NULL;
     poc_err err = POC_E_STATE;
     if (ue->mcx != NULL) {
-        move_on(ue, now_ms);
+        ue_mcx_move_on(ue, now_ms);
         err = body_take(ue, now_ms, content_type, body, &reason);
-        move_on(ue, now_ms);
+        ue_mcx_move_on(ue, now_ms);
     }
     *reply = reply_to(err);
     if (why != NULL)
@@ -404,30 +387,46 @@ poc_err pocue_mcx_download(pocue *ue, int64_t now_ms, poc_span content_type, poc
 
 /* ---- control packets ---- */
 
-poc_err pocue_mcx_control(pocue *ue, int64_t now_ms, bool by_multicast, poc_span datagram)
+/* The name of an APP packet (RFC 3550 6.7) stands behind header and SSRC. */
+static bool is_subchannel_control(poc_span clear)
+{
+    return clear.n >= 12 && memcmp(clear.p + 8, "MCMC", 4) == 0;
+}
+
+static poc_err control_open(pocue *ue, int64_t now_ms, bool by_multicast, poc_span datagram)
 {
     uint8_t clear[MCX_SRTCP_MAX];
     size_t n = 0;
     uint32_t key_id = 0;
-    if (ue->mcx == NULL)
-        return POC_E_STATE;
-    move_on(ue, now_ms);
-    POC_TRY(ue_mcx_ring_unprotect(ue->mcx->ring, seconds_of(now_ms), by_multicast ? MCX_MUSIK : MCX_CSK, clear, &n,
+    POC_TRY(ue_mcx_ring_unprotect(ue->mcx->ring, mcx_seconds_of(now_ms), by_multicast ? MCX_MUSIK : MCX_CSK, clear, &n,
                                   datagram, &key_id));
-    ue_events_push(&ue->events, &(pocue_event){ .type = POCUE_FLOOR,
+    const poc_span packet = poc_span_of(clear, n);
+    ue_events_push(&ue->events, &(pocue_event){ .type = by_multicast && is_subchannel_control(packet) ? POCUE_MCX_MAPPED
+                                                                                                      : POCUE_FLOOR,
                                                 .at_ms = now_ms,
                                                 .by_multicast = by_multicast,
                                                 .key_id = key_id,
-                                                .payload = poc_span_of(clear, n) });
+                                                .payload = packet });
     return POC_OK;
+}
+
+poc_err pocue_mcx_control(pocue *ue, int64_t now_ms, bool by_multicast, poc_span datagram)
+{
+    if (ue->mcx == NULL)
+        return POC_E_STATE;
+    ue_mcx_move_on(ue, now_ms);
+    const poc_err err = control_open(ue, now_ms, by_multicast, datagram);
+    if (err != POC_OK)
+        ue->mcx->refused++;
+    return err;
 }
 
 poc_err pocue_mcx_protect(pocue *ue, int64_t now_ms, poc_wr *out, poc_span clear)
 {
     if (ue->mcx == NULL)
         return POC_E_STATE;
-    move_on(ue, now_ms);
-    return ue_mcx_ring_protect(ue->mcx->ring, seconds_of(now_ms), pocue_mcx_csk(ue, now_ms), out, clear);
+    ue_mcx_move_on(ue, now_ms);
+    return ue_mcx_ring_protect(ue->mcx->ring, mcx_seconds_of(now_ms), pocue_mcx_csk(ue, now_ms), out, clear);
 }
 
 poc_err pocue_mcx_xml_keys(const pocue *ue, int64_t now_ms, uint32_t csk_id, poc_secret **confidentiality,
@@ -445,12 +444,12 @@ poc_err pocue_mcx_xml_keys(const pocue *ue, int64_t now_ms, uint32_t csk_id, poc
 
 uint32_t pocue_mcx_csk(const pocue *ue, int64_t now_ms)
 {
-    return ue->mcx == NULL ? 0 : ue_mcx_ring_csk(ue->mcx->ring, seconds_of(now_ms));
+    return ue->mcx == NULL ? 0 : ue_mcx_ring_csk(ue->mcx->ring, mcx_seconds_of(now_ms));
 }
 
 uint32_t pocue_mcx_musik(const pocue *ue, int64_t now_ms, const char *group)
 {
-    return ue->mcx == NULL ? 0 : ue_mcx_ring_musik(ue->mcx->ring, seconds_of(now_ms), poc_span_str(group));
+    return ue->mcx == NULL ? 0 : ue_mcx_ring_musik(ue->mcx->ring, mcx_seconds_of(now_ms), poc_span_str(group));
 }
 
 size_t pocue_mcx_held(const pocue *ue, uint32_t *out, size_t cap)
@@ -473,4 +472,7 @@ void pocue_mcx_log_off(pocue *ue)
         return;
     ue_mcx_ring_clear(ue->mcx->ring);
     ue->mcx->has_told = false;
+    for (size_t i = 0; i < ue->mcx->bearer_count; i++)
+        ue->mcx->bearers[i].said.area_count = 0;
+    ue_mcx_bearers_follow(ue, ue->now_ms);
 }

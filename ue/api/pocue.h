@@ -312,8 +312,6 @@ uint32_t pocue_mcx_csk(const pocue *ue, int64_t now_ms);
 uint32_t pocue_mcx_musik(const pocue *ue, int64_t now_ms, const char *group);
 /** How many keys are held, proposed ones and those to come included; at most `cap` of their ids are written, oldest first. */
 size_t pocue_mcx_held(const pocue *ue, uint32_t *out, size_t cap);
-/** When the CSK in force expires, Unix; 0: there is none, or it does not. */
-uint64_t pocue_mcx_csk_expiry_s(const pocue *ue, int64_t now_ms);
 /** Logged off: CSKs and MuSiKs are wiped, and bearers forgotten; what the KMS gave stays. */
 void pocue_mcx_log_off(pocue *ue);
 

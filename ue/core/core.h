@@ -131,6 +131,9 @@ poc_err ue_offer_parse(ue_offer *out, poc_span text, const char **warning);
 /** Reads the PF's answer to an offer of this client about `channel`. POC_E_INPUT: malformed, or about another one. Fills
  *  sdp, line, multicast, audio and floor. */
 poc_err ue_answer_parse(ue_offer *out, poc_span text, const bcast_channel *channel);
+/** Group, source filter and TTL of a line that is sent to a multicast group; other fields of `out` are 0. POC_E_INPUT: it is
+ *  not, to more than one, IPv4 without a TTL, or a filter that is not understood. */
+poc_err ue_sdp_group(const poc_sdp *sdp, const poc_sdp_media *m, bcast_channel *out);
 /** Same group, source and ports. */
 bool ue_channel_eq(const bcast_channel *a, const bcast_channel *b);
 
@@ -303,6 +306,8 @@ void ue_mcx_ring_clear(ue_mcx_ring *r);
 uint32_t ue_mcx_ring_csk(const ue_mcx_ring *r, uint64_t now_s);
 /** The MuSiK that is active for a group: its own, else one without groups; 0: none. An empty `group` asks for the latter. */
 uint32_t ue_mcx_ring_musik(const ue_mcx_ring *r, uint64_t now_s, poc_span group);
+/** Whether packets under some MuSiK can be opened now. */
+bool ue_mcx_ring_hears(const ue_mcx_ring *r, uint64_t now_s);
 /** The id is that of a key here, or of one that was revoked. */
 bool ue_mcx_ring_is_taken(const ue_mcx_ring *r, uint32_t id);
 /** The nth key, oldest first; false: there are not so many. Spans live until the ring changes. */
@@ -333,5 +338,31 @@ poc_err ue_mcx_body_write(poc_wr *out, const ue_mcx_body *body);
 /** The octets of the application/mikey part of a body, or of a body of that type, to `out`. POC_E_INPUT: malformed, or no such
  *  part; POC_E_LIMIT. */
 poc_err ue_mcx_body_read(uint8_t *out, size_t cap, size_t *n, poc_span content_type, poc_span body);
+
+/* ---- mcx_usage.c: bodies about MBMS bearers (digest 7.3) ---- */
+
+#define UE_MCX_TMGI_LEN  6u
+#define UE_MCX_AREAS_MAX 64u
+
+typedef struct ue_mcx_bearer {
+    uint8_t tmgi[UE_MCX_TMGI_LEN];
+    uint32_t qci;                     /* 0: not said */
+    uint16_t areas[UE_MCX_AREAS_MAX]; /* MBMS service area identities */
+    size_t area_count;                /* 0: the bearer is no more */
+    bool has_channel;                 /* there was a description beside it */
+    bcast_channel channel;            /* then; id: the TMGI in hex, port 0: no such flow */
+} ue_mcx_bearer;
+
+/** "application/vnd.3gpp.mcptt-mbms-usage-info+xml" and its kin. */
+const char *ue_mcx_usage_type(mcx_service service);
+/** Whether a document of that type stands in a body. */
+bool ue_mcx_is_announcement(mcx_service service, poc_span content_type, poc_span body);
+/** Reads an announcement and the description beside it: no DTD, no entities, at most 16 KiB. POC_E_INPUT: malformed, or there is a
+ *  key in it (MCX-4); POC_E_LIMIT; POC_E_NOMEM. `why` gets a constant text, NULL on success. */
+poc_err ue_mcx_announcement_read(ue_mcx_bearer *out, mcx_service service, poc_span content_type, poc_span body,
+                                 const char **why);
+/** Writes the document that reports that a bearer is heard, or is heard no more. POC_E_LIMIT. */
+poc_err ue_mcx_listening_write(poc_wr *out, mcx_service service, const uint8_t tmgi[UE_MCX_TMGI_LEN],
+                               bool is_listening);
 
 #endif

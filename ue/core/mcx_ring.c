@@ -326,6 +326,14 @@ uint32_t ue_mcx_ring_musik(const ue_mcx_ring *r, uint64_t now_s, poc_span group)
     return general;
 }
 
+bool ue_mcx_ring_hears(const ue_mcx_ring *r, uint64_t now_s)
+{
+    bool hears = false;
+    for (size_t i = 0; i < r->count; i++)
+        hears = hears || (r->entries[i]->opened.type == MCX_MUSIK && is_readable(r, r->entries[i], now_s));
+    return hears;
+}
+
 bool ue_mcx_ring_is_taken(const ue_mcx_ring *r, uint32_t id)
 {
     return entry_find(r, id) != NULL;

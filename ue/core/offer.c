@@ -98,6 +98,16 @@ static poc_err line_check(const poc_sdp *sdp, const poc_sdp_media *m, struct soc
     return POC_OK;
 }
 
+poc_err ue_sdp_group(const poc_sdp *sdp, const poc_sdp_media *m, bcast_channel *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (!is_to_group(m) || !address_of(m, &out->group) || m->conn.count != 1 || (!m->conn.is_ip6 && m->conn.ttl < 0))
+        return POC_E_INPUT;
+    out->ttl = m->conn.ttl < 0 ? 0 : (uint8_t)m->conn.ttl;
+    poc_addr_set_port((struct sockaddr *)&out->group, 0);
+    return source_filter(sdp, m, (struct sockaddr *)&out->group, &out->source);
+}
+
 /* All flows of a channel share group and source; only the ports differ. */
 static poc_err channel_fill(ue_offer *o, const lines_seen *seen, const char **warning)
 {

@@ -47,16 +47,20 @@ static void offer_accept(radio *r, nta_incoming_t *irq, const char *answer)
     reply_done(r, irq, 200);
 }
 
-/* "399 text" becomes `399 host "text"`. */
-static void offer_refuse(radio *r, nta_incoming_t *irq, const char *warning)
+poc_err radio_warning_write(const radio *r, char out[RADIO_TEXT_MAX], const char *warning)
 {
-    char header[RADIO_TEXT_MAX];
     bool is_ip6 = r->address.ss_family == AF_INET6;
-    poc_wr wr = poc_wr_into(header, sizeof(header));
+    poc_wr wr = poc_wr_into(out, RADIO_TEXT_MAX);
     poc_wr_fmt(&wr, "%.3s %s", warning, is_ip6 ? "[" : "");
     poc_addr_put(&wr, (const struct sockaddr *)&r->address);
     poc_wr_fmt(&wr, "%s \"%s\"", is_ip6 ? "]" : "", warning + 4);
-    bool has_text = poc_wr_text(&wr) == POC_OK;
+    return poc_wr_text(&wr);
+}
+
+static void offer_refuse(radio *r, nta_incoming_t *irq, const char *warning)
+{
+    char header[RADIO_TEXT_MAX];
+    bool has_text = radio_warning_write(r, header, warning) == POC_OK;
     nta_incoming_treply(irq, SIP_488_NOT_ACCEPTABLE, TAG_IF(has_text, SIPTAG_WARNING_STR(header)), TAG_END());
     reply_done(r, irq, 488);
 }
@@ -145,6 +149,9 @@ int radio_dialog_request(radio *r, nta_leg_t *leg, nta_incoming_t *irq, sip_t co
 {
     sip_method_t method = sip->sip_request->rq_method;
     bool is_ours = r->leg != NULL && leg == r->leg;
+    if (leg == r->stray && (method == sip_method_message || method == sip_method_notify) &&
+        radio_mcx_request(r, irq, sip))
+        return 0;
     switch (method) {
     case sip_method_ack:
     case sip_method_cancel:

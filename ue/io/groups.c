@@ -60,12 +60,28 @@ static void group_take(port *p, poc_span datagram, const struct sockaddr *from)
         pocue_multicast(p->radio->ue, radio_now_ms(), p->flow, datagram);
 }
 
+static void bearer_take(port *p, poc_span datagram, const struct sockaddr *from)
+{
+    (void)from;
+    if (p->radio->is_deaf)
+        return;
+    if (p->flow == BCAST_FLOW_RTP)
+        (void)pocue_mcx_media(p->radio->ue, radio_now_ms(), datagram);
+    else
+        (void)pocue_mcx_control(p->radio->ue, radio_now_ms(), true, datagram); /* what does not open is counted there */
+}
+
 static poc_err flow_open(radio *r, group *g, bcast_flow flow)
 {
     port *p = &g->port[flow];
     struct sockaddr_storage to = g->channel.group;
+    if (g->channel.port[flow] == 0)
+        return POC_OK;
     poc_addr_set_port((struct sockaddr *)&to, g->channel.port[flow]);
-    *p = (port){ .radio = r, .fd = radio_socket_bound((struct sockaddr *)&to, true), .flow = flow, .take = group_take };
+    *p = (port){ .radio = r,
+                 .fd = radio_socket_bound((struct sockaddr *)&to, true),
+                 .flow = flow,
+                 .take = g->is_mcx ? bearer_take : group_take };
     if (p->fd < 0 || own_memberships_only(p->fd, to.ss_family) < 0 ||
         membership_add(p->fd, &g->channel, interface_index(r)) < 0)
         return POC_E_IO;
@@ -89,12 +105,13 @@ static group *place_find(radio *r)
     return NULL;
 }
 
-void radio_group_open(radio *r, const bcast_channel *channel)
+void radio_group_open(radio *r, const bcast_channel *channel, bool is_mcx)
 {
     group *g = place_find(r);
     if (g == NULL)
         return;
     g->is_open = true;
+    g->is_mcx = is_mcx;
     g->channel = *channel;
     for (bcast_flow f = 0; f < BCAST_FLOW_COUNT; f++)
         g->port[f] = (port){ .fd = -1 };
@@ -106,10 +123,10 @@ void radio_group_open(radio *r, const bcast_channel *channel)
         }
 }
 
-void radio_group_close(radio *r, const bcast_channel *channel)
+void radio_group_close(radio *r, const bcast_channel *channel, bool is_mcx)
 {
     for (size_t i = 0; i < GROUPS_MAX; i++)
-        if (r->groups[i].is_open && ue_channel_eq(&r->groups[i].channel, channel)) {
+        if (r->groups[i].is_open && r->groups[i].is_mcx == is_mcx && ue_channel_eq(&r->groups[i].channel, channel)) {
             group_end(&r->groups[i]);
             return;
         }

@@ -1,5 +1,7 @@
 /* HTTP requests of a radio: libcurl, polled by a timer of the event loop while a request runs. */
+#include <malloc.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -9,9 +11,29 @@ enum { POLL_MS = 5, TIMEOUT_S = 10 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
+/* Keys and tokens go through libcurl's buffers, which it frees as they are. */
+static void wiping_free(void *p)
+{
+    if (p != NULL)
+        poc_wipe(p, malloc_usable_size(p));
+    free(p);
+}
+
+static void *wiping_realloc(void *old, size_t n)
+{
+    const size_t had = old == NULL ? 0 : malloc_usable_size(old);
+    void *new = malloc(n);
+    if (new == NULL)
+        return NULL;
+    if (old != NULL)
+        memcpy(new, old, had < n ? had : n);
+    wiping_free(old);
+    return new;
+}
+
 static void curl_start(void)
 {
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+    (void)curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup, calloc);
 }
 
 /* ---- what comes back ---- */
@@ -57,6 +79,8 @@ static void request_end(http *h)
     if (h->is_running)
         curl_multi_remove_handle(h->multi, h->easy);
     h->is_running = false;
+    for (struct curl_slist *i = h->headers; i != NULL; i = i->next)
+        poc_wipe(i->data, strlen(i->data)); /* an access token may stand in it */
     curl_slist_free_all(h->headers);
     h->headers = NULL;
 }
@@ -68,11 +92,12 @@ void radio_http_begin(http *h)
 
 poc_err radio_http_header(http *h, const char *name, const char *value)
 {
-    char line[GBA_HEADER_MAX + 64];
+    char line[HTTP_VALUE_MAX + 64];
     poc_wr wr = poc_wr_into(line, sizeof(line));
     poc_wr_fmt(&wr, "%s: %s", name, value);
     POC_TRY(poc_wr_text(&wr));
     struct curl_slist *longer = curl_slist_append(h->headers, line);
+    poc_wipe(line, sizeof(line));
     if (longer == NULL)
         return POC_E_NOMEM;
     h->headers = longer;

@@ -39,11 +39,12 @@ typedef struct port {
 /* A group that is listened to. */
 typedef struct group {
     bool is_open;
+    bool is_mcx; /* of a bearer of mission critical services */
     bcast_channel channel;
     port port[BCAST_FLOW_COUNT];
 } group;
 
-#define GROUPS_MAX (POCUE_SERVICES_MAX + 1u)
+#define GROUPS_MAX (POCUE_SERVICES_MAX + 1u + POCUE_MCX_BEARERS_MAX)
 
 /* One HTTP request at a time, and what came of it. */
 typedef struct http {
@@ -102,8 +103,11 @@ struct radio {
     nta_leg_t *leg, *expel_leg;
     dialog_state dialog;
     radio_request invite, bye, expel;
-    char contact[RADIO_TEXT_MAX], preferred[RADIO_TEXT_MAX], group[POC_URI_MAX], refer_to[RADIO_TEXT_MAX];
+    char contact_uri[RADIO_TEXT_MAX], contact[2 * RADIO_TEXT_MAX], preferred[RADIO_TEXT_MAX], group[POC_URI_MAX],
+        refer_to[RADIO_TEXT_MAX];
     char sdp[RADIO_SDP_MAX];
+
+    struct mcx *mcx; /* NULL: not started */
 };
 
 /** Hands what libpocue has to tell to sockets and owner. */
@@ -118,8 +122,8 @@ poc_err radio_push_open(radio *r, const struct sockaddr_storage *address);
 
 /* groups.c */
 /** Listens to all flows of a group; a line on stderr when that cannot be. */
-void radio_group_open(radio *r, const bcast_channel *channel);
-void radio_group_close(radio *r, const bcast_channel *channel);
+void radio_group_open(radio *r, const bcast_channel *channel, bool is_mcx);
+void radio_group_close(radio *r, const bcast_channel *channel, bool is_mcx);
 void radio_groups_close(radio *r);
 
 /* ports.c, for groups.c */
@@ -132,7 +136,8 @@ poc_err radio_http_open(radio *r, http *h, void (*done)(radio *r, int status, co
 void radio_http_close(http *h);
 /** Forgets the request before. */
 void radio_http_begin(http *h);
-/** A header of the next request. POC_E_LIMIT, POC_E_NOMEM. */
+#define HTTP_VALUE_MAX 4096u
+/** A header of the next request, of at most HTTP_VALUE_MAX octets. POC_E_LIMIT, POC_E_NOMEM. */
 poc_err radio_http_header(http *h, const char *name, const char *value);
 /** GET, or with a body POST (copied). Its end is `done`. */
 poc_err radio_http_send(http *h, const char *url, poc_span body);
@@ -158,7 +163,22 @@ bool radio_challenge_answer(radio *r, radio_request *request, sip_t const *chall
                             char authorization[GBA_HEADER_MAX]);
 void radio_request_end(radio_request *request);
 
+extern const char radio_user_agent[];
+
+/* mcx.c: mission critical services */
+void radio_mcx_close(radio *r);
+/** Does what is due; radio_pump does it after everything that happened. */
+void radio_mcx_run(radio *r);
+/** Sees to it that radio_pump runs when something is due. */
+void radio_mcx_wait(radio *r);
+/** A CSK has come, or was revoked. */
+void radio_mcx_hear(radio *r, const pocue_event *event);
+/** Answers a MESSAGE or NOTIFY outside of dialogs; false: it is no business of theirs. */
+bool radio_mcx_request(radio *r, nta_incoming_t *irq, sip_t const *sip);
+
 /* dialog.c: requests of the PF within the session */
+/** "399 text" becomes `399 host "text"`. POC_E_LIMIT. */
+poc_err radio_warning_write(const radio *r, char out[RADIO_TEXT_MAX], const char *warning);
 int radio_dialog_request(radio *r, nta_leg_t *leg, nta_incoming_t *irq, sip_t const *sip);
 void radio_dialog_end(radio *r);
 

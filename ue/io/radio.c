@@ -43,9 +43,11 @@ static bool events_hand_out(radio *r)
     bool any = false;
     for (; pocue_poll(r->ue, &e); any = true) {
         if (e.type == POCUE_JOIN_GROUP)
-            radio_group_open(r, &e.channel);
+            radio_group_open(r, &e.channel, e.is_mcx);
         if (e.type == POCUE_LEAVE_GROUP)
-            radio_group_close(r, &e.channel);
+            radio_group_close(r, &e.channel, e.is_mcx);
+        if (e.type == POCUE_MCX_KEY || e.type == POCUE_MCX_REVOKED)
+            radio_mcx_hear(r, &e);
         if (e.type == POCUE_BOOTSTRAP_NEEDED)
             (void)radio_bootstrap(r); /* when it runs already, its end does as well */
         r->report(r->user, r, &(radio_report){ .what = RADIO_UE, .at_ms = e.at_ms, .event = &e });
@@ -64,9 +66,11 @@ void radio_pump(radio *r)
     do {
         (void)events_hand_out(r);
         radio_keyman_run(r);
+        radio_mcx_run(r);
     } while (events_hand_out(r));
     r->is_pumping = false;
     radio_keyman_wait(r);
+    radio_mcx_wait(r);
 }
 
 /* ---- life ---- */
@@ -143,6 +147,7 @@ void radio_free(radio *r)
 {
     if (r == NULL)
         return;
+    radio_mcx_close(r);
     radio_sip_close(r);
     radio_keyman_close(r);
     radio_ub_close(r);
@@ -180,11 +185,15 @@ poc_err radio_talk(radio *r, const uint8_t *pcmu, size_t n, bool first)
 
 poc_err radio_floor(radio *r, uint8_t mbcp_type)
 {
-    uint8_t buf[BCAST_PACKET_MAX];
-    poc_wr packet = poc_wr_into(buf, sizeof(buf));
+    uint8_t clear[BCAST_PACKET_MAX], protected[BCAST_PACKET_MAX + MCX_SRTCP_OVERHEAD];
+    poc_wr packet = poc_wr_into(clear, sizeof(clear)), out = poc_wr_into(protected, sizeof(protected));
     struct sockaddr_storage peer = pocue_peer_floor(r->ue);
     bcast_mbcp_put(&packet, &(bcast_mbcp){ .type = mbcp_type, .ssrc = r->ssrc });
-    return send_to(&r->port[PORT_FLOOR], &peer, &packet);
+    POC_TRY(poc_wr_done(&packet));
+    if (r->mcx == NULL)
+        return send_to(&r->port[PORT_FLOOR], &peer, &packet);
+    POC_TRY(pocue_mcx_protect(r->ue, radio_now_ms(), &out, poc_span_of(clear, packet.len)));
+    return send_to(&r->port[PORT_FLOOR], &peer, &out);
 }
 
 uint32_t radio_ssrc(const radio *r)

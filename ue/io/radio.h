@@ -118,23 +118,26 @@ typedef enum radio_mcx_way {
 
 /** Once. Copies what it needs. Errors of pocue_mcx_start; POC_E_INPUT, POC_E_LIMIT: a text. */
 poc_err radio_mcx_start(radio *r, const radio_mcx_settings *settings);
+/** From now on this token proves the user; NULL: none. POC_E_STATE: not started; POC_E_LIMIT: more than 4,096 octets. */
+poc_err radio_mcx_renew_token(radio *r, const char *access_token);
 /** Asks the KMS for its certificates and for the user's keys of this period; again on its own for those of the next. The end is
- *  RADIO_MCX_PROVISIONED or RADIO_MCX_UNPROVISIONED; it tries again by itself where that can help. POC_E_STATE: not started, no
+ *  RADIO_MCX_PROVISIONED or RADIO_MCX_UNPROVISIONED; it tries again by itself, but for a token that is not good. POC_E_STATE: not started, no
  *  kms_url, or asking already. */
 poc_err radio_mcx_provision(radio *r);
-/** Brings a fresh CSK. The end is RADIO_MCX_ANSWERED; on 2xx POCUE_MCX_KEY came before it. No answer: the same message again,
- *  later and later, for some minutes. POC_E_STATE: not started, not provisioned, or one is under way. */
+/** Brings a fresh CSK. The end is RADIO_MCX_ANSWERED; when the CSK was taken, POCUE_MCX_KEY came before it: a 2xx with a Warning
+ *  says that it was not. Where no answer, or 5xx, came, it tries again with another one, later and later. POC_E_STATE: not
+ *  started, not provisioned, or a request is under way; errors of pocue_mcx_make_upload. */
 poc_err radio_mcx_upload(radio *r, radio_mcx_way way);
 /** Has the registration refreshed now. POC_E_STATE: there is none, or a request is under way. */
 poc_err radio_mcx_refresh(radio *r);
-/** Says goodbye by the way of the last upload, and forgets CSKs, MuSiKs and bearers at once. The end is RADIO_MCX_ANSWERED.
- *  POC_E_STATE: not started. */
+/** Forgets CSKs, MuSiKs and bearers at once, and says goodbye by the way of the last upload; the end of that is
+ *  RADIO_MCX_ANSWERED. POC_E_STATE: not started, or there is nobody to say it to. */
 poc_err radio_mcx_log_off(radio *r);
 /** Reports that it hears a bearer, or hears it no more; the end is RADIO_MCX_ANSWERED. POC_E_STATE: not started; POC_E_LIMIT:
  *  RADIO_MCX_REPORTS_MAX are under way. */
 #define RADIO_MCX_REPORTS_MAX 8u
 poc_err radio_mcx_report(radio *r, const uint8_t tmgi[POCUE_MCX_TMGI_LEN], bool is_listening);
-/** Whether the server's last word about authorisation was 2xx, and it has not lapsed since. */
+/** Whether the server has granted authorisation, and it has not lapsed since. */
 bool radio_mcx_is_registered(const radio *r);
 
 uint32_t radio_ssrc(const radio *r);

@@ -3,7 +3,7 @@
 
 #include "ue/io/inside.h"
 
-static const char user_agent[] = "PoC-client/OMA2.1 3gpp-gba";
+const char radio_user_agent[] = "PoC-client/OMA2.1 3gpp-gba";
 static const char accept_contact[] = "*;+g.poc.talkburst;require;explicit";
 
 static url_string_t const *uri_of(const char *text)
@@ -11,10 +11,13 @@ static url_string_t const *uri_of(const char *text)
     return (url_string_t const *)(void const *)text;
 }
 
+#define ALLOWED "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY"
+
 const char *radio_allow(const radio *r)
 {
-    return r->update_allowed ? "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, UPDATE"
-                             : "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY";
+    static const char *const allowed[2][2] = { { ALLOWED, ALLOWED ", MESSAGE" },
+                                               { ALLOWED ", UPDATE", ALLOWED ", UPDATE, MESSAGE" } };
+    return allowed[r->update_allowed][r->mcx != NULL];
 }
 
 /* ---- the agent ---- */
@@ -53,12 +56,15 @@ static poc_err agent_make(radio *r)
 static poc_err texts_make(radio *r)
 {
     sip_contact_t const *bound = nta_agent_contact(r->agent);
-    poc_wr wr = poc_wr_into(r->contact, sizeof(r->contact));
+    poc_wr wr = poc_wr_into(r->contact_uri, sizeof(r->contact_uri));
     if (bound == NULL || bound->m_url->url_port == NULL)
         return POC_E_IO;
-    poc_wr_fmt(&wr, "<sip:");
+    poc_wr_fmt(&wr, "sip:");
     POC_TRY(host_put(&wr, r));
-    poc_wr_fmt(&wr, ":%s;transport=%s>;+g.poc.talkburst", bound->m_url->url_port, transport_of(r->pf_uri));
+    poc_wr_fmt(&wr, ":%s;transport=%s", bound->m_url->url_port, transport_of(r->pf_uri));
+    POC_TRY(poc_wr_text(&wr));
+    wr = poc_wr_into(r->contact, sizeof(r->contact));
+    poc_wr_fmt(&wr, "<%s>;+g.poc.talkburst", r->contact_uri);
     POC_TRY(poc_wr_text(&wr));
     wr = poc_wr_into(r->preferred, sizeof(r->preferred));
     poc_wr_fmt(&wr, "P-%s-Identity: <%s>", r->is_vouched_for ? "Asserted" : "Preferred", r->impu);
@@ -155,8 +161,9 @@ static poc_err invite_send(radio *r, const char *authorization)
 {
     r->invite.orq = nta_outgoing_tcreate(
         r->leg, on_invite, r, uri_of(r->pf_uri), SIP_METHOD_INVITE, uri_of(r->group), SIPTAG_CONTACT_STR(r->contact),
-        SIPTAG_USER_AGENT_STR(user_agent), SIPTAG_ALLOW_STR(radio_allow(r)), SIPTAG_ACCEPT_CONTACT_STR(accept_contact),
-        SIPTAG_HEADER_STR(r->preferred), TAG_IF(authorization != NULL, SIPTAG_AUTHORIZATION_STR(authorization)),
+        SIPTAG_USER_AGENT_STR(radio_user_agent), SIPTAG_ALLOW_STR(radio_allow(r)),
+        SIPTAG_ACCEPT_CONTACT_STR(accept_contact), SIPTAG_HEADER_STR(r->preferred),
+        TAG_IF(authorization != NULL, SIPTAG_AUTHORIZATION_STR(authorization)),
         SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(r->sdp), TAG_END());
     return r->invite.orq == NULL ? POC_E_IO : POC_OK;
 }
@@ -249,8 +256,9 @@ poc_err radio_leave(radio *r)
 {
     if (r->dialog != DIALOG_UP)
         return POC_E_STATE;
-    r->bye.orq = nta_outgoing_tcreate(r->leg, on_bye, r, NULL, SIP_METHOD_BYE, NULL, SIPTAG_USER_AGENT_STR(user_agent),
-                                      SIPTAG_HEADER_STR(r->preferred), TAG_END());
+    r->bye.orq =
+        nta_outgoing_tcreate(r->leg, on_bye, r, NULL, SIP_METHOD_BYE, NULL, SIPTAG_USER_AGENT_STR(radio_user_agent),
+                             SIPTAG_HEADER_STR(r->preferred), TAG_END());
     if (r->bye.orq == NULL)
         return POC_E_IO;
     r->dialog = DIALOG_LEAVING;
@@ -267,8 +275,8 @@ static poc_err expel_send(radio *r, const char *authorization)
 {
     r->expel.orq = nta_outgoing_tcreate(
         r->expel_leg, on_expel, r, uri_of(r->pf_uri), SIP_METHOD_REFER, uri_of(r->group),
-        SIPTAG_CONTACT_STR(r->contact), SIPTAG_USER_AGENT_STR(user_agent), SIPTAG_ACCEPT_CONTACT_STR(accept_contact),
-        SIPTAG_HEADER_STR(r->preferred), SIPTAG_REFER_TO_STR(r->refer_to),
+        SIPTAG_CONTACT_STR(r->contact), SIPTAG_USER_AGENT_STR(radio_user_agent),
+        SIPTAG_ACCEPT_CONTACT_STR(accept_contact), SIPTAG_HEADER_STR(r->preferred), SIPTAG_REFER_TO_STR(r->refer_to),
         TAG_IF(authorization != NULL, SIPTAG_AUTHORIZATION_STR(authorization)), TAG_END());
     return r->expel.orq == NULL ? POC_E_IO : POC_OK;
 }
