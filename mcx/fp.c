@@ -84,34 +84,57 @@ FP_INLINE void reduce_once(fp *out, const uint64_t *t, uint64_t top, const fp *m
         out->w[i] = (t[i] & keep) | (less[i] & ~keep);
 }
 
-/* Column by column: the product and what makes its low half vanish grow together, and every loop is unrolled. */
-void fp_mul(fp *out, const fp *a, const fp *b, const fp_mod *mod)
+/* Column by column: the product, or the sum of two, and what makes its low half vanish grow together; every loop is
+ * unrolled. */
+FP_INLINE uint64_t product(uint64_t t[FP_WORDS], const fp *a, const fp *b, const fp *c, const fp *d, const fp_mod *mod)
 {
-    uint64_t q[FP_WORDS], t[FP_WORDS];
-    column c = { 0, 0, 0 };
+    uint64_t q[FP_WORDS];
+    column sum = { 0, 0, 0 };
 #pragma GCC unroll 16
     for (size_t k = 0; k < FP_WORDS; k++) {
 #pragma GCC unroll 16
         for (size_t i = 0; i < k; i++) {
-            column_add(&c, a->w[i], b->w[k - i]);
-            column_add(&c, q[i], mod->m.w[k - i]);
+            column_add(&sum, a->w[i], b->w[k - i]);
+            if (c != NULL)
+                column_add(&sum, c->w[i], d->w[k - i]);
+            column_add(&sum, q[i], mod->m.w[k - i]);
         }
-        column_add(&c, a->w[k], b->w[0]);
-        q[k] = c.low * mod->n0;
-        column_add(&c, q[k], mod->m.w[0]);
-        (void)column_next(&c);
+        column_add(&sum, a->w[k], b->w[0]);
+        if (c != NULL)
+            column_add(&sum, c->w[k], d->w[0]);
+        q[k] = sum.low * mod->n0;
+        column_add(&sum, q[k], mod->m.w[0]);
+        (void)column_next(&sum);
     }
 #pragma GCC unroll 16
     for (size_t k = 0; k + 1 < FP_WORDS; k++) {
 #pragma GCC unroll 16
         for (size_t i = k + 1; i < FP_WORDS; i++) {
-            column_add(&c, a->w[i], b->w[FP_WORDS + k - i]);
-            column_add(&c, q[i], mod->m.w[FP_WORDS + k - i]);
+            column_add(&sum, a->w[i], b->w[FP_WORDS + k - i]);
+            if (c != NULL)
+                column_add(&sum, c->w[i], d->w[FP_WORDS + k - i]);
+            column_add(&sum, q[i], mod->m.w[FP_WORDS + k - i]);
         }
-        t[k] = column_next(&c);
+        t[k] = column_next(&sum);
     }
-    t[FP_WORDS - 1] = column_next(&c);
-    reduce_once(out, t, c.low, &mod->m);
+    t[FP_WORDS - 1] = column_next(&sum);
+    return sum.low;
+}
+
+void fp_mul(fp *out, const fp *a, const fp *b, const fp_mod *mod)
+{
+    uint64_t t[FP_WORDS];
+    const uint64_t top = product(t, a, b, NULL, NULL, mod);
+    reduce_once(out, t, top, &mod->m);
+}
+
+/* Below 2m^2 / R + m before reduction. */
+void fp_mul_sum(fp *out, const fp *a, const fp *b, const fp *c, const fp *d, const fp_mod *mod)
+{
+    uint64_t t[FP_WORDS];
+    const uint64_t top = product(t, a, b, c, d, mod);
+    reduce_once(out, t, top, &mod->m);
+    reduce_once(out, out->w, 0, &mod->m);
 }
 
 void fp_add(fp *out, const fp *a, const fp *b, const fp_mod *mod)

@@ -22,6 +22,8 @@ typedef struct fp_mod {
 
 /** a b / R. One of them may be any number below R: the result is reduced. */
 void fp_mul(fp *out, const fp *a, const fp *b, const fp_mod *mod);
+/** (a b + c d) / R, of reduced numbers and for a modulus below 0.7 R. */
+void fp_mul_sum(fp *out, const fp *a, const fp *b, const fp *c, const fp *d, const fp_mod *mod);
 void fp_add(fp *out, const fp *a, const fp *b, const fp_mod *mod);
 void fp_sub(fp *out, const fp *a, const fp *b, const fp_mod *mod);
 /** To Montgomery form from any number below R, and back. */

@@ -139,7 +139,7 @@ void sakke_recipient_point(sakke_affine *out, const fp *b, const sakke_affine *z
 }
 
 /* Rows are made projective, a chunk of them at a time, and brought to denominator 1 with one inversion for the chunk. */
-enum { CHUNK_ROWS = 19, CHUNK = CHUNK_ROWS * SAKKE_ENTRIES };
+enum { CHUNK_ROWS = 21, CHUNK = CHUNK_ROWS * SAKKE_ENTRIES };
 _Static_assert(SAKKE_ROWS % CHUNK_ROWS == 0, "whole chunks");
 
 typedef struct chunk {
@@ -167,7 +167,7 @@ void sakke_table_done(sakke_table *t)
     t->rows = NULL;
 }
 
-/* Multiples 1..32 of `base` into a row; `base` becomes its 64th multiple. */
+/* Multiples 1..64 of `base` into a row; `base` becomes its 128th multiple. */
 static void point_row(edwards row[SAKKE_ENTRIES], edwards *base)
 {
     row[0] = *base;

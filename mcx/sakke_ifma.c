@@ -1,6 +1,6 @@
 /* Eight messages in step with AVX-512 IFMA: a register holds the same 52 bits of a number for all of them. Numbers have 20
- * such limbs and R = 2^1040, which leaves 16 bits to spare above p: a product of numbers below 2^8 p is below 2p, so that
- * sums and differences need no reduction, only their carries. */
+ * such limbs and R = 2^1040, which leaves 16 bits to spare above p: a product of numbers below 2^8 p is below 2p, as is a sum of
+ * two products of numbers below 2^7 p, so that sums and differences need no reduction, only their carries. */
 #include "mcx/sakke_kernel.h"
 
 #if defined(__x86_64__)
@@ -17,6 +17,7 @@
 #define LIMB_BITS     52u
 #define LIMB_MASK     ((UINT64_C(1) << LIMB_BITS) - 1)
 #define FE_TARGET     __attribute__((target("avx512f,avx512ifma")))
+#define FE_INLINE     static inline __attribute__((always_inline))
 #define FE_ROW_SIZE   (LIMBS * SAKKE_ENTRIES * sizeof(uint64_t))
 #define FE_CONST_SIZE (LIMBS * sizeof(uint64_t))
 
@@ -24,7 +25,7 @@ typedef struct fe {
     __m512i v[LIMBS];
 } fe;
 
-static fe fe_one, fe_sigma, fe_omega, fe_none, fe_p, fe_8p, fe_64p, fe_r2, fe_unit;
+static fe fe_one, fe_sigma, fe_omega, fe_none, fe_p, fe_8p, fe_r2, fe_unit;
 static __m512i fe_n0;
 static fp to_lanes; /* 2^16 in Montgomery form: from R = 2^1024 to R = 2^1040 */
 static bool usable;
@@ -65,6 +66,7 @@ FE_TARGET static inline void carry(fe *out, const __m512i t[LIMBS])
 {
     const __m512i mask = _mm512_set1_epi64((long long)LIMB_MASK);
     __m512i c = _mm512_setzero_si512();
+#pragma GCC unroll 20
     for (size_t i = 0; i + 1 < LIMBS; i++) {
         c = _mm512_add_epi64(c, t[i]);
         out->v[i] = _mm512_and_si512(c, mask);
@@ -75,58 +77,111 @@ FE_TARGET static inline void carry(fe *out, const __m512i t[LIMBS])
 
 /* ---- the field ---- */
 
-/* Limb by limb of `b`: columns stay below 2^59. The outer loop is not to be unrolled, as the accumulators fill the registers. */
-FE_TARGET static void fe_mul(fe *out, const fe *a, const fe *b)
+/* Three columns grow by `limb` of one factor times two limbs of the other; the first may have done so before. */
+FE_TARGET FE_INLINE void columns_add(__m512i t[3], __m512i limb, __m512i low, __m512i high, bool first)
 {
-    __m512i t[LIMBS];
-    for (size_t j = 0; j < LIMBS; j++)
+    if (first)
+        t[0] = _mm512_madd52lo_epu64(t[0], limb, low);
+    t[1] = _mm512_madd52hi_epu64(t[1], limb, low);
+    t[1] = _mm512_madd52lo_epu64(t[1], limb, high);
+    t[2] = _mm512_madd52hi_epu64(t[2], limb, high);
+}
+
+/* What makes the lowest limb of a column vanish, as a multiple of p. */
+FE_TARGET FE_INLINE __m512i quotient(__m512i column)
+{
+    return _mm512_madd52lo_epu64(_mm512_setzero_si512(), column, fe_n0);
+}
+
+/* a b, and c d when there is one: two limbs of b and d at a time, so that each limb of a, c and p is read once for four
+ * instructions; columns stay below 2^59. The outer loop is not to be unrolled, and nothing it reads to be kept, as the
+ * accumulators fill the registers. */
+FE_TARGET FE_INLINE void product(fe *out, const fe *a, const fe *b, const fe *c, const fe *d)
+{
+    __m512i t[LIMBS + 2], d0, d1;
+    const __m512i *al = a->v, *cl = c == NULL ? NULL : c->v, *pl = fe_p.v;
+#pragma GCC unroll 22
+    for (size_t j = 0; j < LIMBS + 2; j++)
         t[j] = _mm512_setzero_si512();
 #pragma GCC unroll 1
-    for (size_t i = 0; i < LIMBS; i++) {
-        const __m512i bi = b->v[i];
-#pragma GCC unroll 20
-        for (size_t j = 0; j < LIMBS; j++)
-            t[j] = _mm512_madd52lo_epu64(t[j], a->v[j], bi);
-        const __m512i m = _mm512_madd52lo_epu64(_mm512_setzero_si512(), t[0], fe_n0);
-#pragma GCC unroll 20
-        for (size_t j = 0; j < LIMBS; j++)
-            t[j] = _mm512_madd52lo_epu64(t[j], fe_p.v[j], m);
-        const __m512i up = _mm512_srli_epi64(t[0], LIMB_BITS);
-#pragma GCC unroll 20
-        for (size_t j = 0; j < LIMBS; j++) {
-            t[j] = j + 1 < LIMBS ? t[j + 1] : _mm512_setzero_si512();
-            t[j] = _mm512_madd52hi_epu64(t[j], a->v[j], bi);
-            t[j] = _mm512_madd52hi_epu64(t[j], fe_p.v[j], m);
+    for (size_t i = 0; i < LIMBS; i += 2) {
+        __asm__("" : "+r"(al), "+r"(cl), "+r"(pl));
+        const __m512i b0 = b->v[i], b1 = b->v[i + 1];
+        columns_add(t, al[0], b0, b1, true);
+        if (c != NULL) {
+            d0 = d->v[i], d1 = d->v[i + 1];
+            columns_add(t, cl[0], d0, d1, true);
+            t[1] = _mm512_madd52lo_epu64(t[1], cl[1], d0);
         }
-        t[0] = _mm512_add_epi64(t[0], up);
+        t[1] = _mm512_madd52lo_epu64(t[1], al[1], b0);
+        const __m512i m0 = quotient(t[0]);
+        t[0] = _mm512_madd52lo_epu64(t[0], pl[0], m0);
+        t[1] = _mm512_madd52hi_epu64(t[1], pl[0], m0);
+        t[1] = _mm512_madd52lo_epu64(t[1], pl[1], m0);
+        t[1] = _mm512_add_epi64(t[1], _mm512_srli_epi64(t[0], LIMB_BITS));
+        const __m512i m1 = quotient(t[1]);
+        t[1] = _mm512_madd52lo_epu64(t[1], pl[0], m1);
+        t[2] = _mm512_madd52hi_epu64(t[2], pl[0], m1);
+        t[2] = _mm512_add_epi64(t[2], _mm512_srli_epi64(t[1], LIMB_BITS));
+#pragma GCC unroll 20
+        for (size_t j = 1; j < LIMBS; j++) {
+            columns_add(t + j, al[j], b0, b1, j > 1);
+            if (c != NULL)
+                columns_add(t + j, cl[j], d0, d1, j > 1);
+            columns_add(t + j, pl[j], m0, m1, j > 1);
+        }
+#pragma GCC unroll 20
+        for (size_t j = 0; j < LIMBS; j++)
+            t[j] = t[j + 2];
+        t[LIMBS] = t[LIMBS + 1] = _mm512_setzero_si512();
     }
     carry(out, t);
+}
+
+FE_TARGET static void fe_mul(fe *out, const fe *a, const fe *b)
+{
+    product(out, a, b, NULL, NULL);
+}
+
+FE_TARGET static void fe_mul_sum(fe *out, const fe *a, const fe *b, const fe *c, const fe *d)
+{
+    product(out, a, b, c, d);
 }
 
 FE_TARGET static void fe_add(fe *out, const fe *a, const fe *b)
 {
     __m512i t[LIMBS];
+#pragma GCC unroll 20
     for (size_t i = 0; i < LIMBS; i++)
         t[i] = _mm512_add_epi64(a->v[i], b->v[i]);
     carry(out, t);
 }
 
-FE_TARGET static inline void sub_above(fe *out, const fe *a, const fe *b, const fe *above)
+FE_TARGET static void fe_sub(fe *out, const fe *a, const fe *b)
 {
     __m512i t[LIMBS];
+#pragma GCC unroll 20
     for (size_t i = 0; i < LIMBS; i++)
-        t[i] = _mm512_add_epi64(_mm512_sub_epi64(a->v[i], b->v[i]), above->v[i]);
+        t[i] = _mm512_add_epi64(_mm512_sub_epi64(a->v[i], b->v[i]), fe_8p.v[i]);
     carry(out, t);
 }
 
-FE_TARGET static void fe_sub(fe *out, const fe *a, const fe *b)
+/* Both carries run beside each other. */
+FE_TARGET static void fe_sum_difference(fe *sum, fe *difference, const fe *a, const fe *b)
 {
-    sub_above(out, a, b, &fe_8p);
-}
-
-FE_TARGET static void fe_sub_wide(fe *out, const fe *a, const fe *b)
-{
-    sub_above(out, a, b, &fe_64p);
+    const __m512i mask = _mm512_set1_epi64((long long)LIMB_MASK);
+    __m512i up = _mm512_setzero_si512(), down = up;
+#pragma GCC unroll 20
+    for (size_t i = 0; i < LIMBS; i++) {
+        const __m512i x = a->v[i], y = b->v[i];
+        up = _mm512_add_epi64(up, _mm512_add_epi64(x, y));
+        down = _mm512_add_epi64(down, _mm512_add_epi64(_mm512_sub_epi64(x, y), fe_8p.v[i]));
+        const bool top = i + 1 == LIMBS;
+        sum->v[i] = top ? up : _mm512_and_si512(up, mask);
+        difference->v[i] = top ? down : _mm512_and_si512(down, mask);
+        up = _mm512_srai_epi64(up, LIMB_BITS);
+        down = _mm512_srai_epi64(down, LIMB_BITS);
+    }
 }
 
 /* Fermat, four bits of p - 2 at a time. */
@@ -206,7 +261,7 @@ FE_TARGET static void fe_const(fe *out, const uint8_t *packed)
         out->v[i] = _mm512_set1_epi64(limbs[i]);
 }
 
-/* Limb by limb, the 32 entries beside each other: four registers from which each lane takes its own. */
+/* Limb by limb, the 64 entries beside each other: eight registers from which each lane takes its own. */
 static void pack_row(uint8_t *out, const fp entries[SAKKE_ENTRIES])
 {
     uint64_t(*row)[SAKKE_ENTRIES] = (uint64_t(*)[SAKKE_ENTRIES])(void *)out;
@@ -219,34 +274,39 @@ static void pack_row(uint8_t *out, const fp entries[SAKKE_ENTRIES])
 }
 
 typedef struct fe_digit {
-    __m512i entry; /* |digit| - 1 */
-    __mmask8 negative, none, upper;
+    __m512i entry;       /* |digit| - 1: its last four bits find one of sixteen, */
+    __mmask8 bit4, bit5; /* the others one of the four sixteens */
+    __mmask8 negative, none;
 } fe_digit;
 
 FE_TARGET static void fe_digit_load(fe_digit *out, const int8_t *digit, size_t stride)
 {
-    _Alignas(64) int64_t digits[LANES];
-    const __m512i one = _mm512_set1_epi64(1), half = _mm512_set1_epi64(SAKKE_ENTRIES / 2);
-    for (size_t lane = 0; lane < LANES; lane++)
-        digits[lane] = digit[lane * stride];
-    const __m512i d = _mm512_load_si512(digits);
+    const __m512i d = _mm512_set_epi64(digit[7 * stride], digit[6 * stride], digit[5 * stride], digit[4 * stride],
+                                       digit[3 * stride], digit[2 * stride], digit[stride], digit[0]);
     out->negative = _mm512_cmplt_epi64_mask(d, _mm512_setzero_si512());
     out->none = _mm512_testn_epi64_mask(d, d);
-    out->entry = _mm512_sub_epi64(_mm512_abs_epi64(d), one);
-    out->upper = _mm512_test_epi64_mask(out->entry, half);
+    out->entry = _mm512_sub_epi64(_mm512_abs_epi64(d), _mm512_set1_epi64(1));
+    out->bit4 = _mm512_test_epi64_mask(out->entry, _mm512_set1_epi64(16));
+    out->bit5 = _mm512_test_epi64_mask(out->entry, _mm512_set1_epi64(32));
+}
+
+FE_TARGET FE_INLINE __m512i of_sixteen(const uint8_t *limbs, __m512i entry)
+{
+    return _mm512_permutex2var_epi64(_mm512_load_si512(limbs), entry, _mm512_load_si512(limbs + 64));
 }
 
 FE_TARGET static void fe_row(fe *out, const uint8_t *row, const fe_digit *digit, const fe *none)
 {
     for (size_t i = 0; i < LIMBS; i++, row += SAKKE_ENTRIES * sizeof(uint64_t)) {
         const __m512i lower =
-            _mm512_permutex2var_epi64(_mm512_load_si512(row), digit->entry, _mm512_load_si512(row + 64));
-        const __m512i upper =
-            _mm512_permutex2var_epi64(_mm512_load_si512(row + 128), digit->entry, _mm512_load_si512(row + 192));
-        const __m512i found = _mm512_mask_mov_epi64(lower, digit->upper, upper);
+            _mm512_mask_mov_epi64(of_sixteen(row, digit->entry), digit->bit4, of_sixteen(row + 128, digit->entry));
+        const __m512i upper = _mm512_mask_mov_epi64(of_sixteen(row + 256, digit->entry), digit->bit4,
+                                                    of_sixteen(row + 384, digit->entry));
+        const __m512i found = _mm512_mask_mov_epi64(lower, digit->bit5, upper);
         out->v[i] = _mm512_mask_mov_epi64(found, digit->none, none->v[i]);
     }
 }
+_Static_assert(SAKKE_ENTRIES == 64, "as fe_row has it");
 
 FE_TARGET static void fe_swap_if_negative(fe *a, fe *b, const fe_digit *digit)
 {
@@ -288,13 +348,6 @@ FE_TARGET static void moved_broadcast(fe *out, const fp *value)
     broadcast(out, &moved);
 }
 
-FE_TARGET static void times(fe *out, const fe *a, unsigned doublings)
-{
-    *out = *a;
-    for (; doublings > 0; doublings--)
-        fe_add(out, out, out);
-}
-
 FE_TARGET static void constants(void)
 {
     static const fp shift = { { 1u << 16 } }, unit = { { 1 } };
@@ -308,8 +361,9 @@ FE_TARGET static void constants(void)
     moved_broadcast(&fe_omega, &sakke_omega);
     moved_broadcast(&fe_r2, &r2);
     fe_n0 = _mm512_set1_epi64((long long)(sakke_p.n0 & LIMB_MASK));
-    times(&fe_8p, &fe_p, 3);
-    times(&fe_64p, &fe_p, 6);
+    fe_8p = fe_p;
+    for (size_t i = 0; i < 3; i++)
+        fe_add(&fe_8p, &fe_8p, &fe_8p);
 }
 
 static pthread_once_t looked = PTHREAD_ONCE_INIT;

@@ -7,11 +7,11 @@
 
 #include "mcx/sakke_params.h"
 
-/* A scalar below q in signed digits of SAKKE_WINDOW bits, each -31..32; a table has a row for each digit and in it an entry
+/* A scalar below q in signed digits of SAKKE_WINDOW bits, each -63..64; a table has a row for each digit and in it an entry
  * for each value from 1 on. */
-#define SAKKE_WINDOW  6u
-#define SAKKE_ENTRIES 32u
-#define SAKKE_ROWS    171u
+#define SAKKE_WINDOW  7u
+#define SAKKE_ENTRIES 64u
+#define SAKKE_ROWS    147u
 #define SAKKE_BATCH   64u /* jobs of one call at most */
 
 typedef struct sakke_digits {

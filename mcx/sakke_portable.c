@@ -33,7 +33,17 @@ static void fe_sub(fe *out, const fe *a, const fe *b)
     fp_sub(out, a, b, &sakke_p);
 }
 
-#define fe_sub_wide fe_sub
+static void fe_mul_sum(fe *out, const fe *a, const fe *b, const fe *c, const fe *d)
+{
+    fp_mul_sum(out, a, b, c, d, &sakke_p);
+}
+
+static void fe_sum_difference(fe *sum, fe *difference, const fe *a, const fe *b)
+{
+    const fe from = *a;
+    fp_add(sum, a, b, &sakke_p);
+    fp_sub(difference, &from, b, &sakke_p);
+}
 
 static void fe_inv(fe *out, const fe *a)
 {

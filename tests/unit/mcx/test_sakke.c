@@ -68,6 +68,13 @@ static void field_matches(const fp_mod *mod, uint64_t seed)
         fp_mul(&have, &a, &b, mod);
         assert_int_equal(BN_mod_mul(want, x, y, m, ctx) & BN_mod_mul(want, want, r, m, ctx), 1);
         assert_number(want, &have);
+        fp_mul_sum(&have, &a, &b, &a, &b, mod);
+        assert_int_equal(BN_mod_add(want, want, want, m, ctx), 1);
+        assert_number(want, &have);
+        fp_mul_sum(&have, &a, &b, &b, &b, mod);
+        assert_int_equal(
+            BN_mod_add(want, x, y, m, ctx) & BN_mod_mul(want, want, y, m, ctx) & BN_mod_mul(want, want, r, m, ctx), 1);
+        assert_number(want, &have);
         fp_add(&have, &a, &b, mod);
         assert_int_equal(BN_mod_add(want, x, y, m, ctx), 1);
         assert_number(want, &have);
@@ -151,7 +158,7 @@ static void digits_add_up_to_their_scalar(void **state)
             for (size_t i = 0; i < SAKKE_WINDOW; i++)
                 fp_add(&sum, &sum, &sum, &sakke_q);
             const int d = digits.d[row];
-            assert_in_range(d + 31, 0, 63);
+            assert_in_range(d + 63, 0, 127);
             part = (fp){ { (uint64_t)(d < 0 ? -d : d) } };
             if (d < 0)
                 fp_sub(&sum, &sum, &part, &sakke_q);
