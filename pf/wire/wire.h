@@ -266,6 +266,8 @@ wire_mcx_outcome wire_mcx_desk_serve(wire_mcx_desk *d, int64_t now_ms, const wir
 bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uint32_t csk_id, bool ok,
                          wire_mcx_answer *answer);
 
+/** Logs off a user of wire_mcx_desk_look, as an operator does. POC_E_STATE: he is not registered; POC_E_NOMEM: he still is. */
+poc_err wire_mcx_desk_log_off(wire_mcx_desk *d, int64_t now_ms, const char *user);
 /** Logs off whose registration has ended. */
 void wire_mcx_desk_tick(wire_mcx_desk *d, int64_t now_ms);
 /** When wire_mcx_desk_tick wants to be called; INT64_MAX for never. */
