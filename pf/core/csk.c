@@ -41,19 +41,30 @@ void book_release(core_durable *d)
         book_free(b);
 }
 
-poc_err book_make(core_engine *e, core_book **out, poc_span impu)
+core_book *book_find(const core_engine *e, poc_span impu, uint8_t service)
+{
+    uint8_t label[CORE_NAME_MAX + 2] = { 0 };
+    if (e->mcx == NULL || impu.n > CORE_NAME_MAX)
+        return NULL;
+    memcpy(label, impu.p, impu.n);
+    label[impu.n + 1] = service;
+    return poc_table_get(&e->mcx->books, poc_span_of(label, impu.n + 2));
+}
+
+poc_err book_make(core_engine *e, core_book **out, poc_span impu, uint8_t service)
 {
     core_mcx *x = e->mcx;
     *out = NULL;
     if (x->books.count >= e->set.members_max)
         return POC_E_LIMIT;
-    core_book *b = calloc(1, sizeof(*b) + impu.n + 1);
+    core_book *b = calloc(1, sizeof(*b) + impu.n + 2);
     if (b == NULL)
         return POC_E_NOMEM;
-    *b = (core_book){ .durable.kind = RECORD_BOOK, .inside = true, .wake_ms = CORE_NEVER };
+    *b = (core_book){ .durable.kind = RECORD_BOOK, .inside = true, .service = service, .wake_ms = CORE_NEVER };
     b->impu_len = (uint16_t)impu.n;
     memcpy(b->impu, impu.p, impu.n);
-    const poc_err err = poc_table_put(&x->books, book_name_of(b), b);
+    b->impu[impu.n + 1] = (char)service;
+    const poc_err err = poc_table_put(&x->books, book_label_of(b), b);
     if (err != POC_OK)
         free(b);
     else
@@ -84,7 +95,7 @@ void book_strike(core_engine *e, core_book *b)
     csk_drop(x, &b->current);
     csk_drop(x, &b->previous);
     csk_drop(x, &b->next);
-    (void)poc_table_remove(&x->books, book_name_of(b));
+    (void)poc_table_remove(&x->books, book_label_of(b));
 }
 
 /* ---- keys ---- */
@@ -158,7 +169,7 @@ static poc_err refuse(upload *u, poc_err err, const char *why)
     return err;
 }
 
-/* MCX-21: a key id belongs to one public identity. */
+/* MCX-21: a key id belongs to one public identity in one service. */
 static bool is_taken(void *ctx, uint32_t csb_id, poc_span sender)
 {
     const upload *u = ctx;
@@ -262,6 +273,8 @@ static poc_err make_key(upload *u, core_csk **out)
     const mcx_opened *o = &u->opened;
     POC_TRY(csk_make(out, o->key, o->csb_id, poc_span_of(o->rand, o->rand_len)));
     (*out)->cs_id = o->cs_id;
+    if (u->msg.map_type != MIKEY_MAP_GENERIC_ID || u->msg.cs_count == 0) /* it says none: the one of the service */
+        (void)mcx_cs_id_of(&(*out)->cs_id, MCX_CSK, (mcx_service)u->in->service);
     (*out)->algorithm = o->offer.algorithms[0];
     (*out)->sent_s = (int64_t)(o->sent_ntp_s - MCX_NTP_MINUS_UNIX);
     if ((*out)->sent_s > u->e->now_ms / 1000)
@@ -276,11 +289,10 @@ static poc_err find_book(upload *u, core_book **out)
     *out = u->book;
     if (u->book != NULL)
         return POC_OK;
-    POC_TRY(book_make(u->e, out, poc_span_str(u->in->impu)));
-    (*out)->service = u->in->service;
+    POC_TRY(book_make(u->e, out, poc_span_str(u->in->impu), u->in->service));
     const poc_err err = book_name(*out, poc_span_str(u->mc_id), u->msg.idkmsi.data);
     if (err != POC_OK) {
-        (void)poc_table_remove(&u->x->books, book_name_of(*out));
+        (void)poc_table_remove(&u->x->books, book_label_of(*out));
         book_free(*out);
     }
     return err;
@@ -339,8 +351,8 @@ static poc_err take(upload *u, core_book *b, core_csk *k, core_csk *next)
     if (is_other) { /* another user of the same device: what is derived from a key depends on his id */
         csk_drop(u->x, &b->current);
         csk_drop(u->x, &b->previous);
+        kind_logged_off(u->e, book_name_of(b), b->service); /* what one belongs to the other need not */
     }
-    b->service = u->in->service;
     roll(u->x, b, k);
     b->next = next;
     announce(u, b);
@@ -389,7 +401,7 @@ poc_err core_csk_uploaded(core_engine *e, int64_t now_ms, const core_csk_upload 
     POC_TRY(check(e, in, out));
     POC_TRY(engine_begin(e, now_ms));
     upload u = { .e = e, .x = e->mcx, .in = in, .out = out, .mc_id = in->mc_id };
-    u.book = poc_table_get(&u.x->books, poc_span_str(in->impu));
+    u.book = book_find(e, poc_span_str(in->impu), in->service);
     poc_err err = open_message(&u);
     if (err == POC_OK)
         err = choose(&u);
@@ -442,33 +454,44 @@ bool fx_show_bound(core_engine *e, core_todo *t, core_effect *out)
     else if (b->inside)
         take_back(e, b, id);
     if (is_new)
-        kind_uploaded(e, book_name_of(b));
+        kind_uploaded(e, book_name_of(b), b->service);
     if (is_new)
         fx_audit_book(e, b, CORE_AUDIT_CSK_BOUND, id);
     fx_append_audits(e);
     return true;
 }
 
-poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu)
+static void log_off(core_engine *e, core_book *b)
 {
-    core_book *b = e->mcx == NULL || impu == NULL ? NULL : poc_table_get(&e->mcx->books, poc_span_str(impu));
-    if (b == NULL)
-        return POC_E_STATE;
-    POC_TRY(engine_begin(e, now_ms));
     fx_audit_book(e, b, CORE_AUDIT_CSK_LOGGED_OFF, b->current == NULL ? 0 : b->current->id);
     book_strike(e, b);
     journal_delete(e, &b->durable);
     fx_persist(e);
-    kind_logged_off(e, book_name_of(b));
+    kind_logged_off(e, book_name_of(b), b->service);
+}
+
+poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu)
+{
+    const poc_span name = poc_span_str(impu == NULL ? "" : impu);
+    core_book *books[MCX_SERVICES];
+    bool has_any = false;
+    for (uint8_t i = 0; i < MCX_SERVICES; i++)
+        has_any |= (books[i] = book_find(e, name, i)) != NULL;
+    if (!has_any)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    for (size_t i = 0; i < MCX_SERVICES; i++)
+        if (books[i] != NULL)
+            log_off(e, books[i]);
     engine_end(e);
     return POC_OK;
 }
 
 /* ---- looking ---- */
 
-core_book *book_in_force(const core_engine *e, poc_span impu)
+core_book *book_in_force(const core_engine *e, poc_span impu, uint8_t service)
 {
-    core_book *b = e->mcx == NULL ? NULL : poc_table_get(&e->mcx->books, impu);
+    core_book *b = book_find(e, impu, service);
     const bool is_bound = b != NULL && b->current != NULL && (b->current->is_bound || b->previous != NULL);
     return is_bound ? b : NULL;
 }
@@ -476,8 +499,6 @@ core_book *book_in_force(const core_engine *e, poc_span impu)
 static const core_book *find(const core_mcx *x, poc_span user, uint32_t csk_id)
 {
     const uint8_t id[4] = { (uint8_t)(csk_id >> 24), (uint8_t)(csk_id >> 16), (uint8_t)(csk_id >> 8), (uint8_t)csk_id };
-    if (csk_id == 0)
-        return poc_table_get(&x->books, user);
     const core_book *b = poc_table_get(&x->ids, poc_span_of(id, sizeof(id)));
     const bool is_his = b != NULL && (poc_span_eq(book_name_of(b), user) || poc_span_eq_str(user, b->mc_id));
     return is_his ? b : NULL;
@@ -513,13 +534,28 @@ static core_csk_status status_of(const core_book *b, const core_csk *k)
                               .service = b->service };
 }
 
+static poc_err look_by_user(const core_engine *e, poc_span impu, core_csk_status *out)
+{
+    for (uint8_t service = 0; service < MCX_SERVICES; service++) {
+        const core_book *b = book_find(e, impu, service);
+        const core_csk *k = b == NULL ? NULL : in_force(e, b);
+        if (k == NULL)
+            continue;
+        *out = status_of(b, k);
+        return POC_OK;
+    }
+    return POC_E_STATE;
+}
+
 poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, core_csk_status *out)
 {
-    const core_book *b = e->mcx == NULL || user == NULL ? NULL : find(e->mcx, poc_span_str(user), csk_id);
-    if (b == NULL)
+    if (e->mcx == NULL || user == NULL)
         return POC_E_STATE;
-    const core_csk *k = csk_id == 0 ? in_force(e, b) : book_key(b, csk_id);
-    if (!is_usable(e, b, k))
+    if (csk_id == 0)
+        return look_by_user(e, poc_span_str(user), out);
+    const core_book *b = find(e->mcx, poc_span_str(user), csk_id);
+    const core_csk *k = b == NULL ? NULL : book_key(b, csk_id);
+    if (k == NULL || !is_usable(e, b, k))
         return POC_E_STATE;
     *out = status_of(b, k);
     return POC_OK;

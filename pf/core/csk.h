@@ -62,7 +62,7 @@ typedef struct core_csk {
     uint8_t rand[];
 } core_csk;
 
-/** The client-server keys of one public identity (TS 33.180 5.4: IMPU, service id and key are bound). */
+/** The client-server keys of one public identity in one service (TS 33.180 5.4: IMPU, service id and key are bound). */
 typedef struct core_book core_book;
 struct core_book {
     core_durable durable;
@@ -77,7 +77,7 @@ struct core_book {
     core_book *next_waiting;
     char *mc_id, *kms_uri; /* in one block, which mc_id owns */
     uint16_t impu_len;
-    char impu[];
+    char impu[]; /* then its terminator and the service: the key of the table */
 };
 
 /** Downloads of one MuSiK that are sealed together: few, since each of them costs up to a millisecond of everybody's time. */
@@ -102,7 +102,7 @@ struct core_mcx {
     size_t certificate_count;
     mcx_replay *replay;
     mcx_verifier *verifier;
-    poc_table books;    /* by IMPU */
+    poc_table books;    /* by IMPU and service */
     poc_table ids;      /* of core_book, by the id of a key in it */
     core_book *waiting; /* downloads without an answer */
     uint8_t room[MIKEY_MESSAGE_MAX];
@@ -122,9 +122,16 @@ static inline poc_span book_name_of(const core_book *b)
 {
     return poc_span_of(b->impu, b->impu_len);
 }
+/** What it is found under, and sealed under at rest. */
+static inline poc_span book_label_of(const core_book *b)
+{
+    return poc_span_of(b->impu, b->impu_len + 2u);
+}
+/** NULL: the user has brought no key for this service. */
+core_book *book_find(const core_engine *e, poc_span impu, uint8_t service);
 /** Wipes its keys and takes it out of the tables; its record is the caller's business. */
 void book_strike(core_engine *e, core_book *b);
-poc_err book_make(core_engine *e, core_book **out, poc_span impu);
+poc_err book_make(core_engine *e, core_book **out, poc_span impu, uint8_t service);
 poc_err book_name(core_book *b, poc_span mc_id, poc_span kms_uri);
 /** Finds the current key when `id` is 0. */
 core_csk *book_key(const core_book *b, uint32_t id);
@@ -136,7 +143,7 @@ poc_err csk_list(core_mcx *x, core_book *b, core_csk *k);
 void csk_drop(core_mcx *x, core_csk **slot);
 
 /** The book of a user whose key is in force; NULL: none. */
-core_book *book_in_force(const core_engine *e, poc_span impu);
+core_book *book_in_force(const core_engine *e, poc_span impu, uint8_t service);
 
 /* download.c */
 /** Makes the key by which another algorithm comes into force. */

@@ -1,15 +1,18 @@
 /* Client-server keys at rest.
  *
- *   'k' IMPU -> 1, service(1), length(2) service id, length(2) KMS, 3 x key: current, previous, next
+ *   'k' IMPU 00 service(1) -> 1, length(2) service id, length(2) KMS, 3 x key: current, previous, next
  *       key: has(1), id(4), CS-ID(1), algorithm(4), expires_ms(8), sent_s(8), length(1) RAND, length(1) sealed key
  *
- * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with the IMPU as associated data. */
+ * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with IMPU 00 service as associated
+ * data. */
+#include <string.h>
+
 #include "pf/core/csk.h"
 
 void book_put_key(poc_wr *wr, const core_durable *d)
 {
     const core_book *b = (const core_book *)(const void *)d;
-    poc_wr_span(wr, book_name_of(b));
+    poc_wr_span(wr, book_label_of(b));
 }
 
 static void put_text(poc_wr *wr, const char *text)
@@ -30,7 +33,7 @@ static poc_err seal(core_engine *e, poc_wr *wr, const core_book *b, const core_c
     uint8_t *room = poc_wr_room(wr, len + POC_GCM_TAG_LEN);
     if (room == NULL)
         return POC_E_LIMIT;
-    return poc_gcm_seal(room, poc_secret_span(e->set.store_key), nonce, book_name_of(b), poc_secret_span(k->key));
+    return poc_gcm_seal(room, poc_secret_span(e->set.store_key), nonce, book_label_of(b), poc_secret_span(k->key));
 }
 
 static poc_err put_csk(core_engine *e, poc_wr *wr, const core_book *b, const core_csk *k)
@@ -54,7 +57,6 @@ static poc_err put_csk(core_engine *e, poc_wr *wr, const core_book *b, const cor
 poc_err book_put_value(core_engine *e, poc_wr *wr, const core_durable *d)
 {
     const core_book *b = (const core_book *)(const void *)d;
-    poc_wr_u8(wr, b->service);
     put_text(wr, b->mc_id);
     put_text(wr, b->kms_uri);
     POC_TRY(put_csk(e, wr, b, b->current));
@@ -69,7 +71,7 @@ static poc_err open_sealed(const core_engine *e, const core_book *b, poc_span se
         return POC_E_INPUT;
     POC_OWNED(poc_secret, key, poc_secret_free);
     POC_TRY(poc_secret_new(&key, sealed.n - around));
-    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), sealed.p, book_name_of(b),
+    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), sealed.p, book_label_of(b),
                          poc_span_of(sealed.p + POC_GCM_NONCE_LEN, sealed.n - POC_GCM_NONCE_LEN)));
     *out = POC_RELEASE(key);
     return POC_OK;
@@ -133,7 +135,6 @@ static poc_err read_text(poc_rd *rd, poc_span *out)
 static poc_err fill(core_engine *e, core_book *b, poc_rd *rd)
 {
     poc_span mc_id, kms_uri;
-    POC_TRY(poc_rd_u8(rd, &b->service));
     POC_TRY(read_text(rd, &mc_id));
     POC_TRY(read_text(rd, &kms_uri));
     POC_TRY(book_name(b, mc_id, kms_uri));
@@ -141,20 +142,32 @@ static poc_err fill(core_engine *e, core_book *b, poc_rd *rd)
     POC_TRY(read_csk(e, b, rd, &b->previous));
     POC_TRY(read_csk(e, b, rd, &b->next));
     POC_TRY(poc_rd_end(rd));
-    return b->current != NULL && b->service < MCX_SERVICES ? POC_OK : POC_E_INPUT;
+    return b->current != NULL ? POC_OK : POC_E_INPUT;
+}
+
+static poc_err read_label(poc_rd *rd, poc_span *impu, uint8_t *service)
+{
+    uint8_t terminator;
+    if (rd->left < 3 || rd->left > CORE_NAME_MAX + 2u)
+        return POC_E_INPUT;
+    POC_TRY(poc_rd_span(rd, impu, rd->left - 2));
+    POC_TRY(poc_rd_u8(rd, &terminator));
+    POC_TRY(poc_rd_u8(rd, service));
+    const bool is_text = terminator == 0 && memchr(impu->p, 0, impu->n) == NULL;
+    return is_text && *service < MCX_SERVICES ? POC_OK : POC_E_INPUT;
 }
 
 poc_err book_read(core_engine *e, poc_rd *key, poc_rd *value)
 {
     core_mcx *x;
     core_book *b;
-    if (key->left == 0 || key->left > CORE_NAME_MAX)
-        return POC_E_INPUT;
+    poc_span impu;
+    uint8_t service;
+    POC_TRY(read_label(key, &impu, &service));
     POC_TRY(mcx_side(e, &x));
-    const poc_span impu = poc_span_of(key->p, key->left);
-    if (poc_table_get(&x->books, impu) != NULL)
+    if (book_find(e, impu, service) != NULL)
         return POC_E_STATE;
-    POC_TRY(book_make(e, &b, impu));
+    POC_TRY(book_make(e, &b, impu, service));
     const poc_err err = fill(e, b, value);
     if (err != POC_OK) {
         book_strike(e, b);

@@ -91,14 +91,24 @@ static void answered(core_engine *e, core_book *b)
     fx_audit_book(e, b, CORE_AUDIT_CSK_CHANGED, b->current->id);
 }
 
+static core_book *find(const core_engine *e, poc_span impu, uint64_t number)
+{
+    for (uint8_t service = 0; service < MCX_SERVICES; service++) {
+        core_book *b = book_find(e, impu, service);
+        if (b != NULL && b->download == number)
+            return b;
+    }
+    return NULL;
+}
+
 poc_err core_download_answered(core_engine *e, int64_t now_ms, const char *user, uint64_t number, bool ok)
 {
     if (user == NULL || number == 0)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
-    core_book *b = e->mcx == NULL ? NULL : poc_table_get(&e->mcx->books, poc_span_str(user));
+    core_book *b = find(e, poc_span_str(user), number);
     poc_err err = POC_OK;
-    if (b == NULL || b->download != number)
+    if (b == NULL)
         err = kind_answered(e, poc_span_str(user), number, ok);
     else if (ok)
         answered(e, b);

@@ -302,12 +302,16 @@ poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel
     /* Before anything changes: without memory now the call can be made again. */
     if (is_expelled && bars_restore(e, m->channel, poc_span_str(user)) == POC_E_NOMEM)
         return POC_E_NOMEM;
+    if (is_expelled)
+        POC_TRY(kind_bar(e, m->channel, poc_span_str(user)));
     core_event event = { .type = is_expelled ? ME_EXPELLED : ME_LEFT,
                          .for_member = true,
                          .release = how == CORE_EXPELLED };
     poc_err err = member_step(e, m, &event);
-    if (err == POC_OK && is_expelled)
+    if (err == POC_OK && is_expelled) {
         expel_aliases(e, m->channel, m->user, &event);
+        kind_expel_aliases(e, m->channel, poc_span_str(user), &event);
+    }
     return ended(e, err);
 }
 

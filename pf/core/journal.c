@@ -5,7 +5,7 @@
  *   'u' user                   -> 1, expires_ms(8), 2 x [ has(1), ceiling(4), sealed MUK(60) ], B-TID
  *   'm' channel 00 user        -> 2, flags(1), length(1), push address, dialog; or 1, flags(1), dialog
  *   'b' channel 00 user        -> 1; he was expelled
- *   'k' IMPU                   -> 1, client-server keys (csk_record.c)
+ *   'k' IMPU 00 service        -> 1, client-server keys (csk_record.c)
  *
  * A sealed MUK is nonce(12), ciphertext(32) and tag(16) of AES-256-GCM under the store key, with the user as associated
  * data. */

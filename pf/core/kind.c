@@ -10,7 +10,7 @@
 /** What a MuSiK is for. */
 struct core_scope {
     core_keygroup group; /* without numbers: ids are drawn */
-    uint8_t cs_id;
+    uint8_t service, cs_id;
     uint32_t lifetime_s;
     mcx_key_parameters parameters;
     char texts[]; /* that its spans point to */
@@ -47,9 +47,15 @@ static poc_span name_of(const core_member *m)
     return poc_span_of(m->user->name, m->user->name_len);
 }
 
+static core_book *book_of(const core_engine *e, const core_member *m)
+{
+    return book_in_force(e, name_of(m), m->channel->scope->service);
+}
+
 static bool has_csk(const core_engine *e, const core_member *m)
 {
-    return book_in_force(e, name_of(m)) != NULL;
+    const core_book *b = book_of(e, m);
+    return b != NULL && bars_get(m->channel, poc_span_str(b->mc_id)) == NULL;
 }
 
 static bool is_used(const core_engine *e, uint32_t id)
@@ -94,7 +100,7 @@ static bool can_always(const core_member *m)
 static bool add(core_engine *e, const core_member *m)
 {
     core_slice *s = &e->mcx->slice;
-    const core_book *b = book_in_force(e, name_of(m));
+    const core_book *b = book_of(e, m);
     if (b == NULL)
         return true;
     if (s->count == CORE_SLICE || m->channel != s->channel || m->offered_id != s->id)
@@ -167,7 +173,7 @@ static const mcx_seal_job *sealed(core_engine *e, const core_member *m)
 static bool show_download(core_engine *e, core_todo *t, core_effect *out)
 {
     core_member *m = t->member;
-    const core_book *b = book_in_force(e, name_of(m));
+    const core_book *b = book_of(e, m);
     if (t->kind == CORE_OFFER_WITHDRAW)
         return false; /* nothing takes a MuSiK back: nothing is sent under it any more */
     m->emitted = true;
@@ -234,6 +240,7 @@ static poc_err make_scope(core_channel *ch, const core_musik *k)
     if (s == NULL)
         return POC_E_NOMEM;
     char *at = s->texts;
+    s->service = k->service;
     s->lifetime_s = k->lifetime_s;
     s->parameters = (mcx_key_parameters){ .type = MCX_MUSIK, .text = put(&at, text), .group_count = k->group_count };
     for (size_t i = 0; i < k->group_count; i++)
@@ -252,6 +259,18 @@ poc_err kind_set(core_channel *ch, const core_channel_conf *c)
 void kind_free(core_channel *ch)
 {
     free(ch->scope);
+}
+
+bool kind_may_give(const core_engine *e, const core_channel *ch)
+{
+    return ch->scope == NULL || identity_signer(e, (poc_span){ NULL, 0 }) != NULL;
+}
+
+void kind_identified(core_engine *e)
+{
+    for (uint32_t i = 0; i < e->channel_count; i++)
+        if (e->channel_list[i]->scope != NULL)
+            engine_touch(e, e->channel_list[i]);
 }
 
 bool kind_may_switch(const core_engine *e, const core_channel *ch)
@@ -273,7 +292,7 @@ poc_err core_mcx_joined(core_engine *e, int64_t now_ms, const char *channel, con
     const poc_span name = poc_span_str(impu);
     if (ch == NULL || ch->scope == NULL || ch->state == C_CLOSED || member_find(e, ch, name) != NULL)
         return POC_E_STATE;
-    if (bars_get(ch, name) != NULL)
+    if (bars_get(ch, name) != NULL || kind_bar_get(e, ch, name) != NULL)
         return POC_E_DENIED;
     if (e->member_count >= e->set.members_max || !bars_complete(e, ch))
         return POC_E_LIMIT;
@@ -299,22 +318,73 @@ static core_member *memberships(const core_engine *e, poc_span user)
     return u == NULL ? NULL : u->memberships;
 }
 
-void kind_uploaded(core_engine *e, poc_span user)
+static bool is_of(const core_channel *ch, uint8_t service)
+{
+    return ch->scope != NULL && ch->scope->service == service;
+}
+
+void kind_uploaded(core_engine *e, poc_span user, uint8_t service)
 {
     for (core_member *m = memberships(e, user); m != NULL; m = m->next_of_user) {
-        if (m->channel->scope == NULL)
+        if (!is_of(m->channel, service))
             continue;
         if (member_cell((member_state)m->state, ME_MUK_GONE))
             engine_tell_member(e, m, ME_MUK_GONE);
-        engine_tell_member(e, m, ME_MUK);
+        if (m->channel->kind->reaches(e, m))
+            engine_tell_member(e, m, ME_MUK);
     }
 }
 
-void kind_logged_off(core_engine *e, poc_span user)
+void kind_logged_off(core_engine *e, poc_span user, uint8_t service)
 {
     for (core_member *m = memberships(e, user); m != NULL; m = m->next_of_user)
-        if (m->channel->scope != NULL)
+        if (is_of(m->channel, service))
             engine_tell_member(e, m, ME_LEFT);
+}
+
+/* ---- one user, several public identities ---- */
+
+static poc_span service_id(const core_engine *e, const core_channel *ch, poc_span impu)
+{
+    const core_book *b = ch->scope == NULL ? NULL : book_find(e, impu, ch->scope->service);
+    return b == NULL ? (poc_span){ NULL, 0 } : poc_span_str(b->mc_id);
+}
+
+core_bar *kind_bar_get(const core_engine *e, const core_channel *ch, poc_span name)
+{
+    const poc_span id = service_id(e, ch, name);
+    return id.n == 0 ? NULL : bars_get(ch, id);
+}
+
+poc_err kind_bar(core_engine *e, core_channel *ch, poc_span name)
+{
+    const poc_span id = service_id(e, ch, name);
+    if (id.n == 0)
+        return POC_OK;
+    if (bars_get(ch, id) == NULL && bars_restore(e, ch, id) == POC_E_NOMEM)
+        return POC_E_NOMEM;
+    bars_put(e, ch, id);
+    return POC_OK;
+}
+
+void kind_expel_aliases(core_engine *e, core_channel *ch, poc_span name, const core_event *event)
+{
+    const poc_span id = service_id(e, ch, name);
+    for (uint32_t i = 0; id.n > 0 && i < ch->count;) {
+        core_member *m = ch->members[i];
+        if (poc_span_eq(service_id(e, ch, name_of(m)), id))
+            (void)member_step(e, m, event);
+        i += i < ch->count && ch->members[i] == m;
+    }
+}
+
+void kind_admitted(core_engine *e, core_channel *ch)
+{
+    for (uint32_t i = 0; ch->scope != NULL && i < ch->count; i++) {
+        core_member *m = ch->members[i];
+        if (m->state == M_WAIT_KEY && ch->kind->reaches(e, m))
+            engine_tell_member(e, m, ME_MUK);
+    }
 }
 
 poc_err kind_answered(core_engine *e, poc_span user, uint64_t number, bool ok)

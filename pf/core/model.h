@@ -418,6 +418,8 @@ void download_resume(core_engine *e);
 void download_tick(core_engine *e);
 /** When the next download is to be tried again. */
 int64_t download_deadline(const core_engine *e);
+/** There is an identity that was not there before. */
+void kind_identified(core_engine *e);
 void mcx_side_free(core_engine *e);
 
 /* limits.c */
@@ -581,13 +583,24 @@ poc_err kind_check(core_channel_conf *c);
 /** Before the channel is in any list. */
 poc_err kind_set(core_channel *ch, const core_channel_conf *c);
 void kind_free(core_channel *ch);
+/** There is who signs what is given: until there is, members wait for their turn. */
+bool kind_may_give(const core_engine *e, const core_channel *ch);
 /** Everybody has the next key, and it may be used already. */
 bool kind_may_switch(const core_engine *e, const core_channel *ch);
 uint8_t kind_cs_id(const core_channel *ch);
 bool fx_show_offer(core_engine *e, core_todo *t, core_effect *out);
 /** The client has brought a fresh key: what it had from us before may be lost. */
-void kind_uploaded(core_engine *e, poc_span user);
-void kind_logged_off(core_engine *e, poc_span user);
+void kind_uploaded(core_engine *e, poc_span user, uint8_t service);
+/** He leaves all MuSiKs of the service. */
+void kind_logged_off(core_engine *e, poc_span user, uint8_t service);
+/** Who is expelled from a MuSiK is so under every public identity with the same service id. */
+void kind_expel_aliases(core_engine *e, core_channel *ch, poc_span name, const core_event *event);
+/** Before he is: POC_E_NOMEM, and nothing has changed. */
+poc_err kind_bar(core_engine *e, core_channel *ch, poc_span name);
+/** The bar of somebody's service id, by the public identity that he has a key under; NULL: none. */
+core_bar *kind_bar_get(const core_engine *e, const core_channel *ch, poc_span name);
+/** A bar was lifted: who waited behind it goes on. */
+void kind_admitted(core_engine *e, core_channel *ch);
 /** POC_E_STATE: no such download is under way. */
 poc_err kind_answered(core_engine *e, poc_span user, uint64_t number, bool ok);
 

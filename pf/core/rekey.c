@@ -116,7 +116,7 @@ static bool pump_offers(core_engine *e, core_channel *ch, poc_msk_id target)
 
 bool rekey_pump(core_engine *e, core_channel *ch)
 {
-    if (!rekey_hands_out(ch))
+    if (!rekey_hands_out(ch) || !kind_may_give(e, ch))
         return false;
     poc_msk_id target = rekey_target(ch)->id;
     bool did = pump_pushes(e, ch, target);

@@ -200,20 +200,35 @@ static core_bar *bar_of(const core_engine *e, const char *channel, const char *u
     return ch == NULL || user == NULL ? NULL : bars_get(ch, poc_span_str(user));
 }
 
+static core_bar *id_bar_of(const core_engine *e, const char *channel, const char *user)
+{
+    const core_channel *ch = engine_channel(e, channel);
+    return ch == NULL || user == NULL ? NULL : kind_bar_get(e, ch, poc_span_str(user));
+}
+
 bool core_is_barred(const core_engine *e, const char *channel, const char *user)
 {
-    return bar_of(e, channel, user) != NULL;
+    return bar_of(e, channel, user) != NULL || id_bar_of(e, channel, user) != NULL;
+}
+
+static void lift(core_engine *e, core_bar *bar)
+{
+    fx_audit_bar(e, bar, CORE_AUDIT_MEMBER_ADMITTED);
+    bars_lift(e, bar);
 }
 
 poc_err core_admit(core_engine *e, int64_t now_ms, const char *channel, const char *user)
 {
-    core_bar *bar = bar_of(e, channel, user);
-    if (bar == NULL)
+    core_bar *bar = bar_of(e, channel, user), *id_bar = id_bar_of(e, channel, user);
+    if (bar == NULL && id_bar == NULL)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
-    fx_audit_bar(e, bar, CORE_AUDIT_MEMBER_ADMITTED);
-    bars_lift(e, bar);
+    if (bar != NULL)
+        lift(e, bar);
+    if (id_bar != NULL && id_bar != bar)
+        lift(e, id_bar);
     fx_persist(e);
+    kind_admitted(e, engine_channel(e, channel));
     return ended(e, POC_OK);
 }
 

@@ -370,8 +370,9 @@ typedef struct pocpf_csk_result {
     const char *why; /* constant text: why not; NULL when OK */
 } pocpf_csk_result;
 
-/** Checks the message in the order of digest "MIKEY-SAKKE" 3.10 and binds IMPU, service id and CSK; the CSK before stays
- *  good for what is under way. A CSK_BOUND effect follows: answer the client only then. Where the server wants another
+/** Checks the message in the order of digest "MIKEY-SAKKE" 3.10 and binds IMPU, service id and CSK, for each service by
+ *  itself; the CSK before stays good for what is under way, unless the service id is another one: then the former user of
+ *  the IMPU has left all MuSiKs of the service. A CSK_BOUND effect follows: answer the client only then. Where the server wants another
  *  algorithm than the one that the client has selected, a DOWNLOAD of a fresh CSK follows too; until it is answered the
  *  uploaded one is in force. POCPF_E_INPUT: malformed; POCPF_E_AUTH: time, replay, signature, or a key that does not open;
  *  POCPF_E_DENIED: not for us, not from that user, not a CSK, an id that is another key's, no common algorithm;
@@ -379,10 +380,11 @@ typedef struct pocpf_csk_result {
 pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *upload, pocpf_csk_result *result);
 /** An authorised user belongs to the group or region of a MuSiK from now on: he is sent it as soon as he has brought a CSK,
  *  and again whenever he brings another. He goes with pocpf_member_departed; who was expelled stays out until
- *  pocpf_admit. POCPF_E_STATE: no such channel of a MuSiK, or he is in already; POCPF_E_DENIED: expelled;
+ *  pocpf_admit, under whichever IMPU he brings a CSK of the same service id. POCPF_E_STATE: no such channel of a MuSiK, or he is in already; POCPF_E_DENIED: expelled;
  *  POCPF_E_LIMIT. */
 pocpf_err pocpf_mcx_joined(pocpf *pf, int64_t now_ms, const char *channel, const char *impu);
-/** The user is gone: he leaves all MuSiKs, his CSKs are wiped, and their record goes. POCPF_E_STATE: there is none. */
+/** The user is gone from all services: he leaves all MuSiKs, his CSKs are wiped, and their records go. POCPF_E_STATE: there
+ *  is none. */
 pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu);
 /** The end of a DOWNLOAD effect. `ok`: a 2xx came. Else it is tried again, later and later, and given up until the client
  *  uploads again. POCPF_E_STATE: late or repeated. */
@@ -402,10 +404,10 @@ typedef struct pocpf_csk_status {
     uint8_t service;
 } pocpf_csk_status;
 
-/** The CSK of `user` (IMPU, or with an id also service id): with `csk_id` 0 the current one, else the current or previous one
- *  of that id. Borrowed until the next call. POCPF_E_STATE: none that is durable, in force and not expired. */
+/** The CSK of `user` (IMPU, or with an id also service id): with `csk_id` 0 the current one, of MCPTT if there is one for it,
+ *  else the current or previous one of that id. Borrowed until the next call. POCPF_E_STATE: none that is durable, in force and not expired. */
 pocpf_err pocpf_csk_look(const pocpf *pf, const char *user, uint32_t csk_id, pocpf_csk_status *out);
-/** Walks the CSKs in force, one for each user, in no order: start with `*at` = 0; false at the end. No other call in between
+/** Walks the CSKs in force, one for each user and service, in no order: start with `*at` = 0; false at the end. No other call in between
  *  that may bring or take one. */
 bool pocpf_csk_next(const pocpf *pf, size_t *at, pocpf_csk_status *out);
 

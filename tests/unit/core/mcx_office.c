@@ -182,6 +182,12 @@ static void start(office *o)
     for (kept *k; (k = poc_table_next(&o->store, &at)) != NULL;)
         assert_int_equal(pocpf_restore(o->pf, k->key, k->key_len, k->value, k->value_len), POCPF_OK);
     assert_int_equal(pocpf_restored(o->pf, o->now_ms), POCPF_OK);
+    if (!o->is_nobody)
+        office_identify(o);
+}
+
+void office_identify(office *o)
+{
     const pocpf_mcx_identity own = { sizeof(own), o->town->server, true };
     assert_int_equal(pocpf_mcx_identity_add(o->pf, o->now_ms, &own), POCPF_OK);
 }

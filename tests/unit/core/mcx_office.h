@@ -60,7 +60,7 @@ typedef struct office {
     poc_rng rng;
     int64_t now_ms;
     poc_table store;
-    bool store_fails, store_holds;
+    bool store_fails, store_holds, is_nobody;
     char text[2048]; /* what was done, a word each */
     uint32_t air_id;
     uint8_t air_key[16], air_rand[16];
@@ -75,6 +75,8 @@ typedef struct office {
 office *office_new(mcx_town *town);
 void office_boot(office *o);
 void office_crash(office *o);
+/** Gives the engine its identity; at the start unless `is_nobody`. */
+void office_identify(office *o);
 void office_free(office *o);
 /** Carries out what there is to do. */
 void office_run(office *o);

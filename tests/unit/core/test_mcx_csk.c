@@ -128,6 +128,24 @@ static void a_wrong_upload_is_refused_with_a_reason_and_nothing_is_stored(void *
     office_free(o);
 }
 
+/* MCX-16, MCX-28, MCX-30: no other key has a way into the server: not one of media, which it cannot decrypt for that, nor one
+ * between servers, which people set. */
+static void only_a_csk_comes_by_upload(void **state)
+{
+    enum { KEY_ID_AT = 4, OWN_TAG = 2, ASSIGNED = 7 };
+    office *o = open_office(state);
+    for (uint8_t tag = 0; tag < 16; tag++) {
+        vec_bytes octets = mcx_octets(mcx_message(o->town->vectors, "ts33180_own", "csk_upload_minimal"));
+        octets.b[KEY_ID_AT] = (uint8_t)(tag << 4 | (octets.b[KEY_ID_AT] & 15));
+        const pocpf_err err = office_upload(o, ALICE_IMPU, ALICE_ID, octets.b, octets.n, NULL);
+        assert_int_equal(err, tag == OWN_TAG ? POCPF_OK : tag < ASSIGNED ? POCPF_E_DENIED : POCPF_E_INPUT);
+    }
+    office_run(o);
+    office_expect(o, "PERSIST BOUND:2a5b6c7d csk_bound ");
+    assert_int_equal(o->store.count, 1);
+    office_free(o);
+}
+
 /* MCX-19, MCX-24: the receiver has to be an identity that the KMS has provisioned us with. */
 static void a_message_for_another_server_and_any_before_there_is_an_identity_are_refused(void **state)
 {
@@ -364,6 +382,29 @@ static void keys_in_force_are_walked_once_each_with_the_time_that_they_have(void
     office_free(o);
 }
 
+/* MCX-21 */
+static void two_services_of_one_device_have_keys_of_their_own(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    o->service = 1;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_E_DENIED);
+    assert_int_equal(office_bring(o, &o->town->bob, ALICE_IMPU, CSK(2)), POCPF_OK);
+    office_run(o);
+    office_crash(o);
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(1) && s.service == 0 && s.cs_id == 6);
+    assert_string_equal(s.mc_id, ALICE_ID);
+    assert_true(look(o, ALICE_IMPU, CSK(2), &s) && s.service == 1 && s.cs_id == 8);
+    assert_string_equal(s.mc_id, BOB_ID);
+    assert_int_equal(o->store.count, 2);
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->store.count, 0);
+    assert_false(look(o, ALICE_IMPU, 0, &s));
+    office_free(o);
+}
+
 /* What is counted from the age of a key, indices of SRTCP above all, must not begin anew, nor before it was taken. */
 static void a_key_that_comes_again_keeps_its_age_and_none_is_younger_than_now(void **state)
 {
@@ -519,6 +560,7 @@ int main(void)
         cmocka_unit_test(the_previous_key_stays_good_and_both_are_found_by_id_and_user),
         cmocka_unit_test(a_key_id_of_another_user_and_another_key_under_ones_own_id_are_refused),
         cmocka_unit_test(a_wrong_upload_is_refused_with_a_reason_and_nothing_is_stored),
+        cmocka_unit_test(only_a_csk_comes_by_upload),
         cmocka_unit_test(a_message_for_another_server_and_any_before_there_is_an_identity_are_refused),
         cmocka_unit_test(keys_of_another_identity_or_period_make_no_server),
         cmocka_unit_test(a_repeated_message_is_refused),
@@ -528,6 +570,7 @@ int main(void)
         cmocka_unit_test(who_the_authorisation_names_is_asked_with_the_key_and_has_to_be_the_sender),
         cmocka_unit_test(structs_of_an_older_caller_are_taken_as_they_are),
         cmocka_unit_test(keys_in_force_are_walked_once_each_with_the_time_that_they_have),
+        cmocka_unit_test(two_services_of_one_device_have_keys_of_their_own),
         cmocka_unit_test(a_key_that_comes_again_keeps_its_age_and_none_is_younger_than_now),
         cmocka_unit_test(the_first_algorithm_of_the_list_is_taken_when_the_server_allows_it),
         cmocka_unit_test(a_client_without_any_algorithm_that_the_server_allows_is_refused),

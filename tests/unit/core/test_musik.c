@@ -186,6 +186,21 @@ static void members_come_back_after_a_restart_under_a_fresh_key(void **state)
     office_free(o);
 }
 
+/* MCX-24: what nobody could sign is not tried, and does not wait longer than for who can. */
+static void nobody_is_sent_anything_before_there_is_an_identity_that_signs(void **state)
+{
+    office *o = open_pair(state);
+    o->is_nobody = true;
+    office_crash(o);
+    office_run(o);
+    pass(o, 60000);
+    office_expect(o, "");
+    office_identify(o);
+    office_run(o);
+    office_expect(o, "DOWNLOAD:ali DOWNLOAD:bob START MULTICAST:ali MULTICAST:bob ");
+    office_free(o);
+}
+
 /* MCX-8, MCX-9: as many as there are channels, each with its own key; one without groups is for everything. */
 static void two_channels_have_two_keys_and_members_of_their_own(void **state)
 {
@@ -206,6 +221,45 @@ static void two_channels_have_two_keys_and_members_of_their_own(void **state)
     other.id = "wrong";
     other.group_uri = "sip:conference@cf.example";
     assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, &other), POCPF_E_INPUT);
+    office_free(o);
+}
+
+/* MCX-22: who is expelled is the user, whatever he calls himself to the network. */
+static void an_expulsion_holds_for_all_public_identities_of_the_user(void **state)
+{
+    static const char second[] = "sip:bob.second@ims.example", third[] = "sip:bob.third@ims.example";
+    office *o = open_pair(state);
+    bring(o, &o->town->bob, second, CSK(7));
+    assert_int_equal(join(o, second), POCPF_OK);
+    assert_int_equal(join(o, third), POCPF_OK);
+    office_run(o);
+    o->text[0] = '\0';
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    office_run(o);
+    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO ");
+    assert_int_equal(join(o, second), POCPF_E_DENIED);
+    office_crash(o);
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, BOB_IMPU), POCPF_OK);
+    bring(o, &o->town->bob, third, CSK(8));
+    assert_null(strstr(o->text, "DOWNLOAD:bob"));
+    assert_true(pocpf_is_barred(o->pf, CHANNEL, third));
+    assert_int_equal(pocpf_admit(o->pf, o->now_ms, CHANNEL, third), POCPF_OK);
+    office_run(o);
+    assert_non_null(strstr(o->text, "DOWNLOAD:bob"));
+    assert_int_equal(join(o, second), POCPF_E_DENIED);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_E_DENIED);
+    office_free(o);
+}
+
+static void another_user_of_the_same_device_has_to_be_let_in_anew(void **state)
+{
+    office *o = open_pair(state);
+    bring(o, &o->town->alice, BOB_IMPU, CSK(9));
+    office_expect(o, "PERSIST BOUND:20000009 ");
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST DOWNLOAD:bob MULTICAST:bob ");
+    assert_string_equal(o->download.mc_id, ALICE_ID);
     office_free(o);
 }
 
@@ -276,6 +330,9 @@ int main(void)
         cmocka_unit_test(who_did_not_answer_is_tried_again_later_and_with_his_next_csk),
         cmocka_unit_test(who_logs_off_leaves_and_the_last_one_takes_the_channel_off_air),
         cmocka_unit_test(members_come_back_after_a_restart_under_a_fresh_key),
+        cmocka_unit_test(nobody_is_sent_anything_before_there_is_an_identity_that_signs),
+        cmocka_unit_test(an_expulsion_holds_for_all_public_identities_of_the_user),
+        cmocka_unit_test(another_user_of_the_same_device_has_to_be_let_in_anew),
         cmocka_unit_test(a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no_longer),
         cmocka_unit_test(two_channels_have_two_keys_and_members_of_their_own),
     };
