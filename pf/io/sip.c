@@ -30,6 +30,11 @@ void sip_refused(sip *s, poc_err kind, const char *who, const char *reason)
     s->events->refused(s->user, kind, who, reason);
 }
 
+static const char *allowed(const sip *s)
+{
+    return s->mcx != NULL ? SIP_ALLOW_MCX : SIP_ALLOW;
+}
+
 void sip_refuse(sip *s, nta_incoming_t *irq, int status, const char *phrase, const char *reason)
 {
     char warning[256], min_se[16];
@@ -41,7 +46,7 @@ void sip_refuse(sip *s, nta_incoming_t *irq, int status, const char *phrase, con
     bool warned = poc_wr_text(&wr) == POC_OK;
     nta_incoming_treply(
         irq, status, phrase, TAG_IF(warned, SIPTAG_WARNING_STR(warning)),
-        TAG_IF(status == 503, SIPTAG_RETRY_AFTER_STR("5")), TAG_IF(status == 405, SIPTAG_ALLOW_STR(SIP_ALLOW)),
+        TAG_IF(status == 503, SIPTAG_RETRY_AFTER_STR("5")), TAG_IF(status == 405, SIPTAG_ALLOW_STR(allowed(s))),
         TAG_IF(status == 422, SIPTAG_MIN_SE_STR(min_se)), TAG_IF(status == 415, SIPTAG_ACCEPT_STR(SIP_SDP_TYPE)),
         SIPTAG_SERVER_STR(SIP_USER_AGENT), TAG_END());
     nta_incoming_destroy(irq);
@@ -59,7 +64,8 @@ typedef struct refusal {
 static bool is_our_own(const sip *s, sip_t const *m)
 {
     const url_t *url = m->sip_request->rq_url;
-    return url->url_user == NULL && url->url_host != NULL && strcasecmp(url->url_host, s->domain) == 0;
+    return (url->url_user == NULL && url->url_host != NULL && strcasecmp(url->url_host, s->domain) == 0) ||
+           sip_mcx_is_named(s, url);
 }
 
 /* What every request outside dialogs has to be; .status 0 when it is. */
@@ -133,6 +139,17 @@ static int door_invite(sip *s, nta_incoming_t *irq, sip_t const *m, bool from_cf
     return 0;
 }
 
+/* .status 0: a request that is carried, or for us. */
+static refusal method_check(const sip *s, sip_t const *m)
+{
+    const sip_method_t method = m->sip_request->rq_method;
+    if (method == sip_method_invite || sip_is_carried(m, false) || sip_mcx_is_ours(s, m))
+        return (refusal){ 0 };
+    return method == sip_method_unknown
+               ? (refusal){ SIP_501_NOT_IMPLEMENTED, POC_E_INPUT, "unknown method" }
+               : (refusal){ SIP_405_METHOD_NOT_ALLOWED, POC_E_INPUT, "method is not served outside a dialog" };
+}
+
 static int door_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t const *m)
 {
     sip *s = magic;
@@ -141,22 +158,24 @@ static int door_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t 
     if (m->sip_request->rq_method == sip_method_ack)
         return 0;
     refusal r = door_check(m);
-    if (r.status == 0 && m->sip_request->rq_method != sip_method_invite && !sip_is_carried(m, false))
-        r = m->sip_request->rq_method == sip_method_unknown
-                ? (refusal){ SIP_501_NOT_IMPLEMENTED, POC_E_INPUT, "unknown method" }
-                : (refusal){ SIP_405_METHOD_NOT_ALLOWED, POC_E_INPUT, "method is not served outside a dialog" };
+    if (r.status == 0)
+        r = method_check(s, m);
     if (r.status != 0) {
         sip_refused(s, r.kind, NULL, r.reason);
         sip_refuse(s, irq, r.status, r.phrase, r.reason);
         return 0;
     }
     /* What is only carried need not be understood by us. */
-    bool ours = m->sip_request->rq_method == sip_method_invite || is_our_own(s, m);
+    bool ours = m->sip_request->rq_method == sip_method_invite || is_our_own(s, m) || sip_mcx_is_ours(s, m);
     if (ours && sip_extension_refused(s, irq, m))
         return 0;
     if (m->sip_request->rq_method == sip_method_options && ours) {
-        nta_incoming_treply(irq, SIP_200_OK, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
+        nta_incoming_treply(irq, SIP_200_OK, SIPTAG_ALLOW_STR(allowed(s)), SIPTAG_ACCEPT_STR(SIP_SDP_TYPE), TAG_END());
         nta_incoming_destroy(irq);
+        return 0;
+    }
+    if (sip_mcx_is_ours(s, m)) {
+        sip_mcx_request(s, irq, m);
         return 0;
     }
     msg_t *msg = nta_incoming_getrequest(irq);
@@ -272,6 +291,7 @@ poc_err sip_new(sip **out, su_root_t *root, const sip_settings *settings, gba_na
     s->events = events;
     s->user = user;
     POC_TRY(settings_take(s, settings));
+    POC_TRY(sip_mcx_make(s, settings->mcx_identity, settings->mcx_users_max));
     POC_TRY(timers_make(s));
     POC_TRY(agent_start(s, settings));
     *out = POC_RELEASE(s);
@@ -317,6 +337,7 @@ void sip_free(sip *s)
     if (s->agent != NULL)
         sip_auth_forget(s, NULL);
     sip_carry_free_all(s);
+    sip_mcx_done(s);
     while (s->sessions != NULL)
         sip_session_bury(s->sessions);
     sip_subscription_free_all(s);

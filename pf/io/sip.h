@@ -18,8 +18,6 @@
 typedef struct sip sip;
 typedef struct sip_session sip_session; /* one client's PoC session: a leg to the client and a leg to the CF */
 typedef struct sip_mcx_transaction sip_mcx_transaction; /* a request of mission critical services without an answer */
-typedef struct wire_mcx_request wire_mcx_request;
-typedef struct wire_mcx_answer wire_mcx_answer;
 
 /** DIGEST: trusted peers are the CF's side, everybody else a client that is challenged. REGISTERED: only trusted peers are
  *  heard; a first INVITE whose Contact says `isfocus` comes from the CF, any other from the client its P-Asserted-Identity

@@ -109,11 +109,7 @@ static poc_err identity_claimed(char out[POC_URI_MAX], sip_t const *m, const cha
     const char *value = sip_unknown_value(m, header);
     if (value != NULL)
         return poc_uri_canonical(out, poc_span_str(value));
-    su_home_t home[1] = { SU_HOME_INIT(home) };
-    char *text = url_as_string(home, m->sip_from->a_url);
-    poc_err err = text != NULL ? poc_uri_canonical(out, poc_span_str(text)) : POC_E_NOMEM;
-    su_home_deinit(home);
-    return err;
+    return sip_url_canonical(out, m->sip_from->a_url);
 }
 
 static void identify(sip_inbound *in, const gba_naf_user *who)
@@ -254,12 +250,12 @@ static int waiting_cancelled(void *magic, nta_incoming_t *irq, sip_t const *m)
     return 0;
 }
 
-void sip_auth_begin(sip *s, sip_leg *leg, nta_incoming_t *irq, sip_inbound_fn *go)
+static sip_inbound *inbound_new(sip *s, sip_leg *leg, nta_incoming_t *irq, sip_inbound_fn *go)
 {
     sip_inbound *in = calloc(1, sizeof(*in));
     if (in == NULL) {
         sip_refuse(s, irq, SIP_503_SERVICE_UNAVAILABLE, "out of memory");
-        return;
+        return NULL;
     }
     *in = (sip_inbound){ .sip = s, .irq = irq, .leg = leg, .go = go, .next = s->inbounds };
     in->msg = nta_incoming_getrequest(irq);
@@ -268,11 +264,59 @@ void sip_auth_begin(sip *s, sip_leg *leg, nta_incoming_t *irq, sip_inbound_fn *g
         s->inbounds->prev = in;
     s->inbounds = in;
     nta_incoming_bind(irq, waiting_cancelled, in);
+    return in;
+}
+
+void sip_auth_begin(sip *s, sip_leg *leg, nta_incoming_t *irq, sip_inbound_fn *go)
+{
+    sip_inbound *in = inbound_new(s, leg, irq, go);
+    if (in == NULL)
+        return;
     /* The CF is trusted by its dialog; a client proves itself each time, since a REFER may expel somebody. */
     bool trusted = sip_is_trusted(s, in->msg) || (leg != NULL && leg == &leg->session->cf);
     if (trusted && (s->auth == SIP_AUTH_DIGEST || leg != NULL))
         in->go(in);
     else if (trusted)
+        vouched(in);
+    else if (s->auth == SIP_AUTH_DIGEST)
+        digest_check(in);
+    else
+        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "not from the trusted core");
+}
+
+/* ---- mission critical services ---- */
+
+bool sip_is_third_party(sip_t const *m)
+{
+    char from[POC_URI_MAX], to[POC_URI_MAX];
+    return m->sip_request->rq_method == sip_method_register &&
+           (sip_url_canonical(from, m->sip_from->a_url) != POC_OK ||
+            sip_url_canonical(to, m->sip_to->a_url) != POC_OK || strcmp(from, to) != 0);
+}
+
+/*= TS 24.229, 5.4.1.7: the S-CSCF is in From, the public user identity that it tells of in To. */
+static void told_by_core(sip_inbound *in)
+{
+    if (sip_url_canonical(in->user, in->m->sip_to->a_url) == POC_OK) {
+        in->go(in);
+        return;
+    }
+    in->user[0] = '\0';
+    inbound_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "To is not a usable URI");
+}
+
+void sip_auth_begin_mcx(sip *s, nta_incoming_t *irq, sip_inbound_fn *go)
+{
+    sip_inbound *in = inbound_new(s, NULL, irq, go);
+    if (in == NULL)
+        return;
+    const bool is_trusted = sip_is_trusted(s, in->msg);
+    const bool is_asserted = sip_unknown_value(in->m, "P-Asserted-Identity") != NULL;
+    if (sip_is_third_party(in->m) && is_trusted)
+        told_by_core(in);
+    else if (sip_is_third_party(in->m))
+        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "third-party REGISTER is not from the trusted core");
+    else if (is_trusted && (is_asserted || s->auth == SIP_AUTH_REGISTERED))
         vouched(in);
     else if (s->auth == SIP_AUTH_DIGEST)
         digest_check(in);

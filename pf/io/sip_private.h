@@ -23,6 +23,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "base/table.h"
 #include "base/text.h"
 #include "pf/io/sip.h"
 #include "pf/io/sip_text.h"
@@ -32,6 +33,7 @@
 #define SIP_SDP_TYPE        "application/sdp"
 #define SIP_SDP_MAX         8192u
 #define SIP_ALLOW           "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, MESSAGE, REFER, OPTIONS, SUBSCRIBE, NOTIFY"
+#define SIP_ALLOW_MCX       SIP_ALLOW ", REGISTER, PUBLISH"
 #define SIP_ACCEPT_CONTACT  "*;+g.poc.talkburst;require;explicit"
 #define SIP_USER_AGENT      "PoC-serv/OMA2.1 pocpf/" POC_VERSION
 #define SIP_OFFER_WINDOW    100u  /* unanswered offers at a time: a storm without a window costs retransmissions */
@@ -140,6 +142,37 @@ typedef struct sip_carried {
     nta_outgoing_t *orq;
 } sip_carried;
 
+/** A request of mission critical services that has no answer yet. */
+struct sip_mcx_transaction {
+    sip_mcx_transaction *next, *prev;
+    sip *sip;
+    nta_incoming_t *irq;
+    msg_t *msg; /* keeps `m` */
+    sip_t const *m;
+    char impu[POC_URI_MAX];
+};
+
+/** A request of ours to a client of mission critical services. */
+typedef struct sip_mcx_sent {
+    struct sip_mcx_sent *next, *prev;
+    sip *sip;
+    nta_outgoing_t *orq;
+    sip_timer timer;
+    uint64_t number;
+    char impu[];
+} sip_mcx_sent;
+
+/** What mission critical services add to a sip. */
+typedef struct sip_mcx {
+    char identity[POC_URI_MAX]; /* canonical */
+    sip_mcx_transaction *waiting;
+    uint32_t waiting_count;
+    sip_mcx_sent *sent;
+    uint32_t sent_count;
+    poc_table publishers; /* by IMPU */
+    uint32_t publishers_max;
+} sip_mcx;
+
 enum { SIP_UDP, SIP_TCP, SIP_TLS, SIP_TRANSPORTS };
 
 struct sip {
@@ -167,6 +200,7 @@ struct sip {
     sip_inbound *inbounds;
     uint32_t inbounds_waiting;
     sip_carried *carried;
+    sip_mcx *mcx; /* NULL: no mission critical services */
     sources *sources;
     wake *clock, *reaper, *pump;
     sip_timer **times; /* a heap: the earliest first */
@@ -194,6 +228,12 @@ uint32_t sip_random(uint32_t below);
 bool sip_is_trusted(const sip *s, msg_t *msg);
 /** Takes the request in; `go` runs when it is authenticated, at once or later. Never more than once. */
 void sip_auth_begin(sip *s, sip_leg *leg, nta_incoming_t *irq, sip_inbound_fn *go);
+/** The same for mission critical services, where who it is has to be known whoever vouches for it: a third-party REGISTER is
+ *  taken from trusted peers alone and is about its To; a trusted peer asserts who sends any other request, or its sender
+ *  proves it. */
+void sip_auth_begin_mcx(sip *s, nta_incoming_t *irq, sip_inbound_fn *go);
+/** RFC 3261 10.2: From is not To. */
+bool sip_is_third_party(sip_t const *m);
 /** Ends the stay of a request; its transaction goes with whoever took `irq`, or is destroyed. */
 void sip_inbound_free(sip_inbound *in);
 /** Drops requests of a session that ends. */
@@ -249,6 +289,29 @@ void sip_carry_from_core(sip_inbound *in);
 void sip_carry_forget(sip *s, const sip_session *session);
 void sip_carry_free_all(sip *s);
 
+/* ---- sip_mcx.c ---- */
+/** `identity` NULL: there are none. POC_E_INPUT: it is no SIP URI. */
+poc_err sip_mcx_make(sip *s, const char *identity, uint32_t users_max);
+/** Requests of both directions end without another word. */
+void sip_mcx_done(sip *s);
+/** Is this our public service identity? */
+bool sip_mcx_is_named(const sip *s, const url_t *url);
+/** A request outside dialogs that is for mission critical services. */
+bool sip_mcx_is_ours(const sip *s, sip_t const *m);
+void sip_mcx_request(sip *s, nta_incoming_t *irq, sip_t const *m);
+
+/* ---- sip_mcx_send.c ---- */
+void sip_mcx_sent_free_all(sip *s);
+
+/* ---- sip_publish.c: RFC 3903 ---- */
+#define SIP_ETAG_SIZE 17u
+/** Does If-Match name what this user has published, and is it still valid? */
+bool sip_publish_is_known(const sip *s, const char *impu, const char *if_match);
+/** A new tag for what was published, in place of `if_match` (NULL: it is the first). */
+void sip_publish_put(sip *s, const char *impu, const char *if_match, uint32_t expires_s, char etag[SIP_ETAG_SIZE]);
+void sip_publish_remove(sip *s, const char *impu, const char *if_match);
+void sip_publish_free_all(sip *s);
+
 /* ---- sip_offer.c ---- */
 void sip_offer_pump_soon(sip *s);
 void sip_offer_forget(sip_session *s);
@@ -274,6 +337,8 @@ wake_fn sip_timers_due;
 /* ---- sip_text.c ---- */
 bool sip_body_is_sdp(sip_t const *m);
 poc_span sip_body(sip_t const *m);
+/** Canonical. POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
+poc_err sip_url_canonical(char out[POC_URI_MAX], const url_t *url);
 const char *sip_unknown_value(sip_t const *m, const char *name);
 bool sip_source_address(struct sockaddr_storage *out, msg_t *msg);
 

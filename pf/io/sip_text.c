@@ -49,6 +49,15 @@ poc_span sip_body(sip_t const *m)
     return poc_span_of(m->sip_payload->pl_data, m->sip_payload->pl_len);
 }
 
+poc_err sip_url_canonical(char out[POC_URI_MAX], const url_t *url)
+{
+    su_home_t home[1] = { SU_HOME_INIT(home) };
+    const char *text = url_as_string(home, url);
+    poc_err err = text != NULL ? poc_uri_canonical(out, poc_span_str(text)) : POC_E_NOMEM;
+    su_home_deinit(home);
+    return err;
+}
+
 const char *sip_unknown_value(sip_t const *m, const char *name)
 {
     for (const sip_unknown_t *u = m->sip_unknown; u != NULL; u = u->un_next)

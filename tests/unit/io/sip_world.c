@@ -131,6 +131,41 @@ static void on_refused(void *user, poc_err kind, const char *who, const char *re
     text_set(w->refusal, sizeof(w->refusal), reason);
 }
 
+static void keep_span(void *room, size_t cap, poc_span *span)
+{
+    assert_true(span->n < cap);
+    memcpy(room, span->n > 0 ? (const void *)span->p : "", span->n);
+    span->p = room;
+}
+
+static void on_mcx(void *user, sip_mcx_transaction *t, const wire_mcx_request *request)
+{
+    world *w = user;
+    look(w);
+    w->mcx_asked++;
+    w->mcx_request = *request;
+    text_set(w->mcx_impu, sizeof(w->mcx_impu), request->impu);
+    text_set(w->mcx_where, sizeof(w->mcx_where), request->where);
+    w->mcx_request.impu = w->mcx_impu;
+    w->mcx_request.where = w->mcx_where;
+    keep_span(w->mcx_type, sizeof(w->mcx_type), &w->mcx_request.content_type);
+    keep_span(w->mcx_body, sizeof(w->mcx_body), &w->mcx_request.body);
+    if (w->mcx_hold)
+        w->mcx_open = t;
+    else
+        sip_mcx_answer(t, &w->mcx_answer);
+}
+
+static void on_mcx_sent(void *user, const char *impu, uint64_t number, int status)
+{
+    world *w = user;
+    look(w);
+    w->mcx_ended++;
+    text_set(w->mcx_sent_impu, sizeof(w->mcx_sent_impu), impu);
+    w->mcx_sent_number = number;
+    w->mcx_sent_status = status;
+}
+
 static const sip_events shell = {
     .channel_of = on_channel_of,
     .authenticated = on_authenticated,
@@ -141,6 +176,8 @@ static const sip_events shell = {
     .conference = on_conference,
     .subscription = on_subscription,
     .refused = on_refused,
+    .mcx = on_mcx,
+    .mcx_sent = on_mcx_sent,
 };
 
 /* ---- Zn ---- */
@@ -462,7 +499,7 @@ static void sip_start(world *w, const world_options *o)
     static const char *const trusted[] = { "127.0.0.2" };
     sip_settings settings = {
         .listen = listen,
-        .listen_count = 2,
+        .listen_count = o->udp_only ? 1 : 2,
         .domain = WORLD_FQDN,
         .next_hop = w->cf.url,
         .trusted_peers = trusted,
@@ -473,6 +510,8 @@ static void sip_start(world *w, const world_options *o)
         .strict_identities = o->strict,
         .session_expires_s = o->session_expires_s,
         .session_min_s = o->session_min_s,
+        .mcx_identity = o->mcx_identity,
+        .mcx_users_max = o->mcx_users_max,
     };
     assert_int_equal(sip_new(&w->sip, w->root, &settings, w->naf, &w->zn, w->relay, &shell, w), POC_OK);
     snprintf(pf_url, sizeof(pf_url), "sip:127.0.0.1:%u;transport=%s", pf_port, o->transport);

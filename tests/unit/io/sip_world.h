@@ -107,6 +107,18 @@ typedef struct world {
     char refusal[128];
     poc_err refusal_kind;
     bool drained;
+    /* mission critical services */
+    uint32_t mcx_asked, mcx_ended;
+    bool mcx_hold; /* keep the transaction in `mcx_open`, else answer with `mcx_answer` */
+    struct sip_mcx_transaction *mcx_open;
+    wire_mcx_answer mcx_answer;
+    wire_mcx_request mcx_request; /* the last one; what its pointers are to lies below */
+    char mcx_impu[POC_URI_MAX], mcx_where[512], mcx_type[256];
+    uint8_t mcx_body[16384];
+    char mcx_sent_impu[POC_URI_MAX];
+    uint64_t mcx_sent_number;
+    int mcx_sent_status;
+
     bool inside_call; /* set around sip_* calls: no callback may come then */
     bool callback_inside;
 } world;
@@ -119,6 +131,9 @@ typedef struct world_options {
     uint32_t sessions_max; /* 0: ten */
     uint32_t requests_per_source_s;
     uint32_t session_expires_s, session_min_s;
+    const char *mcx_identity;
+    uint32_t mcx_users_max;
+    bool udp_only; /* the PF listens to no TCP */
 } world_options;
 
 void world_start(world *w, const world_options *options);
