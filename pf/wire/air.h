@@ -56,8 +56,8 @@ wire_mcx_air_stats wire_mcx_air_look(const wire_mcx_air *a);
  *  days for a CSK. */
 typedef struct wire_mcx_floor wire_mcx_floor;
 
-/** Borrows `pf`. POC_E_IO, POC_E_NOMEM. */
-poc_err wire_mcx_floor_new(wire_mcx_floor **out, const pocpf *pf, int64_t now_ms);
+/** Borrows `pf`; `seed` is random, for tables. POC_E_NOMEM. */
+poc_err wire_mcx_floor_new(wire_mcx_floor **out, const pocpf *pf, int64_t now_ms, uint64_t seed);
 /** NULL is fine. */
 void wire_mcx_floor_free(wire_mcx_floor *f);
 /** Has this user (as the engine calls him: mostly the IMPU) a CSK in force? Then his floor control is protected, and from then on always. */

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "pf/wire/air.h"
 #include "pf/wire/lines.h"
 #include "pf/wire/wire.h"
 
@@ -146,5 +147,23 @@ poc_err wire_offer_write(poc_wr *out, const wire_local *local, const wire_unicas
     multicast_audio_put(out, formats, channel);
     multicast_floor_put(out, channel);
     stkm_put(out, channel, mikey);
+    return poc_wr_done(out);
+}
+
+/* INFERRED: how TS 24.379 14.2.2 describes a bearer was not at hand in full. The general purpose subchannel is the line of floor
+ * control, where mappings come too; the codec is the one that every MCPTT client has. */
+poc_err wire_mcx_sdp_write(poc_wr *out, mcx_service service, const bcast_channel *channel)
+{
+    const bool has_source = channel->source.ss_family != 0;
+    poc_wr_fmt(out, "v=0\r\no=- 1 1 ");
+    where_put(out, (const struct sockaddr *)(has_source ? &channel->source : &channel->group));
+    poc_wr_fmt(out, "\r\ns=-\r\n");
+    group_put(out, channel);
+    poc_wr_fmt(out, "t=0 0\r\n");
+    source_put(out, channel);
+    poc_wr_fmt(out, "m=application %u udp %s\r\na=recvonly\r\n", channel->port[BCAST_FLOW_FLOOR],
+               service == MCX_MCPTT ? "MCPTT" : "MCVideo");
+    poc_wr_fmt(out, "m=audio %u RTP/AVP 99\r\na=rtpmap:99 AMR-WB/16000\r\na=recvonly\r\n",
+               channel->port[BCAST_FLOW_RTP]);
     return poc_wr_done(out);
 }
