@@ -53,9 +53,10 @@ static json_t *counts_of_sip(const sip_counts *c)
 
 static json_t *counts_of_relay(const relay_counts *c)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I}", "uplink", (json_int_t)c->uplink, "downlink_unicast",
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "uplink", (json_int_t)c->uplink, "downlink_unicast",
                      (json_int_t)c->downlink_unicast, "feed", (json_int_t)c->feed, "copies_dropped",
-                     (json_int_t)c->copies_dropped, "foreign_dropped", (json_int_t)c->foreign_dropped);
+                     (json_int_t)c->copies_dropped, "foreign_dropped", (json_int_t)c->foreign_dropped, "guard_refused",
+                     (json_int_t)c->guard_refused, "guard_unsealed", (json_int_t)c->guard_unsealed);
 }
 
 static json_t *counts_of_store(const store_counts *c)

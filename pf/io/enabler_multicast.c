@@ -1,16 +1,15 @@
 #include "pf/io/enabler_multicast.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/table.h"
-#include "base/text.h"
+#include "pf/io/group_socket.h"
 #include "pf/io/now.h"
+#include "pf/io/protection.h"
 #include "pf/io/wake.h"
 
 /** What is told from the loop later on: at most one of each per channel, in this order. */
@@ -24,20 +23,20 @@ enum {
 
 typedef struct air {
     enabler_multicast *enabler;
-    bcast_channel channel;
-    bcast_protector *protector;
+    bcast_channel channel; /* without its groups, which the protection has taken */
+    protection *protection;
     int fd;
     bool is_down; /* the last datagram could not be sent */
     unsigned news;
     int why; /* errno of the failure */
     uint32_t mtks_told;
     poc_msk_id msk_told;
-    wake *timer; /* of the protector */
+    wake *timer; /* of the protection */
 } air;
 
 struct enabler_multicast {
     su_root_t *root;
-    bcast_protector_settings settings;
+    protection_settings settings;
     char interface[IF_NAMESIZE];
     poc_rng rng;
     bcast_event_fn *event;
@@ -49,75 +48,6 @@ struct enabler_multicast {
     wake *teller;
     enabler_multicast_counts counts;
 };
-
-/* ---- the socket ---- */
-
-static poc_err set_option(int fd, int level, int name, const void *value, size_t n)
-{
-    return setsockopt(fd, level, name, value, (socklen_t)n) == 0 ? POC_OK : POC_E_IO;
-}
-
-static poc_err interface_index(const enabler_multicast *e, int *out)
-{
-    *out = e->interface[0] == '\0' ? 0 : (int)if_nametoindex(e->interface);
-    return e->interface[0] != '\0' && *out == 0 ? POC_E_IO : POC_OK;
-}
-
-static poc_err aim_ip4(const enabler_multicast *e, int fd, const bcast_channel *ch)
-{
-    const struct sockaddr_in *source = (const struct sockaddr_in *)&ch->source;
-    struct ip_mreqn via = { 0 };
-    uint8_t loop = 1;
-    POC_TRY(interface_index(e, &via.imr_ifindex));
-    if (ch->source.ss_family == AF_INET)
-        via.imr_address = source->sin_addr;
-    POC_TRY(set_option(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ch->ttl, sizeof(ch->ttl)));
-    POC_TRY(set_option(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop)));
-    return set_option(fd, IPPROTO_IP, IP_MULTICAST_IF, &via, sizeof(via));
-}
-
-/** The interface that has this address; 0: let the route choose. */
-static int interface_with(const struct sockaddr *addr)
-{
-    struct ifaddrs *all, *i;
-    int index = 0;
-    if (getifaddrs(&all) != 0)
-        return 0;
-    for (i = all; i != NULL && index == 0; i = i->ifa_next)
-        if (i->ifa_addr != NULL && i->ifa_addr->sa_family == addr->sa_family && poc_addr_eq(i->ifa_addr, addr))
-            index = (int)if_nametoindex(i->ifa_name);
-    freeifaddrs(all);
-    return index;
-}
-
-static poc_err aim_ip6(const enabler_multicast *e, int fd, const bcast_channel *ch)
-{
-    int index, hops = ch->ttl, loop = 1;
-    POC_TRY(interface_index(e, &index));
-    if (index == 0 && ch->source.ss_family == AF_INET6)
-        index = interface_with((const struct sockaddr *)&ch->source);
-    POC_TRY(set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops)));
-    POC_TRY(set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &loop, sizeof(loop)));
-    return set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof(index));
-}
-
-static poc_err socket_prepare(const enabler_multicast *e, int fd, const bcast_channel *ch)
-{
-    const struct sockaddr *source = (const struct sockaddr *)&ch->source;
-    POC_TRY(ch->group.ss_family == AF_INET ? aim_ip4(e, fd, ch) : aim_ip6(e, fd, ch));
-    if (ch->source.ss_family == 0)
-        return POC_OK;
-    return bind(fd, source, poc_addr_len(source)) == 0 ? POC_OK : POC_E_IO;
-}
-
-static poc_err socket_open(const enabler_multicast *e, air *a)
-{
-    a->fd = socket(a->channel.group.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (a->fd >= 0 && socket_prepare(e, a->fd, &a->channel) == POC_OK)
-        return POC_OK;
-    a->why = errno;
-    return POC_E_IO;
-}
 
 /* ---- news ---- */
 
@@ -143,12 +73,13 @@ static const char *why_of(const air *a, bcast_event event)
 
 static void tell_mtks(air *a)
 {
-    bcast_protector_stats stats = bcast_protector_look(a->protector);
-    if (stats.mtks == 0 || (stats.mtks == a->mtks_told && stats.mki.msk_id == a->msk_told))
+    poc_msk_id msk_id;
+    const uint32_t mtks = protection_mtks(a->protection, &msk_id);
+    if (mtks == 0 || (mtks == a->mtks_told && msk_id == a->msk_told))
         return;
-    a->mtks_told = stats.mtks;
-    a->msk_told = stats.mki.msk_id;
-    a->enabler->mtk(a->enabler->user, a->channel.id, stats.mki.msk_id, stats.mtks);
+    a->mtks_told = mtks;
+    a->msk_told = msk_id;
+    a->enabler->mtk(a->enabler->user, a->channel.id, msk_id, mtks);
 }
 
 /** Tells what is new of one channel. The listener may stop the channel meanwhile: then it is among the ending ones. */
@@ -168,7 +99,7 @@ static void air_free(air *a)
 {
     if (a == NULL)
         return;
-    bcast_protector_free(a->protector);
+    protection_free(a->protection);
     wake_free(a->timer);
     if (a->fd >= 0)
         (void)close(a->fd);
@@ -221,26 +152,24 @@ static void note_result(air *a, bool sent, int why)
 static void carrier_send(void *ctx, bcast_flow flow, const uint8_t *datagram, size_t n)
 {
     air *a = (air *)ctx;
-    struct sockaddr_storage to = a->channel.group;
-    const struct sockaddr *addr = (const struct sockaddr *)&to;
-    poc_addr_set_port((struct sockaddr *)&to, a->channel.port[flow]);
-    ssize_t sent = sendto(a->fd, datagram, n, MSG_DONTWAIT, addr, poc_addr_len(addr));
-    note_result(a, sent == (ssize_t)n, sent < 0 ? errno : EMSGSIZE);
+    const int why = group_socket_send(a->fd, &a->channel, flow, poc_span_of(datagram, n));
+    note_result(a, why == 0, why);
 }
 
-/** After every operation: the next deadline of the protector, and whether it made MTKs. */
+/** After every operation: the next deadline of the protection, and whether it made MTKs. */
 static void settle(air *a)
 {
-    bcast_protector_stats stats = bcast_protector_look(a->protector);
-    if (stats.mtks != a->mtks_told || stats.mki.msk_id != a->msk_told)
+    poc_msk_id msk_id;
+    const uint32_t mtks = protection_mtks(a->protection, &msk_id);
+    if (mtks != a->mtks_told || msk_id != a->msk_told)
         tell_later(a, 0);
-    wake_at(a->timer, bcast_protector_deadline(a->protector));
+    wake_at(a->timer, protection_deadline(a->protection));
 }
 
 static void on_timer(void *user)
 {
     air *a = (air *)user;
-    bcast_protector_tick(a->protector, io_now_ms());
+    protection_tick(a->protection, io_now_ms());
     settle(a);
 }
 
@@ -270,24 +199,24 @@ static void end(air *a, unsigned news)
 {
     enabler_multicast *e = a->enabler;
     (void)poc_table_remove(&e->channels, poc_span_str(a->channel.id));
-    bcast_protector_free(a->protector);
-    a->protector = NULL;
+    protection_free(a->protection);
+    a->protection = NULL;
     wake_at(a->timer, INT64_MAX);
     e->ending[e->ending_count++] = a;
     a->news = 0; /* what was not told yet is history */
     tell_later(a, news);
 }
 
-static poc_err air_new(air **out, enabler_multicast *e, const bcast_channel *channel)
+static poc_err air_new(air **out, enabler_multicast *e, const bcast_channel *channel, const bcast_msk *key)
 {
-    bcast_protector_settings settings = e->settings;
     air *a = (air *)calloc(1, sizeof(*a));
     if (a == NULL)
         return POC_E_NOMEM;
     *a = (air){ .enabler = e, .channel = *channel, .fd = -1 };
-    settings.key_domain = channel->key_domain;
+    a->channel.groups = NULL;
+    a->channel.group_count = 0;
     bcast_carrier carrier = { carrier_send, a };
-    poc_err err = bcast_protector_new(&a->protector, &settings, carrier, &e->rng);
+    poc_err err = protection_new(&a->protection, &e->settings, channel, key, carrier, &e->rng);
     if (err == POC_OK)
         err = wake_new(&a->timer, e->root, on_timer, a);
     if (err == POC_OK)
@@ -306,18 +235,19 @@ static poc_err op_start(void *ctx, int64_t now_ms, const bcast_channel *channel,
 {
     enabler_multicast *e = (enabler_multicast *)ctx;
     air *a = NULL;
-    POC_TRY(air_new(&a, e, channel)); /* POC_E_STATE: on air already */
-    if (socket_open(e, a) != POC_OK) {
+    POC_TRY(air_new(&a, e, channel, msk)); /* POC_E_STATE: on air already */
+    if (group_socket_open(&a->fd, channel, e->interface) != POC_OK) {
+        a->why = errno;
         end(a, NEWS_FAILED);
         return POC_OK;
     }
-    poc_err err = bcast_protector_set_msk(a->protector, now_ms, msk);
+    poc_err err = protection_set_key(a->protection, now_ms, msk);
     if (err != POC_OK) {
         (void)poc_table_remove(&e->channels, poc_span_str(a->channel.id));
         air_free(a);
         return err;
     }
-    /* The first STKM has shown whether anything can leave: a channel that cannot send has not started. */
+    /* The first STKM or mapping has shown whether anything can leave: a channel that cannot send has not started. */
     if (a->is_down) {
         end(a, NEWS_FAILED);
         return POC_OK;
@@ -332,7 +262,7 @@ static poc_err op_update_msk(void *ctx, int64_t now_ms, const char *channel_id, 
     air *a = air_of((enabler_multicast *)ctx, channel_id);
     if (a == NULL)
         return POC_E_STATE;
-    POC_TRY(bcast_protector_set_msk(a->protector, now_ms, msk));
+    POC_TRY(protection_set_key(a->protection, now_ms, msk));
     settle(a);
     return POC_OK;
 }
@@ -342,7 +272,7 @@ static void op_gate(void *ctx, int64_t now_ms, const char *channel_id, bool hold
     air *a = air_of((enabler_multicast *)ctx, channel_id);
     if (a == NULL)
         return;
-    bcast_protector_gate(a->protector, now_ms, hold);
+    protection_gate(a->protection, now_ms, hold);
     settle(a);
 }
 
@@ -351,7 +281,7 @@ static void op_announce(void *ctx, int64_t now_ms, const char *channel_id)
     air *a = air_of((enabler_multicast *)ctx, channel_id);
     if (a == NULL)
         return;
-    bcast_protector_announce(a->protector, now_ms);
+    protection_announce(a->protection, now_ms);
     settle(a);
 }
 
@@ -360,7 +290,7 @@ static poc_err op_send(void *ctx, int64_t now_ms, const char *channel_id, bcast_
     air *a = air_of((enabler_multicast *)ctx, channel_id);
     if (a == NULL)
         return POC_E_STATE;
-    poc_err err = bcast_protector_send(a->protector, now_ms, flow, packet);
+    poc_err err = protection_send(a->protection, now_ms, flow, packet);
     settle(a);
     return err;
 }
@@ -368,9 +298,10 @@ static poc_err op_send(void *ctx, int64_t now_ms, const char *channel_id, bcast_
 static void op_stop(void *ctx, int64_t now_ms, const char *channel_id)
 {
     air *a = air_of((enabler_multicast *)ctx, channel_id);
-    (void)now_ms;
-    if (a != NULL)
-        end(a, NEWS_STOPPED);
+    if (a == NULL)
+        return;
+    protection_end(a->protection, now_ms);
+    end(a, NEWS_STOPPED);
 }
 
 static const bcast_enabler_ops adapter_ops = {
@@ -401,7 +332,7 @@ poc_err enabler_multicast_new(enabler_multicast **out, su_root_t *root, const en
     if (e == NULL)
         return POC_E_NOMEM;
     e->root = root;
-    e->settings = settings->protector;
+    e->settings = (protection_settings){ settings->protector, wire_mcx_air_defaults };
     memcpy(e->interface, settings->interface, strlen(settings->interface));
     e->rng = *rng;
     e->event = event;

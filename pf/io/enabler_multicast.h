@@ -1,4 +1,5 @@
-/* The BCAST enabler `multicast`: the protector of bcast in front of one UDP socket per channel. Private to pf/io. */
+/* The BCAST enabler `multicast`: for every channel a protection, as the kind of its key asks for, in front of a UDP socket. Under an
+ * MSK that is the protector of bcast; under a MuSiK wire_mcx_air. Private to pf/io. */
 #ifndef PF_IO_ENABLER_MULTICAST_H
 #define PF_IO_ENABLER_MULTICAST_H
 

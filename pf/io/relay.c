@@ -40,6 +40,8 @@ struct relay_session {
     relay_port port[RELAY_SIDES][RELAY_KINDS];
     relay_channel *channel; /* NULL: plain unicast */
     bool multicast;
+    const relay_guard *guard; /* NULL: floor packets of the client are in clear */
+    void *guard_ctx;
 };
 
 /** One batch of packets, with room for each. */
@@ -48,6 +50,7 @@ typedef struct relay_batch {
     struct iovec iov[BATCH];
     struct sockaddr_storage from[BATCH];
     uint8_t octets[BATCH][BCAST_PACKET_MAX];
+    uint8_t passed[BATCH][BCAST_PACKET_MAX]; /* what a guard made of them */
 } relay_batch;
 
 struct relay {
@@ -148,6 +151,42 @@ static void refuse_foreign(relay *r, const struct mmsghdr *in)
                 "media from an address that is no peer of this session");
 }
 
+/* ---- the guard ---- */
+
+static void refuse_unprotected(relay *r, const relay_port *port, poc_err err)
+{
+    char from[64];
+    poc_wr wr = poc_wr_into(from, sizeof(from));
+    if (port->side == RELAY_CF) {
+        r->counts.guard_unsealed++;
+        return;
+    }
+    poc_addr_put(&wr, (const struct sockaddr *)&port->peer);
+    r->counts.guard_refused++;
+    log_refusal("packet_refused", poc_err_name(err), poc_wr_text(&wr) == POC_OK ? from : "",
+                "floor control that is not protected by its user");
+}
+
+/** Puts what the guard makes of packet `i` in its place. False: it does not pass. */
+static bool guard_passes(relay *r, const relay_port *port, int64_t now_ms, unsigned i)
+{
+    const relay_session *s = port->session;
+    if (s->guard == NULL || port->kind != RELAY_FLOOR)
+        return true;
+    poc_wr out = poc_wr_into(r->in.passed[i], BCAST_PACKET_MAX);
+    poc_span packet = poc_span_of(r->in.octets[i], r->in.msg[i].msg_len);
+    poc_err err = port->side == RELAY_CLIENT ? s->guard->open(s->guard_ctx, now_ms, &out, packet)
+                                             : s->guard->seal(s->guard_ctx, now_ms, &out, packet);
+    if (err != POC_OK) {
+        refuse_unprotected(r, port, err);
+        return false;
+    }
+    r->in.iov[i] = (struct iovec){ r->in.passed[i], out.len };
+    return true;
+}
+
+/* ---- on their way ---- */
+
 /** Sends packets of a batch to the peer of `to`; what does not go at once is lost, as in any network. */
 static void forward(relay *r, relay_port *to, unsigned count)
 {
@@ -178,6 +217,8 @@ static void relay_packets(relay *r, relay_port *port, unsigned count)
         if (port->side == RELAY_CF && !take_downlink(r, port, now_ms, packet))
             continue;
         r->in.iov[i].iov_len = in->msg_len;
+        if (!guard_passes(r, port, now_ms, i))
+            continue;
         r->out[forwarded++].msg_hdr = (struct msghdr){ .msg_iov = &r->in.iov[i], .msg_iovlen = 1 };
     }
     if (to->peer.ss_family != 0 && forwarded > 0)
@@ -322,6 +363,7 @@ void relay_session_free(relay_session *s)
     if (s == NULL)
         return;
     relay *r = s->relay;
+    relay_session_guard(s, NULL, NULL);
     channel_leave(r, s);
     for (int side = 0; side < RELAY_SIDES; side++)
         for (int kind = 0; kind < RELAY_KINDS; kind++)
@@ -358,6 +400,14 @@ void relay_session_channel(relay_session *s, const char *channel)
 void relay_session_serve(relay_session *s, bool multicast)
 {
     s->multicast = multicast;
+}
+
+void relay_session_guard(relay_session *s, const relay_guard *guard, void *ctx)
+{
+    if (s->guard != NULL)
+        s->guard->done(s->guard_ctx);
+    s->guard = guard;
+    s->guard_ctx = ctx;
 }
 
 /* ---- the relay ---- */
