@@ -45,6 +45,7 @@ static poc_err settings_take(mcx_client *m, const pocue *ue, const pocue_mcx_set
     m->service = s->service;
     m->hides_identities = s->hides_identities;
     m->to_self = s->to_self;
+    m->token_in_clear = s->token_in_clear;
     POC_TRY(text_copy(m->client_id, s->client_id));
     POC_TRY(text_copy(m->csk_name, s->csk_name));
     POC_TRY(algorithms_take(m, s));
@@ -228,20 +229,29 @@ static poc_err boundary_draw(char *out, size_t cap, const pocue *ue)
     return poc_wr_text(&wr);
 }
 
-static poc_err body_put(const pocue *ue, pocue_mcx_upload *upload, poc_span i_message, poc_wr *out)
+static poc_err body_put(const pocue *ue, pocue_mcx_upload *upload, const mcx_opened *csk, poc_span i_message,
+                        poc_wr *out)
 {
+    const mcx_client *m = ue->mcx;
     const char *token = upload->access_token;
     char boundary[4 + 2 * BOUNDARY_RANDOM + 1];
+    POC_OWNED(poc_secret, confidentiality, poc_secret_free);
+    POC_OWNED(poc_secret, integrity, poc_secret_free);
     poc_wr type = poc_wr_into(upload->content_type, sizeof(upload->content_type));
     POC_TRY(boundary_draw(boundary, sizeof(boundary), ue));
     poc_wr_fmt(&type, "multipart/mixed;boundary=%s", boundary);
     POC_TRY(poc_wr_text(&type));
+    if (!m->token_in_clear)
+        POC_TRY(mcx_xml_keys(&confidentiality, &integrity, csk->key, csk->key_id, ue_mcx_user_uri(m->user)));
     const ue_mcx_body body = { .i_message = i_message,
-                               .service = ue->mcx->service,
+                               .service = m->service,
                                .access_token = poc_span_str(token == NULL ? "" : token),
-                               .client_id = poc_span_str(ue->mcx->client_id),
+                               .client_id = poc_span_str(m->client_id),
                                .settings = upload->settings,
-                               .boundary = boundary };
+                               .boundary = boundary,
+                               .xml_key = confidentiality,
+                               .xml_key_id = csk->key_id,
+                               .rng = &ue->rng };
     return ue_mcx_body_write(out, &body);
 }
 
@@ -251,7 +261,7 @@ static poc_err upload_make(pocue *ue, int64_t now_ms, mcx_opened *csk, pocue_mcx
     size_t n = 0;
     POC_TRY(csk_make(csk, ue));
     POC_TRY(csk_seal(ue, now_ms, csk, octets, &n));
-    POC_TRY(body_put(ue, upload, poc_span_of(octets, n), body));
+    POC_TRY(body_put(ue, upload, csk, poc_span_of(octets, n), body));
     upload->csk_id = csk->key_id;
     return ue_mcx_ring_propose(ue->mcx->ring, csk, &ue->mcx->supported[0]);
 }

@@ -19,7 +19,7 @@ struct mcx_client {
     char client_id[MCX_CLIENT_TEXT_MAX], csk_name[MCX_CLIENT_TEXT_MAX]; /* empty: none */
     mcx_algorithm supported[MCX_OFFER_MAX];                             /* at least one */
     size_t supported_count;
-    bool says_algorithms, hides_identities, to_self;
+    bool says_algorithms, hides_identities, to_self, token_in_clear;
     bool has_told; /* `told` is the algorithm that the owner knows to be in force */
     mcx_algorithm told;
     uint64_t ticked_s;

@@ -191,6 +191,8 @@ typedef struct pocue_mcx_settings {
     size_t algorithm_count;
     bool hides_identities; /* UIDs stand for URIs in what is uploaded */
     bool to_self;          /* add the SAKKE-to-self extension */
+    bool token_in_clear;   /* else token and client id are encrypted under the CSK that they go beside: with hidden
+                              identities that needs a server which knows by the IMPU whose they are */
     uint32_t skew_s;       /* how far the server's clock may be from ours; 0: 300 */
 } pocue_mcx_settings;
 

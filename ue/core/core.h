@@ -330,10 +330,13 @@ typedef struct ue_mcx_body {
     poc_span access_token, client_id; /* empty: left out */
     poc_span settings;                /* the document of a PUBLISH; empty: none */
     const char *boundary;             /* must occur in none of them */
+    const poc_secret *xml_key;        /* token and client id are encrypted with it (16 or 32 octets); NULL: in clear */
+    uint32_t xml_key_id;              /* of the CSK that it is derived from */
+    const poc_rng *rng;               /* where there is an `xml_key` */
 } ue_mcx_body;
 
 /** Writes multipart/mixed: application/mikey in octets, mcptt-info (or mcvideo-info), poc-settings. POC_E_INPUT: the boundary
- *  occurs, or a text that XML has no place for; POC_E_LIMIT: does not fit. */
+ *  occurs, or a text that XML has no place for; POC_E_LIMIT: does not fit; POC_E_IO, POC_E_NOMEM. */
 poc_err ue_mcx_body_write(poc_wr *out, const ue_mcx_body *body);
 /** The octets of the application/mikey part of a body, or of a body of that type, to `out`. POC_E_INPUT: malformed, or no such
  *  part; POC_E_LIMIT. */

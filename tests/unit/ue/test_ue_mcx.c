@@ -274,7 +274,7 @@ static void the_server_opens_an_upload_with_hidden_identities_and_a_list(void **
     assert_true(mcx_algorithm_eq(&a.opened.offer.algorithms[1], &mcx_aes256_gcm));
     assert_int_equal(a.opened.cs_id, 6);
     assert_true(poc_span_eq_str(a.opened.parameters.text, "CSK alice"));
-    assert_non_null(memmem(a.body, a.body_len, "<mcpttString>token</mcpttString>", 32));
+    assert_null(memmem(a.body, a.body_len, ">token<", 7));
     expect_silence();
     pocue_mcx_uploaded(ue, now_ms, false);
     expect_silence();
@@ -353,12 +353,14 @@ static void a_forced_algorithm_is_in_force_with_the_download_and_not_before(void
     mcx_opened_done(&a.opened);
 }
 
-/* What the server's side of the wire makes of the body. */
+/* MCX-12: what the server's side of the wire makes of the body: the token beside a CSK can be read with that CSK alone. */
 static void the_body_of_an_upload_is_what_the_server_reads(void **state)
 {
     (void)state;
     static uint8_t body[8192];
     static wire_mcx_info info;
+    POC_OWNED(poc_secret, content, poc_secret_free);
+    POC_OWNED(poc_secret, signatures, poc_secret_free);
     pocue_mcx_upload upload = { .access_token = "a<b>&c", .settings = poc_span_str("<poc-settings/>") };
     poc_wr wr = poc_wr_into(body, sizeof(body));
     poc_parts parts;
@@ -372,7 +374,11 @@ static void the_body_of_an_upload_is_what_the_server_reads(void **state)
     assert_int_equal(mikey->body.p[1], MIKEY_I_MESSAGE);
     const poc_part *text = poc_part_of(&parts, wire_mcx_media_type(WIRE_MCX_INFO, MCX_MCPTT));
     assert_non_null(text);
-    assert_int_equal(wire_mcx_info_read(&info, MCX_MCPTT, text->body, &(wire_mcx_ring){ NULL, 0 }, &why), POC_OK);
+    assert_int_equal(wire_mcx_info_read(&info, MCX_MCPTT, text->body, &(wire_mcx_ring){ NULL, 0 }, &why), POC_E_AUTH);
+    assert_int_equal(pocue_mcx_xml_keys(ue, now_ms, upload.csk_id, &content, &signatures), POC_OK);
+    const wire_mcx_keys keys = { upload.csk_id, content, signatures };
+    assert_int_equal(wire_mcx_info_read(&info, MCX_MCPTT, text->body, &(wire_mcx_ring){ &keys, 1 }, &why), POC_OK);
+    assert_false(info.has_clear);
     assert_string_equal(info.access_token, "a<b>&c");
     assert_string_equal(info.client_id, "urn:uuid:1");
     wire_mcx_info_done(&info);
