@@ -84,41 +84,53 @@ FP_INLINE void reduce_once(fp *out, const uint64_t *t, uint64_t top, const fp *m
         out->w[i] = (t[i] & keep) | (less[i] & ~keep);
 }
 
-/* Column by column: the product, or the sum of two, and what makes its low half vanish grow together; every loop is
- * unrolled. */
+/* c += d */
+FP_INLINE void column_join(column *c, const column *d)
+{
+    flag carry = 0;
+    c->low = with_carry(c->low, d->low, &carry);
+    c->middle = with_carry(c->middle, d->middle, &carry);
+    c->high = with_carry(c->high, d->high, &carry);
+}
+
+/* Column by column, and every loop unrolled: the product, or the sum of two, beside what makes its low half vanish. They are
+ * summed apart, as columns of the product need not wait for the quotient of those before. */
 FP_INLINE uint64_t product(uint64_t t[FP_WORDS], const fp *a, const fp *b, const fp *c, const fp *d, const fp_mod *mod)
 {
     uint64_t q[FP_WORDS];
-    column sum = { 0, 0, 0 };
+    column rest = { 0, 0, 0 };
 #pragma GCC unroll 16
     for (size_t k = 0; k < FP_WORDS; k++) {
+        column sum = { 0, 0, 0 };
 #pragma GCC unroll 16
-        for (size_t i = 0; i < k; i++) {
+        for (size_t i = 0; i <= k; i++) {
             column_add(&sum, a->w[i], b->w[k - i]);
             if (c != NULL)
                 column_add(&sum, c->w[i], d->w[k - i]);
-            column_add(&sum, q[i], mod->m.w[k - i]);
         }
-        column_add(&sum, a->w[k], b->w[0]);
-        if (c != NULL)
-            column_add(&sum, c->w[k], d->w[0]);
-        q[k] = sum.low * mod->n0;
-        column_add(&sum, q[k], mod->m.w[0]);
-        (void)column_next(&sum);
+#pragma GCC unroll 16
+        for (size_t i = 0; i < k; i++)
+            column_add(&rest, q[i], mod->m.w[k - i]);
+        column_join(&rest, &sum);
+        q[k] = rest.low * mod->n0;
+        column_add(&rest, q[k], mod->m.w[0]);
+        (void)column_next(&rest);
     }
 #pragma GCC unroll 16
     for (size_t k = 0; k + 1 < FP_WORDS; k++) {
+        column sum = { 0, 0, 0 };
 #pragma GCC unroll 16
         for (size_t i = k + 1; i < FP_WORDS; i++) {
             column_add(&sum, a->w[i], b->w[FP_WORDS + k - i]);
             if (c != NULL)
                 column_add(&sum, c->w[i], d->w[FP_WORDS + k - i]);
-            column_add(&sum, q[i], mod->m.w[FP_WORDS + k - i]);
+            column_add(&rest, q[i], mod->m.w[FP_WORDS + k - i]);
         }
-        t[k] = column_next(&sum);
+        column_join(&rest, &sum);
+        t[k] = column_next(&rest);
     }
-    t[FP_WORDS - 1] = column_next(&sum);
-    return sum.low;
+    t[FP_WORDS - 1] = column_next(&rest);
+    return rest.low;
 }
 
 void fp_mul(fp *out, const fp *a, const fp *b, const fp_mod *mod)

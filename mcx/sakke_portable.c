@@ -91,26 +91,45 @@ static uint64_t equal(uint64_t a, uint64_t b)
     return 0 - ((((a ^ b) - 1) >> 63) & 1);
 }
 
-/* Two words at a time where the processor can, and the sum in registers. */
-typedef uint64_t pair __attribute__((vector_size(16), may_alias));
-enum { PAIRS = FP_WORDS / 2 };
+/* Four words at a time, or as many as the processor can, and the sum in registers. */
+typedef uint64_t four __attribute__((vector_size(32), aligned(16), may_alias));
+enum { FOURS = FP_WORDS / 4 };
 
-static void fe_row(fe *out, const uint8_t *row, const fe_digit *digit, const fe *none)
+static inline __attribute__((always_inline)) void row_scan(fe *out, const uint8_t *row, uint64_t size, const fe *none)
 {
-    const pair *entry = (const pair *)(const void *)row, *other = (const pair *)(const void *)none;
-    pair sum[PAIRS];
-    const uint64_t is_none = equal(digit->size, 0);
-#pragma GCC unroll 8
-    for (size_t k = 0; k < PAIRS; k++)
-        sum[k] = other[k] & (pair){ is_none, is_none };
-    for (uint64_t i = 0; i < SAKKE_ENTRIES; i++, entry += PAIRS) {
-        const uint64_t is_this = equal(digit->size, i + 1);
-        const pair mask = { is_this, is_this };
-#pragma GCC unroll 8
-        for (size_t k = 0; k < PAIRS; k++)
+    const four *entry = (const four *)(const void *)row, *other = (const four *)(const void *)none;
+    four sum[FOURS];
+    const uint64_t is_none = equal(size, 0);
+#pragma GCC unroll 4
+    for (size_t k = 0; k < FOURS; k++)
+        sum[k] = other[k] & (four){ is_none, is_none, is_none, is_none };
+    for (uint64_t i = 0; i < SAKKE_ENTRIES; i++, entry += FOURS) {
+        const uint64_t is_this = equal(size, i + 1);
+        const four mask = { is_this, is_this, is_this, is_this };
+#pragma GCC unroll 4
+        for (size_t k = 0; k < FOURS; k++)
             sum[k] |= entry[k] & mask;
     }
     memcpy(out, sum, sizeof(*out));
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void row_scan_wide(fe *out, const uint8_t *row, uint64_t size, const fe *none)
+{
+    row_scan(out, row, size, none);
+}
+#define ROW_SCAN_IS_WIDE __builtin_cpu_supports("avx2")
+#else
+#define row_scan_wide    row_scan
+#define ROW_SCAN_IS_WIDE false
+#endif
+
+static void fe_row(fe *out, const uint8_t *row, const fe_digit *digit, const fe *none)
+{
+    if (ROW_SCAN_IS_WIDE)
+        row_scan_wide(out, row, digit->size, none);
+    else
+        row_scan(out, row, digit->size, none);
 }
 
 static void fe_swap_if_negative(fe *a, fe *b, const fe_digit *digit)
