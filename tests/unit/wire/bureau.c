@@ -7,8 +7,6 @@
 #include "base/mime.h"
 #include "base/text.h"
 
-#define BOUNDARY "=_bureau"
-
 /* ---- whom it knows ---- */
 
 /* A token is of one person, wherever she is; bob has no MCPTT at alice's device, where MCVideo is his. */
@@ -46,6 +44,50 @@ static bool listed(void *user, const char *channel, const char *mc_id)
     return b->listed != NULL && strcmp(b->listed, mc_id) == 0;
 }
 
+/* ---- the store ---- */
+
+struct bureau_record {
+    struct bureau_record *next;
+    uint8_t key[512], value[2048];
+    size_t key_len, value_len;
+};
+
+static void forget(bureau *b, const pocpf_record *r)
+{
+    for (struct bureau_record **at = &b->records; *at != NULL; at = &(*at)->next) {
+        struct bureau_record *k = *at;
+        if (k->key_len != r->key_len || memcmp(k->key, r->key, r->key_len) != 0)
+            continue;
+        *at = k->next;
+        free(k);
+        return;
+    }
+}
+
+/* When memory is short the store takes less: the test that makes it short reads nothing back. */
+static void keep_record(bureau *b, const pocpf_record *r)
+{
+    forget(b, r);
+    struct bureau_record *k = r->value == NULL ? NULL : calloc(1, sizeof(*k));
+    if (k == NULL || r->key_len > sizeof(k->key) || r->value_len > sizeof(k->value)) {
+        free(k);
+        return;
+    }
+    memcpy(k->key, r->key, r->key_len);
+    memcpy(k->value, r->value, r->value_len);
+    k->key_len = r->key_len;
+    k->value_len = r->value_len;
+    k->next = b->records;
+    b->records = k;
+}
+
+static void persist(bureau *b, const pocpf_effect *fx)
+{
+    for (size_t i = 0; i < fx->u.persist.count && !b->store_fails; i++)
+        keep_record(b, &fx->u.persist.records[i]);
+    (void)pocpf_persisted(b->pf, b->o->now_ms, !b->store_fails);
+}
+
 /* ---- the desk and its engine ---- */
 
 static const wire_mcx_channel channels[] = {
@@ -80,6 +122,8 @@ static poc_err engine_make(bureau *b)
     b->pf = b->o->pf;
     for (size_t i = 0; i < POC_COUNT(channels); i++)
         POC_TRY(channel_add(b, &channels[i]));
+    for (const struct bureau_record *r = b->records; r != NULL; r = r->next)
+        POC_TRY((poc_err)pocpf_restore(b->pf, r->key, r->key_len, r->value, r->value_len));
     POC_TRY((poc_err)pocpf_restored(b->pf, b->o->now_ms));
     return (poc_err)pocpf_mcx_identity_add(b->pf, b->o->now_ms, &own);
 }
@@ -111,6 +155,32 @@ void bureau_done(bureau *b)
 {
     wire_mcx_desk_free(b->d);
     office_free(b->o);
+    for (struct bureau_record *r; (r = b->records) != NULL;) {
+        b->records = r->next;
+        free(r);
+    }
+}
+
+void bureau_crash(bureau *b)
+{
+    wire_mcx_desk_free(b->d);
+    pocpf_free(b->pf);
+    assert_int_equal(engine_make(b), POC_OK);
+    assert_int_equal(desk_make(b), POC_OK);
+    assert_int_equal(wire_mcx_desk_restored(b->d, b->o->now_ms), POC_OK);
+    bureau_run(b);
+    b->did[0] = '\0';
+}
+
+void bureau_redefine(bureau *b, const char *id, bool is_open)
+{
+    for (size_t i = 0; i < POC_COUNT(channels); i++) {
+        wire_mcx_channel c = channels[i];
+        c.is_open = is_open;
+        if (strcmp(c.id, id) == 0)
+            assert_int_equal(wire_mcx_desk_channel(b->d, b->o->now_ms, &c), POC_OK);
+    }
+    bureau_run(b);
 }
 
 void bureau_close(bureau *b)
@@ -154,7 +224,7 @@ static void do_download(bureau *b, const pocpf_effect *fx)
 static void carry_out(bureau *b, const pocpf_effect *fx)
 {
     if (fx->type == POCPF_DO_PERSIST && !b->store_holds)
-        (void)pocpf_persisted(b->pf, b->o->now_ms, !b->store_fails);
+        persist(b, fx);
     else if (fx->type == POCPF_DO_CSK_BOUND)
         do_bound(b, fx);
     else if (fx->type == POCPF_DO_DOWNLOAD)
@@ -331,12 +401,15 @@ void bureau_put_signatures(bureau *b, mcx_service service, const bureau_key *k)
 void bureau_pack(bureau *b)
 {
     poc_wr wr = poc_wr_into(b->body, sizeof(b->body));
+    char boundary[32];
+    (void)snprintf(boundary, sizeof(boundary), "=_bureau%06u", b->packed++ % 1000000);
+    (void)snprintf(b->type, sizeof(b->type), "multipart/mixed;boundary=\"%s\"", boundary);
     b->content_type = poc_span_str("");
     b->sent = poc_span_str("");
     if (b->part_count == 0)
         return;
-    assert_int_equal(poc_parts_write(&wr, BOUNDARY, b->parts, b->part_count), POC_OK);
-    b->content_type = poc_span_str("multipart/mixed;boundary=\"" BOUNDARY "\"");
+    assert_int_equal(poc_parts_write(&wr, boundary, b->parts, b->part_count), POC_OK);
+    b->content_type = poc_span_str(b->type);
     b->sent = poc_span_of(b->body, wr.len);
 }
 

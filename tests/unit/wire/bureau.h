@@ -46,9 +46,12 @@ typedef struct bureau {
     unsigned answers;
     char did[1024]; /* what was carried out since bureau_did */
     bool store_holds, store_fails;
+    struct bureau_record *records; /* durable */
     const char *where;
     poc_part parts[BUREAU_PARTS_MAX]; /* of the body that is made */
     size_t part_count, used;
+    unsigned packed;
+    char type[64];
     uint8_t room[BUREAU_ROOM], body[BUREAU_ROOM];
     poc_span content_type, sent;
 } bureau;
@@ -59,11 +62,13 @@ bureau *bureau_open(void **state);
 poc_err bureau_new(bureau *b, mcx_town *town);
 void bureau_done(bureau *b);
 void bureau_close(bureau *b);
-/** Another desk over an engine that was restored. */
+/** Another engine from what was durable, and another desk. */
 void bureau_crash(bureau *b);
 /** Carries out what there is to do. */
 void bureau_run(bureau *b);
 void bureau_pass(bureau *b, int64_t s);
+/** Another definition of one of the channels. */
+void bureau_redefine(bureau *b, const char *id, bool is_open);
 /** What was done since the last call: "BOUND:id", "LOST:id", "user:CSK", "user:channel" of a MuSiK. */
 void bureau_expect(bureau *b, const char *text);
 /** "all list": the channels that `user` is in. */
@@ -88,7 +93,7 @@ void bureau_wrap(bureau *b, const char *to);
 wire_mcx_outcome bureau_serve(bureau *b, wire_mcx_method method, const char *impu, int64_t expires_s);
 /** Packs, serves and carries out. `expires_s` under 0: not said. */
 void bureau_send(bureau *b, wire_mcx_method method, const char *impu, int64_t expires_s);
-/** A REGISTER with key and encrypted token; `status` is the answer's, and whether he is authorised. */
+/** A REGISTER with key and encrypted token, a second later. */
 void bureau_register(bureau *b, const mcx_person *who, const char *impu, uint32_t id, const char *token);
 /** The desk and the engine have nothing of this IMPU. */
 void bureau_expect_nothing(const bureau *b, const char *impu);
