@@ -44,5 +44,6 @@ int bench_mikey(const bench *b);
 int bench_srtp(const bench *b);
 int bench_sakke(const bench *b);
 int bench_rekey(const bench *b);
+int bench_store(const bench *b);
 
 #endif
