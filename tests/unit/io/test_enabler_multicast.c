@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "mcx/mcx.h"
 #include "pf/io/enabler_multicast.h"
 #include "pf/io/now.h"
 
@@ -121,6 +122,13 @@ static bcast_msk msk_of(poc_msk_id id)
     assert_int_equal(poc_secret_random(&msk.key, POC_MSK_LEN, &poc_rng_system), POC_OK);
     memset(msk.rand, (int)(id & 0xFF), 16);
     return msk;
+}
+
+static bcast_msk musik_of(uint32_t id)
+{
+    bcast_msk musik = msk_of(id);
+    musik.cs_id = 7;
+    return musik;
 }
 
 static poc_err start(bench *b, const bcast_msk *msk)
@@ -360,6 +368,124 @@ static void an_operation_on_a_channel_that_is_not_on_air_is_refused(void **state
     bench_free(b);
 }
 
+/* ---- under a MuSiK ---- */
+
+/* "Floor Idle" of MCPTT, with a message sequence number. */
+static const uint8_t idle[] = { 0x85, 204, 0, 3, 0xca, 0xfe, 0xba, 0xbe, 'M', 'C', 'P', 'T', 8, 2, 0, 1 };
+static const char *const north[] = { "sip:north@mc.example" };
+
+static mcx_srtcp *receiver_of(const bcast_msk *musik)
+{
+    const mcx_srtp_context context = { .csb_id = musik->id, .cs_id = 7, .rand = poc_span_of(musik->rand, 16) };
+    mcx_srtcp *s;
+    assert_int_equal(mcx_srtcp_new(&s, musik->key, &context, &mcx_aes128_gcm), POC_OK);
+    return s;
+}
+
+static void open_control(bench *b, mcx_srtcp *s, uint8_t clear[BCAST_PACKET_MAX], size_t *n)
+{
+    uint8_t datagram[BCAST_PACKET_MAX];
+    const size_t len = hear(b, BCAST_FLOW_FLOOR, datagram);
+    assert_int_equal(mcx_srtcp_unprotect(s, clear, n, poc_span_of(datagram, len)), POC_OK);
+}
+
+static void hear_mapping(bench *b, mcx_srtcp *s, mcx_mcmc_type type)
+{
+    uint8_t clear[BCAST_PACKET_MAX];
+    size_t n;
+    mcx_mcmc msg;
+    open_control(b, s, clear, &n);
+    assert_int_equal(mcx_mcmc_read(&msg, poc_span_of(clear, n), NULL), POC_OK);
+    assert_int_equal(msg.type, type);
+    assert_true(poc_span_eq_str(msg.group, north[0]));
+    if (type == MCX_MCMC_MAP)
+        assert_int_equal(msg.floor_port, b->channel.port[BCAST_FLOW_FLOOR]);
+}
+
+static void hear_idle(bench *b, mcx_srtcp *s)
+{
+    uint8_t clear[BCAST_PACKET_MAX];
+    size_t n;
+    open_control(b, s, clear, &n);
+    assert_int_equal(n, sizeof(idle));
+    assert_memory_equal(clear, idle, sizeof(idle));
+}
+
+static void send_idle(bench *b)
+{
+    assert_int_equal(
+        b->air.ops->send(b->air.ctx, io_now_ms(), "dispatch", BCAST_FLOW_FLOOR, poc_span_of(idle, sizeof(idle))),
+        POC_OK);
+}
+
+/* MCX-7, MCX-9, MCX-13, MCX-30 */
+static void a_channel_under_a_musik_is_heard_by_who_has_it(void **state)
+{
+    (void)state;
+    bench *b = bench_new("232.43.7.11", "127.0.0.1");
+    bcast_msk first = musik_of(0x60010001), second = musik_of(0x60010002);
+    mcx_srtcp *former = receiver_of(&first), *next = receiver_of(&second);
+    uint8_t datagram[BCAST_PACKET_MAX];
+    listen_to_group(b);
+    b->channel.groups = north;
+    b->channel.group_count = 1;
+    assert_int_equal(start(b, &first), POC_OK);
+    turn_until(b, &b->events[BCAST_STARTED]);
+    hear_mapping(b, former, MCX_MCMC_MAP);
+    send_idle(b);
+    hear_idle(b, former);
+    say(b, 1);
+    const size_t n = hear(b, BCAST_FLOW_RTP, datagram);
+    assert_non_null(memmem(datagram, n, speech, sizeof(speech) - 1)); /* as it came: that is the clients' own affair */
+    b->air.ops->gate(b->air.ctx, io_now_ms(), "dispatch", true);
+    send_idle(b);
+    assert_int_equal(b->air.ops->update_msk(b->air.ctx, io_now_ms(), "dispatch", &second), POC_OK);
+    hear_mapping(b, next, MCX_MCMC_MAP);
+    hear_idle(b, next);
+    b->air.ops->stop(b->air.ctx, io_now_ms(), "dispatch");
+    hear_mapping(b, next, MCX_MCMC_UNMAP);
+    turn_until(b, &b->events[BCAST_STOPPED]);
+    assert_int_equal(b->mtks, 0);
+    mcx_srtcp_free(former);
+    mcx_srtcp_free(next);
+    poc_secret_free(first.key);
+    poc_secret_free(second.key);
+    bench_free(b);
+}
+
+static void a_late_listener_gets_a_mapping_without_asking(void **state)
+{
+    (void)state;
+    bench *b = bench_new("232.43.7.12", "127.0.0.1");
+    bcast_msk musik = musik_of(0x60010003);
+    mcx_srtcp *s = receiver_of(&musik);
+    listen_to_group(b);
+    b->channel.groups = north;
+    b->channel.group_count = 1;
+    assert_int_equal(start(b, &musik), POC_OK);
+    hear_mapping(b, s, MCX_MCMC_MAP);
+    b->air.ops->announce(b->air.ctx, io_now_ms(), "dispatch");
+    hear_mapping(b, s, MCX_MCMC_MAP); /* by the timer */
+    mcx_srtcp_free(s);
+    poc_secret_free(musik.key);
+    bench_free(b);
+}
+
+static void a_channel_keeps_its_kind_of_key(void **state)
+{
+    (void)state;
+    bench *b = bench_new("232.43.7.13", "127.0.0.1");
+    bcast_msk musik = musik_of(0x60010004), msk = msk_of(0x10010001), csk = musik_of(0x20010001);
+    listen_to_group(b);
+    assert_int_equal(start(b, &csk), POC_E_INPUT); /* not a key for everybody */
+    assert_int_equal(start(b, &musik), POC_OK);
+    assert_int_equal(b->air.ops->update_msk(b->air.ctx, io_now_ms(), "dispatch", &msk), POC_E_INPUT);
+    poc_secret_free(musik.key);
+    poc_secret_free(msk.key);
+    poc_secret_free(csk.key);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +498,9 @@ int main(void)
         cmocka_unit_test(a_source_that_is_not_ours_fails_the_start_and_nothing_is_sent),
         cmocka_unit_test(stop_wipes_the_keys_and_says_so_later),
         cmocka_unit_test(an_operation_on_a_channel_that_is_not_on_air_is_refused),
+        cmocka_unit_test(a_channel_under_a_musik_is_heard_by_who_has_it),
+        cmocka_unit_test(a_late_listener_gets_a_mapping_without_asking),
+        cmocka_unit_test(a_channel_keeps_its_kind_of_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

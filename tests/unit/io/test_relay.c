@@ -427,6 +427,83 @@ static void a_muted_side_gets_nothing_and_says_nothing(void **state)
     assert_int_equal(relay_look(b->relay).downlink_unicast, 1);
 }
 
+/* ---- the guard ---- */
+
+/** Passes what begins with "in" from the client, as what follows it, and writes "out" before what goes to him. */
+typedef struct toy_guard {
+    unsigned done;
+} toy_guard;
+
+static poc_err toy_open(void *ctx, int64_t now_ms, poc_wr *out, poc_span packet)
+{
+    (void)ctx;
+    assert_true(now_ms > 0);
+    if (packet.n < 2 || memcmp(packet.p, "in", 2) != 0)
+        return POC_E_AUTH;
+    poc_wr_put(out, packet.p + 2, packet.n - 2);
+    return poc_wr_done(out);
+}
+
+static poc_err toy_seal(void *ctx, int64_t now_ms, poc_wr *out, poc_span packet)
+{
+    (void)ctx;
+    (void)now_ms;
+    if (packet.n == 4)
+        return POC_E_LIMIT;
+    poc_wr_put(out, "out", 3);
+    poc_wr_span(out, packet);
+    return poc_wr_done(out);
+}
+
+static void toy_done(void *ctx)
+{
+    ((toy_guard *)ctx)->done++;
+}
+
+static const relay_guard toy = { toy_open, toy_seal, toy_done };
+
+/* MCX-6 */
+static void what_does_not_open_is_dropped_and_counted(void **state)
+{
+    bench *b = (bench *)*state;
+    toy_guard g = { 0 };
+    uint8_t got[BCAST_PACKET_MAX];
+    relay_session_guard(b->session[0], &toy, &g);
+    send_from(b, 0, RELAY_CLIENT, RELAY_FLOOR, "clear", 5);
+    send_from(b, 0, RELAY_CLIENT, RELAY_FLOOR, "inside", 6);
+    assert_int_equal(receive(b, 0, RELAY_CF, RELAY_FLOOR, got), 4);
+    assert_memory_equal(got, "side", 4);
+    send_from(b, 1, RELAY_CLIENT, RELAY_FLOOR, "clear", 5); /* another session, without a guard */
+    assert_int_equal(receive(b, 1, RELAY_CF, RELAY_FLOOR, got), 5);
+    send_rtp(b, 0, RELAY_CLIENT, ALICE, 1); /* media is not its affair */
+    assert_int_equal(receive_rtp(b, 0, RELAY_CF), 1);
+    assert_int_equal(relay_look(b->relay).guard_refused, 1);
+    assert_int_equal(relay_look(b->relay).uplink, 3);
+    relay_session_guard(b->session[0], NULL, NULL);
+    assert_int_equal(g.done, 1);
+}
+
+/* MCX-6, MCX-13: the copy of a client goes under his key; what goes on air is protected elsewhere. */
+static void what_goes_to_one_client_is_sealed_and_what_goes_on_air_is_not(void **state)
+{
+    bench *b = (bench *)*state;
+    toy_guard g = { 0 };
+    uint8_t got[BCAST_PACKET_MAX], idle[64];
+    poc_wr wr = poc_wr_into(idle, sizeof(idle));
+    bcast_mbcp_put(&wr, &(bcast_mbcp){ .type = BCAST_MBCP_IDLE, .ssrc = 1 });
+    relay_session_guard(b->session[0], &toy, &g);
+    send_from(b, 0, RELAY_CF, RELAY_FLOOR, "lost", 4);
+    send_from(b, 0, RELAY_CF, RELAY_FLOOR, idle, wr.len);
+    assert_int_equal(receive(b, 0, RELAY_CLIENT, RELAY_FLOOR, got), wr.len + 3);
+    assert_memory_equal(got, "out", 3);
+    assert_memory_equal(got + 3, idle, wr.len);
+    assert_int_equal(b->fed[BCAST_FLOW_FLOOR], 1);
+    assert_int_equal(relay_look(b->relay).guard_unsealed, 1);
+    assert_int_equal(relay_look(b->relay).guard_refused, 0);
+    relay_session_free(b->session[0]);
+    assert_int_equal(g.done, 1); /* with its session */
+}
+
 static void an_oversized_packet_is_dropped_whole(void **state)
 {
     bench *b = (bench *)*state;
@@ -501,6 +578,8 @@ int main(void)
         WITH_BENCH(packets_from_elsewhere_are_dropped_and_counted),
         WITH_BENCH(a_muted_side_gets_nothing_and_says_nothing),
         WITH_BENCH(an_oversized_packet_is_dropped_whole),
+        WITH_BENCH(what_does_not_open_is_dropped_and_counted),
+        WITH_BENCH(what_goes_to_one_client_is_sealed_and_what_goes_on_air_is_not),
         WITH_BENCH(ports_are_even_and_rest_before_they_are_used_again),
         WITH_BENCH(sessions_are_bounded),
         WITH_BENCH(a_restored_session_has_the_ports_it_had),
