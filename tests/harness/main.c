@@ -15,6 +15,7 @@
 #include "tests/harness/report.h"
 #include "tests/harness/script.h"
 #include "tests/harness/timeline.h"
+#include "tests/harness/wallet.h"
 
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 64, EXIT_SCRIPT = 65 };
 
@@ -326,6 +327,7 @@ static int run(const options *o)
         return EXIT_FAIL;
     }
     int status = o->runs > 0 ? run_many(o, &speech) : run_once(o, &speech);
+    wallet_done();
     script_speech_done(&speech);
     return status;
 }

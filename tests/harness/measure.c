@@ -21,7 +21,9 @@ typedef struct walk {
     size_t slot_count; /* a power of two */
     uint64_t ready;    /* clients that can be expected to open what is on air */
     uint64_t in, registered;
-    uint64_t keyed; /* got an MSK in their present stay */
+    uint64_t keyed;                       /* got an MSK in their present stay */
+    uint64_t held[RECORD_CHANNELS_MAX];   /* of a channel under a MuSiK: who was given one and belongs to it */
+    uint64_t follow[RECORD_CHANNELS_MAX]; /* and has opened something under it, and listens */
     uint64_t listening;
     int channel_of[WORLD_CLIENTS_MAX];
     int64_t listening_us[WORLD_CLIENTS_MAX];
@@ -60,11 +62,25 @@ static uint64_t present(const walk *w)
 
 /* ---- rekeys ---- */
 
+static bool is_musik(const walk *w, int channel)
+{
+    return channel >= 0 && w->rec->channels[channel].made.musik.is_one;
+}
+
 static bool is_trigger(const walk *w, const world_seen *seen, int channel)
 {
+    if (seen->channel > 0)
+        return seen->channel - 1 == channel;
+    if (seen->what == WORLD_LOGGED_OFF && is_musik(w, channel))
+        return true;
     if (seen->what == WORLD_REKEY_ASKED)
         return seen->status == channel;
     return seen->client >= 0 && w->channel_of[seen->client] == channel;
+}
+
+static bool left_region(const walk *w, const world_seen *seen)
+{
+    return seen->status == 0 && is_musik(w, seen->channel - 1);
 }
 
 static const char *reason_of(const walk *w, const world_seen *seen, int channel)
@@ -78,7 +94,10 @@ static const char *reason_of(const walk *w, const world_seen *seen, int channel)
         return "expel";
     if (seen->what == WORLD_REKEY_ASKED)
         return "operator";
-    if ((seen->what == WORLD_OUT || seen->what == WORLD_DEREGISTERED) && strcmp(policy->on_leave, "never") != 0)
+    if (seen->what == WORLD_LISTENS)
+        return left_region(w, seen) && strcmp(policy->on_leave, "never") != 0 ? "leave" : NULL;
+    if ((seen->what == WORLD_OUT || seen->what == WORLD_DEREGISTERED || seen->what == WORLD_LOGGED_OFF) &&
+        strcmp(policy->on_leave, "never") != 0)
         return "leave";
     if ((seen->what == WORLD_IN || seen->what == WORLD_REGISTERED) && policy->on_join)
         return "join";
@@ -156,7 +175,9 @@ static void count_members(const walk *w, measure_rekey *r, size_t until)
             have |= bit(seen->client);
     }
     for (int c = 0; c < (int)w->rec->client_count; c++) {
-        bool is_member = w->channel_of[c] == r->channel && (present(w) & w->keyed & bit(c)) != 0;
+        bool is_member = is_musik(w, r->channel)
+                             ? (w->held[r->channel] & bit(c)) != 0
+                             : w->channel_of[c] == r->channel && (present(w) & w->keyed & bit(c)) != 0;
         r->members += is_member;
         r->confirmed += is_member && (have & bit(c)) != 0;
         if (is_member && waited_enough(w, r))
@@ -193,7 +214,7 @@ static poc_err see_msk_on_air(walk *w, size_t at)
     int channel = record_channel_of(w->rec, seen->mki.msk_id);
     if (channel < 0 || seen->what == WORLD_CLEAR_ON_AIR)
         return POC_OK;
-    if (w->msk[channel] != 0 && !record_msk_after(seen->mki.msk_id, w->msk[channel]))
+    if (w->msk[channel] != 0 && !record_msk_after(w->rec, seen->mki.msk_id, w->msk[channel]))
         return POC_OK;
     if (w->msk[channel] != 0)
         POC_TRY(add_rekey(w, channel, at));
@@ -222,10 +243,35 @@ static void begin_stay(walk *w, const world_seen *seen)
     c->first_any_us = c->first_multicast_us = MEASURE_NEVER;
 }
 
+/* Who belongs to a channel under a MuSiK, and who can be expected to open what is on air in it. */
+static void see_musik(walk *w, const world_seen *seen)
+{
+    const uint64_t me = bit(seen->client);
+    const int channel = seen->channel > 0 ? seen->channel - 1 : record_channel_of(w->rec, seen->mki.msk_id);
+    const bool leaves_all = seen->what == WORLD_LOGGED_OFF, is_deaf = seen->what == WORLD_COVERED;
+    for (size_t i = 0; i < RECORD_CHANNELS_MAX; i++) {
+        w->held[i] &= leaves_all ? ~me : ~UINT64_C(0);
+        w->follow[i] &= leaves_all || is_deaf || seen->what == WORLD_OFF_GROUP ? ~me : ~UINT64_C(0);
+    }
+    if (!is_musik(w, channel))
+        return;
+    if (seen->what == WORLD_KEY)
+        w->held[channel] |= me;
+    if (seen->what == WORLD_EXPELLED || (seen->what == WORLD_LISTENS && seen->status == 0)) {
+        w->held[channel] &= ~me;
+        w->follow[channel] &= ~me;
+    }
+    if (seen->what == WORLD_EXPELLED)
+        w->channel_of[seen->client] = channel;
+    if (seen->what == WORLD_FLOOR || seen->what == WORLD_MAPPED)
+        w->follow[channel] |= w->held[channel] & me;
+}
+
 static void see_client(walk *w, const world_seen *seen)
 {
     measure_client *c = &w->out->clients[seen->client];
     uint64_t me = bit(seen->client);
+    see_musik(w, seen);
     switch (seen->what) {
     case WORLD_JOINING:
     case WORLD_REGISTERING:
@@ -255,7 +301,8 @@ static void see_client(walk *w, const world_seen *seen)
         break;
     case WORLD_EXPELLED:
         c->expelled_us = seen->at_us;
-        end_stay(w, seen->client);
+        if (seen->channel == 0) /* else he has his session all the same */
+            end_stay(w, seen->client);
         break;
     case WORLD_DEREGISTERED:
         w->registered &= ~me;
@@ -315,8 +362,18 @@ static void see_sent(walk *w, const world_seen *seen)
 /* Only who was able to follow the channel can lose something by a rekey: not a newcomer before its first STKM. */
 static void see_unreadable(walk *w, const world_seen *seen)
 {
-    if ((w->ready & bit(seen->client)) != 0)
+    const uint64_t ready = seen->channel > 0 ? w->follow[seen->channel - 1] : w->ready;
+    if ((ready & bit(seen->client)) != 0)
         packet_of(w, seen)->unreadable |= bit(seen->client);
+}
+
+/* A control packet under a MuSiK has an identity, as a media packet has. */
+static void see_control(walk *w, const world_seen *seen)
+{
+    packet *p = packet_of(w, seen);
+    if (p->on_air_us == MEASURE_NEVER)
+        p->on_air_us = seen->at_us;
+    p->channel = seen->channel - 1;
 }
 
 static poc_err see(walk *w, size_t at)
@@ -324,6 +381,8 @@ static poc_err see(walk *w, size_t at)
     const world_seen *seen = &w->rec->seen[at];
     if (record_is_on_air(seen->what))
         POC_TRY(see_msk_on_air(w, at));
+    if (seen->what == WORLD_FLOOR_ON_AIR && seen->channel > 0)
+        see_control(w, seen);
     if (seen->what == WORLD_ON_AIR)
         see_on_air(w, seen);
     w->out->in_clear += seen->what == WORLD_CLEAR_ON_AIR;
@@ -368,7 +427,7 @@ static void count_gap(walk *w, const packet *p)
         lost |= p->ready & (p->sender >= 0 ? ~bit(p->sender) : ~UINT64_C(0));
     lost &= ~p->played & ~(r != NULL ? r->unreached : 0);
     for (int c = 0; lost != 0 && c < (int)w->rec->client_count; c++) {
-        if ((lost & bit(c)) == 0 || w->channel_of[c] != p->channel)
+        if ((lost & bit(c)) == 0 || (w->channel_of[c] != p->channel && !is_musik(w, p->channel)))
             continue;
         w->out->clients[c].gap_packets++;
         if (r != NULL)
@@ -381,7 +440,8 @@ static void count_gap(walk *w, const packet *p)
 /* When the packet that a client opened had been on air; its own time when that was not seen. */
 static int64_t aired_us(walk *w, const world_seen *seen)
 {
-    if (seen->what != WORLD_PLAYED || !seen->by_multicast)
+    const bool is_control = (seen->what == WORLD_FLOOR || seen->what == WORLD_MAPPED) && seen->ssrc != 0;
+    if ((seen->what != WORLD_PLAYED && !is_control) || !seen->by_multicast)
         return seen->at_us;
     const packet *p = packet_of(w, seen);
     return p->on_air_us != MEASURE_NEVER ? p->on_air_us : seen->at_us;
@@ -407,7 +467,8 @@ static bool was_left_behind(const walk *w, int client, size_t until)
     for (size_t i = 0; i < until; i++) {
         const world_seen *seen = &w->rec->seen[i];
         bool is_here = record_channel_of(w->rec, seen->mki.msk_id) == w->channel_of[client];
-        if (record_is_on_air(seen->what) && is_here && (on_air == 0 || record_msk_after(seen->mki.msk_id, on_air)))
+        if (record_is_on_air(seen->what) && is_here &&
+            (on_air == 0 || record_msk_after(w->rec, seen->mki.msk_id, on_air)))
             on_air = seen->mki.msk_id;
     }
     for (size_t i = 0; on_air != 0 && i < until; i++) {
@@ -421,7 +482,8 @@ static bool was_left_behind(const walk *w, int client, size_t until)
 
 static bool opened(const world_seen *seen, int client)
 {
-    return seen->client == client && (seen->what == WORLD_PLAYED || (seen->what == WORLD_FLOOR && seen->by_multicast));
+    return seen->client == client && (seen->what == WORLD_PLAYED || seen->what == WORLD_MAPPED ||
+                                      (seen->what == WORLD_FLOOR && seen->by_multicast));
 }
 
 /* A join, or a registration that is not refused: what comes then the client may hear again. */
@@ -493,7 +555,8 @@ static size_t slots_for(const record *rec)
     size_t packets = 16;
     for (size_t i = 0; i < rec->seen_count; i++) {
         world_what what = rec->seen[i].what;
-        packets += what == WORLD_ON_AIR || what == WORLD_SENT || what == WORLD_PLAYED || what == WORLD_UNREADABLE;
+        packets += what == WORLD_ON_AIR || what == WORLD_SENT || what == WORLD_PLAYED || what == WORLD_UNREADABLE ||
+                   what == WORLD_FLOOR_ON_AIR || what == WORLD_FLOOR || what == WORLD_MAPPED;
     }
     size_t slots = 64;
     while (slots < packets * 2)
@@ -557,7 +620,7 @@ uint32_t measure_new_msks(const record *rec, int channel, int64_t since_us, int6
         bool names_key = seen->what == WORLD_KEY || record_is_on_air(seen->what);
         if (!names_key || record_channel_of(rec, seen->mki.msk_id) != channel)
             continue;
-        if (newest != 0 && !record_msk_after(seen->mki.msk_id, newest))
+        if (newest != 0 && !record_msk_after(rec, seen->mki.msk_id, newest))
             continue;
         count += newest != 0 && seen->at_us >= since_us && seen->at_us <= until_us;
         newest = seen->mki.msk_id;
@@ -571,7 +634,7 @@ int measure_wrong_holder(const record *rec, int channel, uint64_t wanted, const 
     for (int c = 0; c < (int)rec->client_count; c++) {
         bool is_wanted = (wanted & bit(c)) != 0;
         *how = is_wanted ? "does not hold it" : "was given it too";
-        if (is_wanted ? rec->clients[c].msk_id != current : record_was_given(rec, c, current))
+        if (is_wanted ? !record_is_keyed(rec, c, channel) : record_was_given(rec, c, current))
             return c;
     }
     return -1;

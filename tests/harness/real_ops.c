@@ -20,7 +20,7 @@ static poc_err real_configure(world *w, const world_pf *pf)
 static poc_err real_channel(world *w, const world_channel *channel)
 {
     real *r = (real *)w;
-    if (r->is_up)
+    if (r->is_up || channel->musik.is_one)
         return POC_E_STATE;
     if (r->channel_count == DEPLOYMENT_CHANNELS_MAX)
         return POC_E_LIMIT;
@@ -31,6 +31,8 @@ static poc_err real_channel(world *w, const world_channel *channel)
 static poc_err real_client_new(world *w, const world_client *client, int *index)
 {
     real *r = (real *)w;
+    if (client->mcx.is_user)
+        return POC_E_STATE;
     if (r->client_count == WORLD_CLIENTS_MAX)
         return POC_E_LIMIT;
     *index = (int)r->client_count++;

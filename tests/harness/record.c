@@ -32,8 +32,19 @@ int record_client_by_name(const record *rec, const char *name)
     return -1;
 }
 
+static const record_musik *musik_of(const record *rec, poc_msk_id id)
+{
+    for (size_t i = 0; i < rec->musik_count; i++)
+        if (rec->musiks[i].id == id)
+            return &rec->musiks[i];
+    return NULL;
+}
+
 int record_channel_of(const record *rec, poc_msk_id id)
 {
+    const record_musik *musik = musik_of(rec, id);
+    if (musik != NULL)
+        return musik->channel;
     for (size_t i = 0; id != 0 && i < rec->channel_count; i++)
         if (rec->channels[i].key_group == poc_msk_group(id))
             return (int)i;
@@ -54,10 +65,20 @@ bool record_is_on_air(world_what what)
            what == WORLD_CLEAR_ON_AIR;
 }
 
-bool record_msk_after(poc_msk_id a, poc_msk_id b)
+bool record_msk_after(const record *rec, poc_msk_id a, poc_msk_id b)
 {
+    const record_musik *later = musik_of(rec, a), *sooner = musik_of(rec, b);
+    if (later != NULL && sooner != NULL)
+        return later->channel == sooner->channel && later > sooner;
     uint16_t ahead = (uint16_t)(poc_msk_number(a) - poc_msk_number(b));
     return poc_msk_group(a) == poc_msk_group(b) && ahead != 0 && ahead < 0x8000u;
+}
+
+bool record_is_keyed(const record *rec, int client, int channel)
+{
+    const record_client *c = &rec->clients[client];
+    const record_channel *on = &rec->channels[channel];
+    return on->msk_id != 0 && (on->made.musik.is_one ? c->musik_id[channel] : c->msk_id) == on->msk_id;
 }
 
 static bool has_room(record *rec)
@@ -87,11 +108,32 @@ static void go(record_client *c)
     c->out = true;
 }
 
+static void learn_musik(record *rec, const world_seen *seen)
+{
+    if (seen->channel == 0 || seen->mki.msk_id == 0 || musik_of(rec, seen->mki.msk_id) != NULL)
+        return;
+    rec->overflow = rec->overflow || rec->musik_count == RECORD_MUSIKS_MAX;
+    if (rec->musik_count < RECORD_MUSIKS_MAX)
+        rec->musiks[rec->musik_count++] = (record_musik){ seen->mki.msk_id, seen->channel - 1 };
+}
+
 static void learn_key(record *rec, record_client *c, poc_msk_id id)
 {
+    const record_musik *musik = musik_of(rec, id);
+    if (musik != NULL) {
+        c->musik_id[musik->channel] = id;
+        return;
+    }
     c->msk_id = id;
     if (c->channel >= 0)
         rec->channels[c->channel].key_group = poc_msk_group(id);
+}
+
+static void lose_musik(record_client *c, poc_msk_id id)
+{
+    for (size_t i = 0; i < RECORD_CHANNELS_MAX; i++)
+        if (c->musik_id[i] == id)
+            c->musik_id[i] = 0;
 }
 
 static void play(record_client *c, const world_seen *seen)
@@ -112,9 +154,40 @@ static void count(record_client *c, world_what what)
         { WORLD_DENIED, RECORD_DENIALS },
         { WORLD_KEY_MISSED, RECORD_MISSED },
         { WORLD_OFFERED, RECORD_OFFERS },
+        { WORLD_CSK, RECORD_CSKS },
+        { WORLD_REVOKED, RECORD_REVOCATIONS },
     };
     for (size_t i = 0; i < POC_COUNT(counted); i++)
         c->counts[counted[i].count] += counted[i].what == what;
+}
+
+/* What becomes of a user of mission critical services. */
+static void follow_mcx(record_client *c, const world_seen *seen)
+{
+    switch (seen->what) {
+    case WORLD_PROVISIONED:
+        c->provisioned = true;
+        break;
+    case WORLD_AUTHORISED:
+        c->authorised = true;
+        break;
+    case WORLD_LOGGED_OFF:
+        c->authorised = false;
+        c->algorithm = 0;
+        memset(c->musik_id, 0, sizeof(c->musik_id));
+        break;
+    case WORLD_ALGORITHM:
+        c->algorithm = seen->status;
+        break;
+    case WORLD_REVOKED:
+        lose_musik(c, seen->mki.msk_id);
+        break;
+    case WORLD_FLOOR:
+        c->counts[RECORD_FLOOR] += seen->by_multicast;
+        break;
+    default:
+        break;
+    }
 }
 
 /* What becomes of a client that uses the service of a channel by HTTP. */
@@ -148,6 +221,7 @@ static void follow_client(record *rec, record_client *c, const world_seen *seen)
 {
     count(c, seen->what);
     follow_user(c, seen);
+    follow_mcx(c, seen);
     switch (seen->what) {
     case WORLD_BOOTSTRAPPED:
         c->bootstrapped = true;
@@ -188,20 +262,23 @@ static void follow_client(record *rec, record_client *c, const world_seen *seen)
 
 static void follow_air(record *rec, const world_seen *seen)
 {
-    int at = record_channel_of(rec, seen->mki.msk_id);
+    int at = seen->channel > 0 ? seen->channel - 1 : record_channel_of(rec, seen->mki.msk_id);
     if (at < 0 && rec->channel_count == 1)
         at = 0;
     if (at < 0)
         return;
     record_channel *channel = &rec->channels[at];
     channel->last_air_us = seen->at_us;
-    if (channel->msk_id == 0 || record_msk_after(seen->mki.msk_id, channel->msk_id))
+    if (seen->mki.msk_id == 0)
+        return;
+    if (channel->msk_id == 0 || record_msk_after(rec, seen->mki.msk_id, channel->msk_id))
         channel->msk_id = seen->mki.msk_id;
 }
 
 void record_see(void *user, const world_seen *seen)
 {
     record *rec = user;
+    learn_musik(rec, seen);
     /* A key may come again, in a fresh message: that is the same key. */
     bool is_new_key = seen->what == WORLD_KEY && !record_was_given(rec, seen->client, seen->mki.msk_id);
     if (seen->at_us > rec->end_us)

@@ -6,6 +6,7 @@
 #include "tests/harness/world.h"
 
 #define RECORD_CHANNELS_MAX 16u
+#define RECORD_MUSIKS_MAX   1024u
 
 /** What of a client is counted, in the words of a script. */
 typedef enum record_count {
@@ -16,6 +17,9 @@ typedef enum record_count {
     RECORD_DENIALS,
     RECORD_MISSED,
     RECORD_OFFERS,
+    RECORD_CSKS,
+    RECORD_FLOOR,
+    RECORD_REVOCATIONS,
     RECORD_COUNTS
 } record_count;
 
@@ -24,6 +28,9 @@ typedef struct record_client {
     int channel; /* joined last, -1: none */
     bool bootstrapped, in, out, refused, listening, opened_mtk;
     bool registered, denied, left_service;
+    bool provisioned, authorised;
+    int algorithm;                          /* key length in octets of what protects its signalling, 0: nothing */
+    uint32_t musik_id[RECORD_CHANNELS_MAX]; /* MuSiK received last of each channel under one, 0: none */
     int denied_status;
     bool heard, heard_by_multicast; /* the last packet played */
     poc_msk_id msk_id;              /* MSK received last, 0: none */
@@ -39,6 +46,12 @@ typedef struct record_channel {
     int64_t last_air_us; /* last datagram on the group, -1: none */
 } record_channel;
 
+/** The ids of MuSiKs are random: in the order in which they were seen first. */
+typedef struct record_musik {
+    uint32_t id;
+    int channel;
+} record_musik;
+
 typedef struct record record;
 
 /** Hears of everything at once, for the timeline. */
@@ -52,6 +65,8 @@ struct record {
     size_t client_count;
     record_channel channels[RECORD_CHANNELS_MAX];
     size_t channel_count;
+    record_musik musiks[RECORD_MUSIKS_MAX];
+    size_t musik_count;
     world_seen *seen; /* owned */
     size_t seen_count, seen_cap;
     int64_t end_us;
@@ -73,7 +88,9 @@ int record_channel_of(const record *rec, poc_msk_id id);
 bool record_was_given(const record *rec, int client, poc_msk_id id);
 /** True for a datagram seen on the group. */
 bool record_is_on_air(world_what what);
-/** True when `a` is a later MSK than `b` of the same Key Group. */
-bool record_msk_after(poc_msk_id a, poc_msk_id b);
+/** True when `a` is a later MSK than `b` of the same Key Group, or a later MuSiK of the same channel. */
+bool record_msk_after(const record *rec, poc_msk_id a, poc_msk_id b);
+/** True when the client holds the MSK that is on air in the channel now. */
+bool record_is_keyed(const record *rec, int client, int channel);
 
 #endif

@@ -114,7 +114,7 @@ void script_word_option(lua_State *lua, int arg, const char *name, const char *o
 const script_call *script_call_at(size_t at)
 {
     static const script_call *const lists[] = { script_time_calls, script_stage_calls, script_client_calls,
-                                                script_expect_calls };
+                                                script_mcx_calls, script_expect_calls };
     for (size_t l = 0; l < POC_COUNT(lists); l++)
         for (const script_call *c = lists[l]; c->fn != NULL; c++)
             if (at-- == 0)

@@ -138,7 +138,7 @@ static int c_name(lua_State *lua)
 
 static bool holds_current_key(const record *rec, const record_client *c)
 {
-    return c->channel >= 0 && c->msk_id != 0 && c->msk_id == rec->channels[c->channel].msk_id;
+    return c->channel >= 0 && record_is_keyed(rec, (int)(c - rec->clients), c->channel);
 }
 
 static bool is_in(const record *rec, const record_client *c)
@@ -201,6 +201,30 @@ static bool has_left_service(const record *rec, const record_client *c)
     return c->left_service;
 }
 
+static bool is_provisioned(const record *rec, const record_client *c)
+{
+    (void)rec;
+    return c->provisioned;
+}
+
+static bool is_authorised(const record *rec, const record_client *c)
+{
+    (void)rec;
+    return c->authorised;
+}
+
+static bool has_aes_128(const record *rec, const record_client *c)
+{
+    (void)rec;
+    return c->algorithm == 16;
+}
+
+static bool has_aes_256(const record *rec, const record_client *c)
+{
+    (void)rec;
+    return c->algorithm == 32;
+}
+
 static const struct {
     const char *word;
     bool (*holds)(const record *rec, const record_client *c);
@@ -216,6 +240,10 @@ static const struct {
     { "keyed", holds_current_key },
     { "by multicast", hears_multicast },
     { "by unicast", hears_unicast },
+    { "provisioned", is_provisioned },
+    { "authorised", is_authorised },
+    { "aes-128-gcm", has_aes_128 },
+    { "aes-256-gcm", has_aes_256 },
 };
 
 static int judge_state(lua_State *lua)
@@ -227,10 +255,25 @@ static int judge_state(lua_State *lua)
     return 1;
 }
 
+static int judge_keyed(lua_State *lua)
+{
+    const record *rec = script_play_of(lua)->run->rec;
+    int client = (int)lua_tointeger(lua, lua_upvalueindex(1));
+    lua_pushboolean(lua, record_is_keyed(rec, client, (int)lua_tointeger(lua, lua_upvalueindex(2))));
+    return 1;
+}
+
 static int c_is(lua_State *lua)
 {
     int client = script_client_arg(lua, 1);
     const char *word = luaL_checkstring(lua, 2);
+    if (!lua_isnoneornil(lua, 3)) {
+        luaL_argcheck(lua, strcmp(word, "keyed") == 0, 3, "only \"keyed\" is asked of a channel");
+        lua_pushinteger(lua, client);
+        lua_pushinteger(lua, script_channel_arg(lua, 3));
+        lua_pushcclosure(lua, judge_keyed, 2);
+        return 1;
+    }
     for (size_t i = 0; i < POC_COUNT(states); i++) {
         if (strcmp(states[i].word, word) != 0)
             continue;
@@ -245,7 +288,8 @@ static int c_is(lua_State *lua)
 static int c_count(lua_State *lua)
 {
     static const char *const words[RECORD_COUNTS] = { "keys",    "bootstrappings", "registrations", "grants",
-                                                      "denials", "missed",         "offers" };
+                                                      "denials", "missed",         "offers",        "csks",
+                                                      "floor",   "revocations" };
     const record *rec = script_play_of(lua)->run->rec;
     int client = script_client_arg(lua, 1);
     const char *word = luaL_checkstring(lua, 2);
@@ -276,12 +320,14 @@ const script_call script_client_calls[] = {
     { "client", "floor_release", c_floor_release, "client:floor_release()", "Gives the floor back." },
     { "client", "expel", c_expel, "client:expel(other)", "REFER with method=BYE: asks the CF to expel another." },
     { "client", "name", c_name, "client:name()", "Its name." },
-    { "client", "is", c_is, "client:is(state)",
+    { "client", "is", c_is, "client:is(state, channel)",
       "The condition that it is \"bootstrapped\", \"in\", \"out\", \"refused\", \"registered\", \"denied\", \"gone\" (gave the "
-      "service up), \"listening\", \"keyed\" (with the MSK that is on air), \"by multicast\" or \"by unicast\" (as its last "
-      "packet came)." },
+      "service up), \"listening\", \"keyed\" (with the MSK that is on air; of a channel under a MuSiK it has to be said which), \"by multicast\" or "
+      "\"by unicast\" (as its last packet came), \"provisioned\", \"authorised\" (its CSK was accepted), \"aes-128-gcm\" or "
+      "\"aes-256-gcm\" (what it protects signalling with)." },
     { "client", "count", c_count, "client:count(what)",
       "How often so far: different \"keys\" received, \"bootstrappings\", \"registrations\", \"grants\" and \"denials\" of requests, "
-      "\"missed\" MSKs on air, \"offers\" of the PF answered." },
+      "\"missed\" MSKs on air, \"offers\" of the PF answered, \"csks\" in force, \"floor\" messages off the air opened, "
+      "\"revocations\" of keys held." },
     { 0 },
 };

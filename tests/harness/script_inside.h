@@ -31,7 +31,8 @@ typedef struct play {
 } play;
 
 /* The calls by file; each list ends with an empty row. */
-extern const script_call script_time_calls[], script_stage_calls[], script_client_calls[], script_expect_calls[];
+extern const script_call script_time_calls[], script_stage_calls[], script_client_calls[], script_expect_calls[],
+    script_mcx_calls[];
 
 play *script_play_of(lua_State *lua);
 int64_t script_now_us(const play *p);
@@ -54,5 +55,12 @@ void script_options_arg(lua_State *lua, int arg, const char *const *names);
 double script_number_option(lua_State *lua, int arg, const char *name, double otherwise);
 bool script_flag_option(lua_State *lua, int arg, const char *name, bool otherwise);
 void script_word_option(lua_State *lua, int arg, const char *name, const char *otherwise, char *out, size_t cap);
+/** A word out of a list; the first is meant when none is given. */
+void script_choice_option(lua_State *lua, int arg, const char *name, const char *const *words, char *out, size_t cap);
+void script_users_option(lua_State *lua, int arg, world_channel *c);
+/** Puts a channel on stage. Returns the number of results, 0. */
+int script_channel_make(lua_State *lua, const world_channel *c);
+void script_mcx_pf_options(lua_State *lua, int arg, world_pf *pf);
+void script_mcx_client_options(lua_State *lua, int arg, world_client *c);
 
 #endif

@@ -10,8 +10,7 @@ static uint32_t count_option(lua_State *lua, int arg, const char *name, uint32_t
     return (uint32_t)script_number_option(lua, arg, name, otherwise);
 }
 
-/* A word out of a list; the first is meant when none is given. */
-static void choice_option(lua_State *lua, int arg, const char *name, const char *const *words, char *out, size_t cap)
+void script_choice_option(lua_State *lua, int arg, const char *name, const char *const *words, char *out, size_t cap)
 {
     script_word_option(lua, arg, name, words[0], out, cap);
     size_t i = 0;
@@ -32,9 +31,19 @@ static int l_scenario(lua_State *lua)
 
 static int l_pf(lua_State *lua)
 {
-    static const char *const names[] = { "muk_lifetime_s", "muk_renew_s",    "push_tries",
-                                         "push_first_ms",  "push_cap_ms",    "solicit_per_s",
-                                         "trusts_core",    "pushes_to_peer", NULL };
+    static const char *const names[] = { "muk_lifetime_s",
+                                         "muk_renew_s",
+                                         "push_tries",
+                                         "push_first_ms",
+                                         "push_cap_ms",
+                                         "solicit_per_s",
+                                         "trusts_core",
+                                         "pushes_to_peer",
+                                         "algorithms",
+                                         "forced_algorithm",
+                                         "mcx_expires_s",
+                                         "by_notify",
+                                         NULL };
     world *w = script_play_of(lua)->run->world;
     script_options_arg(lua, 2, names);
     world_pf pf = { .muk_lifetime_s = count_option(lua, 2, "muk_lifetime_s", 0),
@@ -45,6 +54,7 @@ static int l_pf(lua_State *lua)
                     .solicit_per_s = count_option(lua, 2, "solicit_per_s", 0),
                     .trusts_core = script_flag_option(lua, 2, "trusts_core", false),
                     .pushes_to_peer = script_flag_option(lua, 2, "pushes_to_peer", false) };
+    script_mcx_pf_options(lua, 2, &pf);
     return script_demand(lua, w->ops->configure(w, &pf), "configure");
 }
 
@@ -59,7 +69,7 @@ static void group_option(lua_State *lua, int arg, const char *id, world_channel 
     lua_pop(lua, 1);
 }
 
-static void users_option(lua_State *lua, int arg, world_channel *c)
+void script_users_option(lua_State *lua, int arg, world_channel *c)
 {
     lua_Integer n = lua_getfield(lua, arg, "users") == LUA_TTABLE ? luaL_len(lua, -1) : 0;
     if (n > (lua_Integer)WORLD_USERS_MAX)
@@ -79,11 +89,21 @@ static void mbms_options(lua_State *lua, int arg, world_channel *c)
     static const char *const with_group[] = { "session", "listed", "authenticated", NULL };
     static const char *const alone[] = { "authenticated", "listed", NULL };
     bool has_group = c->group_uri[0] != '\0';
-    choice_option(lua, arg, "delivery", has_group ? by_sip : by_push, c->delivery, sizeof(c->delivery));
-    choice_option(lua, arg, "admit", has_group ? with_group : alone, c->admit, sizeof(c->admit));
-    users_option(lua, arg, c);
+    script_choice_option(lua, arg, "delivery", has_group ? by_sip : by_push, c->delivery, sizeof(c->delivery));
+    script_choice_option(lua, arg, "admit", has_group ? with_group : alone, c->admit, sizeof(c->admit));
+    script_users_option(lua, arg, c);
     c->wait_time_s = count_option(lua, arg, "wait_time_s", 0);
     c->max_back_off_s = count_option(lua, arg, "max_back_off_s", 1);
+}
+
+int script_channel_make(lua_State *lua, const world_channel *c)
+{
+    const script_run *run = script_play_of(lua)->run;
+    if (run->rec->channel_count == RECORD_CHANNELS_MAX)
+        return luaL_error(lua, "too many channels");
+    script_demand(lua, run->world->ops->channel(run->world, c), "channel");
+    run->rec->channels[run->rec->channel_count++] = (record_channel){ .made = *c, .last_air_us = -1 };
+    return 0;
 }
 
 static int l_channel(lua_State *lua)
@@ -92,11 +112,8 @@ static int l_channel(lua_State *lua)
                                          "max_mtk",        "gate",     "on_refusal",     "deadline_ms", "enabler_works",
                                          "mtk_packets",    "delivery", "admit",          "users",       "wait_time_s",
                                          "max_back_off_s", NULL };
-    const script_run *run = script_play_of(lua)->run;
     const char *id = script_name_arg(lua, 1);
     script_options_arg(lua, 2, names);
-    if (run->rec->channel_count == RECORD_CHANNELS_MAX)
-        return luaL_error(lua, "too many channels");
     world_channel c = { .leave_batch_ms = count_option(lua, 2, "leave_batch_ms", 5000),
                         .on_join = script_flag_option(lua, 2, "on_join", false),
                         .interval_s = count_option(lua, 2, "interval_s", 0),
@@ -110,15 +127,15 @@ static int l_channel(lua_State *lua)
     script_word_option(lua, 2, "gate", "hold", c.gate, sizeof(c.gate));
     script_word_option(lua, 2, "on_refusal", "unicast", c.on_refusal, sizeof(c.on_refusal));
     mbms_options(lua, 2, &c);
-    script_demand(lua, run->world->ops->channel(run->world, &c), "channel");
-    run->rec->channels[run->rec->channel_count++] = (record_channel){ .made = c, .last_air_us = -1 };
-    return 0;
+    return script_channel_make(lua, &c);
 }
 
 static int l_client(lua_State *lua)
 {
     static const char *const names[] = { "multicast",    "bootstraps", "update_allowed", "answers_offers",
-                                         "refuses_keys", "keeps_keys", "answers",        NULL };
+                                         "refuses_keys", "keeps_keys", "answers",        "mcx",
+                                         "service",      "algorithms", "hides_identity", "token_of",
+                                         "neighbour",    NULL };
     const script_run *run = script_play_of(lua)->run;
     world_client c = { 0 };
     snprintf(c.name, sizeof(c.name), "%s", script_name_arg(lua, 1));
@@ -130,6 +147,7 @@ static int l_client(lua_State *lua)
     c.refuses_keys = script_flag_option(lua, 2, "refuses_keys", false);
     c.keeps_keys = script_flag_option(lua, 2, "keeps_keys", false);
     script_word_option(lua, 2, "answers", "", c.answers, sizeof(c.answers));
+    script_mcx_client_options(lua, 2, &c);
     if (!spoil_knows(c.answers))
         return luaL_error(lua, "no client answers \"%s\"", c.answers);
     int index = 0;

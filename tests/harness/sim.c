@@ -97,6 +97,10 @@ static poc_err op_channel(world *w, const world_channel *channel)
     s->cf[s->channel_count] = (sim_cf_session){ .talker = -1 };
     POC_TRY(sim_pf_channel_add(s, s->channel_count));
     s->channel_count++;
+    if (channel->musik.is_one)
+        POC_TRY(sim_mcx_begin(s));
+    if (channel->musik.is_one)
+        POC_TRY(sim_mcx_channel(s, s->channel_count - 1));
     sim_pf_work(s);
     return POC_OK;
 }
@@ -170,6 +174,38 @@ static poc_err op_feed(world *w, const char *channel_id, const uint8_t *pcmu, si
     return s->channels[channel].group_uri[0] == '\0' ? sim_feed(s, channel, poc_span_of(pcmu, n), first) : POC_E_STATE;
 }
 
+static poc_err op_provision(world *w, int client)
+{
+    return has_client(sim_of(w), client) ? sim_ue_provision(sim_of(w), client) : POC_E_INPUT;
+}
+
+static poc_err op_upload(world *w, int client, world_way way)
+{
+    return has_client(sim_of(w), client) ? sim_ue_upload(sim_of(w), client, way) : POC_E_INPUT;
+}
+
+static poc_err op_log_off(world *w, int client)
+{
+    return has_client(sim_of(w), client) ? sim_ue_log_off(sim_of(w), client) : POC_E_INPUT;
+}
+
+static poc_err op_listens(world *w, int client, const char *channel_id, bool is_listening)
+{
+    int channel = sim_channel_by_id(sim_of(w), channel_id);
+    if (!has_client(sim_of(w), client) || channel < 0)
+        return POC_E_INPUT;
+    return sim_ue_listens(sim_of(w), client, channel, is_listening);
+}
+
+static poc_err op_feed_floor(world *w, const char *channel_id)
+{
+    sim *s = sim_of(w);
+    int channel = sim_channel_by_id(s, channel_id);
+    if (channel < 0)
+        return POC_E_INPUT;
+    return s->channels[channel].musik.is_one ? sim_mcx_feed_floor(s, channel) : POC_E_STATE;
+}
+
 static poc_err op_refer(world *w, int client, int subject)
 {
     return has_client(sim_of(w), client) ? sim_ue_refer(sim_of(w), client, subject) : POC_E_INPUT;
@@ -198,7 +234,8 @@ static poc_err op_operate(world *w, const char *channel_id, int client)
     if (client < 0) {
         err = pocpf_rekey(s->pf.engine, sim_now_ms(s), channel_id);
     } else {
-        sim_tell(s, WORLD_EXPELLED, client, 0);
+        world_seen seen = { .what = WORLD_EXPELLED, .client = client, .channel = sim_mcx_number(s, channel) };
+        sim_see(s, &seen);
         err = pocpf_member_departed(s->pf.engine, sim_now_ms(s), channel_id, s->clients[client].impu, POCPF_EXPELLED);
     }
     sim_pf_work(s);
@@ -356,6 +393,11 @@ static const world_ops ops = {
     .coverage = op_coverage,
     .move = op_move,
     .feed = op_feed,
+    .provision = op_provision,
+    .upload = op_upload,
+    .log_off = op_log_off,
+    .listens = op_listens,
+    .feed_floor = op_feed_floor,
     .refer_expel = op_refer,
     .cf_expel = op_cf_expel,
     .cf_end = op_cf_end,

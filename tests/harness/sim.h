@@ -6,10 +6,12 @@
 #include "bcast/bcast.h"
 #include "gba/gba.h"
 #include "mikey/mikey.h"
+#include "pf/wire/air.h"
 #include "pf/wire/wire.h"
 #include "pocpf/pocpf.h"
 #include "tests/harness/feed.h"
 #include "tests/harness/forge.h"
+#include "tests/harness/wallet.h"
 #include "tests/harness/world.h"
 #include "tests/support/rng.h"
 #include "ue/api/pocue.h"
@@ -22,6 +24,8 @@
 #define SIM_REALM_FQDN   "pf.poc.example"
 #define SIM_BSF_FQDN     "bsf.poc.example"
 #define SIM_DOMAIN       "poc.example"
+#define SIM_PSI          "sip:mcx@pf.poc.example" /* of the PF as a server of mission critical services */
+#define SIM_MC_DOMAIN    "mcx.poc.example"
 
 #define SIM_DATAGRAM_MAX MIKEY_MESSAGE_MAX /* the largest that goes over this network */
 #define SIM_ADDRESS_LEN  6u                /* IPv4 address and port of a client's push socket */
@@ -85,7 +89,18 @@ void sim_air_strike(sim *s, int channel);
 
 enum { SIM_PF = -1, SIM_CF = -2 }; /* nodes; a client is its index */
 
-typedef enum sim_method { SIM_INVITE, SIM_UPDATE, SIM_BYE, SIM_REFER, SIM_SUBSCRIBE, SIM_NOTIFY } sim_method;
+typedef enum sim_method {
+    SIM_INVITE,
+    SIM_UPDATE,
+    SIM_BYE,
+    SIM_REFER,
+    SIM_SUBSCRIBE,
+    SIM_NOTIFY,
+    SIM_REGISTER, /* these, and a NOTIFY to a client, are of mission critical services */
+    SIM_PUBLISH,
+    SIM_MESSAGE,
+    SIM_METHODS
+} sim_method;
 
 typedef struct sim_request {
     sim_method method;
@@ -96,6 +111,9 @@ typedef struct sim_request {
     int subject;               /* REFER: who is to go; NOTIFY: who is reported as booted, -1 */
     bool ends;                 /* SUBSCRIBE with Expires: 0; NOTIFY with Subscription-State: terminated */
     const char *authorization; /* text or NULL */
+    char content_type[96];
+    uint32_t expires_s; /* REGISTER and PUBLISH; 0: logs off */
+    bool by_core;       /* REGISTER: a third-party one */
     poc_span body;
 } sim_request;
 
@@ -113,6 +131,7 @@ struct sim_txn {
     char *challenge;
     uint8_t *answer;
     size_t answer_len;
+    uint32_t expires_s; /* of the answer to REGISTER and PUBLISH */
     bool heard, done, acknowledged;
     int64_t interval_us, give_up_us, answer_interval_us, answer_until_us;
     sim_done_fn *on_done;
@@ -152,8 +171,22 @@ void sim_http_free(sim_http *h);
 
 /* ---- clients: sim_ue.c, sim_ue_mbms.c ---- */
 
+/** What a client of mission critical services has under way. */
+typedef struct sim_ue_mcx {
+    bool is_uploading, is_authorised;
+    world_way way;
+    pocue_mcx_upload upload;
+    uint8_t *body; /* of the upload that has no answer yet; owned */
+    size_t body_len;
+    uint32_t tries;
+    uint32_t number;       /* counts uploads and refreshes: what was planned for an earlier one does not happen */
+    uint32_t hearing_ssrc; /* packet that is being opened */
+    uint16_t hearing_seq;
+} sim_ue_mcx;
+
 typedef struct sim_client {
     world_client made;
+    sim_ue_mcx mcx;
     pocue *ue;
     pocue_local local;
     char impu[POC_URI_MAX], impi[80];
@@ -189,6 +222,22 @@ poc_err sim_ue_pull(sim *s, int client, int channel);
 void sim_ue_coverage(sim *s, int client, bool is_covered);
 void sim_ue_move(sim *s, int client);
 void sim_ue_push(sim *s, int client, const sim_packet *p);
+/** Sees to it that the client is called when it wants to be. */
+void sim_ue_alarm(sim *s, int client);
+
+/* ---- clients as users of mission critical services: sim_ue_mcx.c ---- */
+
+poc_err sim_ue_mcx_start(sim *s, int client);
+poc_err sim_ue_provision(sim *s, int client);
+poc_err sim_ue_upload(sim *s, int client, world_way way);
+poc_err sim_ue_log_off(sim *s, int client);
+poc_err sim_ue_listens(sim *s, int client, int channel, bool is_listening);
+/** A MESSAGE or NOTIFY that came to it. */
+void sim_ue_mcx_request(sim *s, sim_txn *t);
+/** A datagram of a channel under a MuSiK, off the air. */
+void sim_ue_mcx_air(sim *s, int client, const sim_packet *p);
+/** What libpocue has to say of keys: completes the observation. */
+void sim_ue_mcx_see(sim *s, int client, const pocue_event *e, world_seen *seen);
 
 /* ---- the CF: sim_cf.c ---- */
 
@@ -216,6 +265,7 @@ void sim_cf_media(sim *s, sim_packet *p);
 
 typedef struct sim_session {
     bool used, up, multicast, capable;
+    bool guarded;  /* its floor control is under a CSK, or not at all */
     uint32_t call; /* of the client's leg and of the CF leg */
     int channel;
     char user[POC_URI_MAX];
@@ -239,6 +289,8 @@ typedef struct sim_carrier {
 
 typedef struct sim_pf_channel {
     bcast_protector *protector;
+    wire_mcx_air *air; /* the same for a channel under a MuSiK */
+    const char *groups[WORLD_GROUPS_MAX];
     sim_carrier carrier;
     bcast_channel on_wire;
     uint32_t mtks;
@@ -266,6 +318,10 @@ typedef struct sim_pf {
     uint64_t life;       /* counts starts: what an earlier life had planned does not happen */
     bool working;        /* an event that takes the next effect is in the queue */
     uint32_t calls;
+    wire_mcx_desk *desk; /* NULL: no mission critical services */
+    wire_mcx_floor *floor;
+    sim_txn *waiting[WORLD_CLIENTS_MAX]; /* requests whose answer the desk will tell ... */
+    uint64_t numbers[WORLD_CLIENTS_MAX]; /* ... under this number; 0: none */
     sim_session sessions[WORLD_CLIENTS_MAX];
     sim_pf_channel channels[SIM_CHANNELS_MAX];
 } sim_pf;
@@ -309,6 +365,32 @@ void sim_keyman_heard(sim *s, const uint8_t address[SIM_ADDRESS_LEN], poc_span d
 /** Name of the service that a channel is announced as. */
 const char *sim_keyman_service_id(const sim *s, int channel, char out[160]);
 
+/* ---- its mission critical services: sim_mcx.c, sim_mcx_air.c ---- */
+
+/** From now on the PF has them. */
+poc_err sim_mcx_begin(sim *s);
+/** Makes desk and keys for an engine that has just been made (before the store is read), or that has read it. */
+poc_err sim_mcx_make(sim *s);
+poc_err sim_mcx_restored(sim *s);
+void sim_mcx_stop(sim *s);
+poc_err sim_mcx_channel(sim *s, int channel);
+void sim_mcx_request(sim *s, sim_txn *t);
+void sim_mcx_bound(sim *s, const pocpf_effect *e);
+void sim_mcx_download(sim *s, const pocpf_effect *e);
+int64_t sim_mcx_deadline_ms(const sim *s);
+void sim_mcx_tick(sim *s);
+
+/** Number of a channel under a MuSiK in observations, 0 for any other. */
+uint8_t sim_mcx_number(const sim *s, int channel);
+/** The enabler of a channel under a MuSiK. */
+poc_err sim_mcx_give_musik(sim *s, int channel, const bcast_msk *musik);
+/** A stranger's look at a datagram of such a channel. */
+void sim_mcx_look(const sim_packet *p, world_seen *seen);
+poc_err sim_mcx_feed_floor(sim *s, int channel);
+/** Floor control of a session: with what protects it taken off or put on; NULL: not let through. The packet is given away. */
+sim_packet *sim_mcx_floor_open(sim *s, sim_packet *p);
+sim_packet *sim_mcx_floor_seal(sim *s, int client, sim_packet *p);
+
 /* ---- its store: sim_store.c ---- */
 
 /** Copies the records; POC_E_NOMEM. */
@@ -344,6 +426,8 @@ struct sim {
     poc_secret *store_key;
     sim_store store;
     bool disk_is_full;
+    bool has_mcx;
+    uint16_t floor_messages;                            /* of content sources */
     forge_ear ears[SIM_CHANNELS_MAX][BCAST_FLOW_COUNT]; /* of an attacker in the cell */
     forge_ear push_ears[SIM_PUSH_WAYS];
     sim_pf pf;

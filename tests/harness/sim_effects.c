@@ -26,6 +26,8 @@ int64_t sim_pf_deadline_us(const sim *s)
         int64_t due_ms = p != NULL ? bcast_protector_deadline(p) : INT64_MAX;
         at_ms = due_ms < at_ms ? due_ms : at_ms;
     }
+    int64_t mcx_ms = sim_mcx_deadline_ms(s);
+    at_ms = mcx_ms < at_ms ? mcx_ms : at_ms;
     return at_ms == INT64_MAX ? INT64_MAX : (at_ms - SIM_START_MS) * 1000;
 }
 
@@ -36,6 +38,7 @@ void sim_pf_tick(sim *s)
             bcast_protector_tick(s->pf.channels[c].protector, sim_now_ms(s));
         sim_pf_mtks(s, c);
     }
+    sim_mcx_tick(s);
     pocpf_tick(s->pf.engine, sim_now_ms(s));
     sim_pf_work(s);
 }
@@ -81,7 +84,8 @@ static poc_err give_msk(sim *s, int channel, const pocpf_effect *e)
     sim_pf_channel *pc = &s->pf.channels[channel];
     if (!s->channels[channel].enabler_works)
         return POC_E_IO;
-    bcast_msk msk = { .id = e->u.enabler.msk_id,
+    bcast_msk msk = { .cs_id = e->u.enabler.kind == POCPF_KIND_MUSIK ? e->u.enabler.cs_id : 0,
+                      .id = e->u.enabler.msk_id,
                       .seq_low = e->u.enabler.seq_low,
                       .seq_high = e->u.enabler.seq_high,
                       .csb_id = e->u.enabler.csb_id,
@@ -89,6 +93,11 @@ static poc_err give_msk(sim *s, int channel, const pocpf_effect *e)
     memcpy(msk.key_domain.b, e->u.enabler.key_domain, sizeof(msk.key_domain.b));
     memcpy(msk.rand, e->u.enabler.rand, sizeof(e->u.enabler.rand));
     msk.key = poc_secret_ref((poc_secret *)(uintptr_t)e->u.enabler.msk);
+    if (msk.cs_id != 0) {
+        poc_err given = sim_mcx_give_musik(s, channel, &msk);
+        poc_secret_free(msk.key);
+        return given;
+    }
     poc_err err = POC_OK;
     if (pc->protector == NULL) {
         bcast_protector_settings settings = bcast_protector_defaults;
@@ -123,6 +132,10 @@ static void do_stop(sim *s, int channel, const pocpf_effect *e)
     (void)e;
     bcast_protector_free(s->pf.channels[channel].protector);
     s->pf.channels[channel].protector = NULL;
+    if (s->pf.channels[channel].air != NULL)
+        wire_mcx_air_unmap(s->pf.channels[channel].air, sim_now_ms(s));
+    wire_mcx_air_free(s->pf.channels[channel].air);
+    s->pf.channels[channel].air = NULL;
     sim_after(s, ENABLER_US, enabler_says, NULL, news_of(s, channel, POCPF_ENABLER_STOPPED));
 }
 
@@ -130,6 +143,8 @@ static void do_gate(sim *s, int channel, const pocpf_effect *e)
 {
     if (s->pf.channels[channel].protector != NULL)
         bcast_protector_gate(s->pf.channels[channel].protector, sim_now_ms(s), e->u.gate.hold);
+    if (s->pf.channels[channel].air != NULL)
+        wire_mcx_air_gate(s->pf.channels[channel].air, sim_now_ms(s), e->u.gate.hold);
 }
 
 /* ---- durable records ---- */
@@ -295,6 +310,8 @@ static void do_serve(sim *s, int channel, const pocpf_effect *e)
         s->pf.sessions[client].multicast = e->u.serve.multicast;
     if (e->u.serve.multicast && s->pf.channels[channel].protector != NULL)
         bcast_protector_announce(s->pf.channels[channel].protector, sim_now_ms(s));
+    if (e->u.serve.multicast && s->pf.channels[channel].air != NULL)
+        wire_mcx_air_announce(s->pf.channels[channel].air, sim_now_ms(s));
 }
 
 static void do_subscribe(sim *s, int channel, const pocpf_effect *e)
@@ -311,6 +328,19 @@ static void do_unsubscribe(sim *s, int channel, const pocpf_effect *e)
 static void do_restored(sim *s, int channel, const pocpf_effect *e)
 {
     sim_pf_dialog_read(s, e->user, channel, poc_span_of(e->u.restored.dialog, e->u.restored.dialog_len));
+}
+
+static void do_bound(sim *s, int channel, const pocpf_effect *e)
+{
+    (void)channel;
+    if (s->pf.desk != NULL)
+        sim_mcx_bound(s, e);
+}
+
+static void do_download(sim *s, int channel, const pocpf_effect *e)
+{
+    (void)channel;
+    sim_mcx_download(s, e);
 }
 
 static void do_audit(sim *s, int channel, const pocpf_effect *e)
@@ -340,6 +370,8 @@ static do_fn *const doing[] = {
     [POCPF_DO_UNSUBSCRIBE] = do_unsubscribe,
     [POCPF_DO_RESTORED] = do_restored,
     [POCPF_DO_AUDIT] = do_audit,
+    [POCPF_DO_CSK_BOUND] = do_bound,
+    [POCPF_DO_DOWNLOAD] = do_download,
 };
 
 static void take_next(sim *s, void *ctx, uint64_t life)

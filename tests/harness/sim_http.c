@@ -98,7 +98,7 @@ static void alarm_rings(sim *s, void *ctx, uint64_t client)
 }
 
 /* One alarm is set for each client; one that is to ring earlier is set beside it. */
-static void set_alarm(sim *s, int client)
+void sim_ue_alarm(sim *s, int client)
 {
     sim_client *c = &s->clients[client];
     int64_t at_ms = pocue_deadline_ms(c->ue);
@@ -125,7 +125,7 @@ void sim_http_next(sim *s, int client)
         sim_after(s, way_us(s) * ROUND_TRIPS, at_pf, NULL, ticket(h, client));
         sim_after(s, TIMEOUT_US, give_up, NULL, ticket(h, client));
     }
-    set_alarm(s, client);
+    sim_ue_alarm(s, client);
 }
 
 void sim_http_free(sim_http *h)

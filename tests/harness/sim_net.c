@@ -76,6 +76,10 @@ static uint32_t get32(const uint8_t *p)
 /* What a stranger with a receiver can tell without any key: header fields, the MKI, the MSK ID of an STKM. */
 static void look_from_outside(const sim *s, const sim_packet *p, world_seen *seen)
 {
+    if (s->channels[p->channel].musik.is_one) {
+        sim_mcx_look(p, seen);
+        return;
+    }
     static const world_what what_of[BCAST_FLOW_COUNT] = { WORLD_ON_AIR, WORLD_FLOOR_ON_AIR, WORLD_STKM_ON_AIR };
     seen->what = what_of[p->flow];
     seen->client = -1;

@@ -46,12 +46,34 @@ static pocpf_on_leave on_leave_of(const char *word)
     return strcmp(word, "batch") == 0 ? POCPF_LEAVE_BATCH : POCPF_LEAVE_NEVER;
 }
 
+/* A MuSiK is named as its channel, so that a client can tell them apart. */
+static void musik_of(sim *s, int channel, pocpf_channel *c)
+{
+    const world_channel *made = &s->channels[channel];
+    sim_pf_channel *pc = &s->pf.channels[channel];
+    size_t n = 0;
+    while (n < WORLD_GROUPS_MAX && made->musik.groups[n][0] != '\0') {
+        pc->groups[n] = made->musik.groups[n];
+        n++;
+    }
+    pc->on_wire.group_count = n;
+    memset(c->key_domain, 0, sizeof(c->key_domain));
+    c->key_group = 0;
+    c->rekey.delivery = 0;
+    c->musik = (pocpf_musik){ .groups = pc->groups,
+                              .group_count = n,
+                              .text = made->id,
+                              .service = made->musik.is_video ? MCX_MCVIDEO : MCX_MCPTT,
+                              .lifetime_s = made->musik.lifetime_s };
+}
+
 poc_err sim_pf_channel_add(sim *s, int channel)
 {
     const world_channel *made = &s->channels[channel];
     pocpf_channel c = { .size = sizeof(c),
                         .id = made->id,
                         .group_uri = made->group_uri,
+                        .kind = made->musik.is_one ? POCPF_KIND_MUSIK : POCPF_KIND_MSK,
                         .key_domain = { 0x26, 0x2F, 0x01 },
                         .key_group = (uint16_t)(0x1001 + channel) };
     c.rekey = (pocpf_rekey_policy){ .on_leave = on_leave_of(made->on_leave),
@@ -72,10 +94,20 @@ poc_err sim_pf_channel_add(sim *s, int channel)
     POC_TRY(poc_addr_parse(&wire->group, poc_span_str(group), 0));
     POC_TRY(poc_addr_parse(&wire->source, poc_span_str("192.0.2.50"), 0));
     wire->ttl = 16;
+    wire->groups = pc->groups;
+    wire->has_tmgi = made->musik.is_one;
+    memcpy(wire->tmgi, (const uint8_t[]){ 0, 0, (uint8_t)(channel + 1), 0x62, 0xF2, 0x10 }, sizeof(wire->tmgi));
     for (uint16_t f = 0; f < BCAST_FLOW_COUNT; f++)
         wire->port[f] = (uint16_t)(5004 + 2 * f);
     memcpy(wire->key_domain.b, c.key_domain, sizeof(wire->key_domain.b));
+    if (made->musik.is_one)
+        musik_of(s, channel, &c);
     return (poc_err)pocpf_channel_add(s->pf.engine, sim_now_ms(s), &c);
+}
+
+static uint32_t algorithms_of(uint8_t key_lengths)
+{
+    return ((key_lengths & 16u) != 0 ? POCPF_AES128_GCM : 0u) | ((key_lengths & 32u) != 0 ? POCPF_AES256_GCM : 0u);
 }
 
 static poc_err replay_store(sim *s)
@@ -103,12 +135,16 @@ poc_err sim_pf_start(sim *s)
                                 .push_first_ms = s->options.push_first_ms,
                                 .push_cap_ms = s->options.push_cap_ms,
                                 .solicit_per_s = s->options.solicit_per_s,
-                                .muk_renew_s = s->options.muk_renew_s };
+                                .muk_renew_s = s->options.muk_renew_s,
+                                .mcx_algorithms = algorithms_of(s->options.mcx_algorithms),
+                                .mcx_forced = algorithms_of(s->options.mcx_forced) };
     POC_TRY((poc_err)pocpf_new(&pf->engine, &host, &settings));
     POC_TRY(sim_keyman_make(s));
+    POC_TRY(sim_mcx_make(s));
     for (int c = 0; c < s->channel_count; c++)
         POC_TRY(sim_pf_channel_add(s, c));
     POC_TRY(replay_store(s));
+    POC_TRY(sim_mcx_restored(s));
     sim_pf_work(s);
     return POC_OK;
 }
@@ -119,7 +155,10 @@ void sim_pf_stop(sim *s)
     for (int c = 0; c < SIM_CHANNELS_MAX; c++) {
         bcast_protector_free(pf->channels[c].protector);
         pf->channels[c].protector = NULL;
+        wire_mcx_air_free(pf->channels[c].air);
+        pf->channels[c].air = NULL;
     }
+    sim_mcx_stop(s);
     wire_keyman_free(pf->keyman);
     pocpf_free(pf->engine);
     gba_naf_free(pf->naf);
@@ -411,9 +450,11 @@ static void hear_notify(sim *s, sim_txn *t)
 
 void sim_pf_request(sim *s, sim_txn *t)
 {
-    static void (*const hear[])(
-        sim * s, sim_txn * t) = { [SIM_INVITE] = hear_invite, [SIM_UPDATE] = NULL,    [SIM_BYE] = hear_bye,
-                                  [SIM_REFER] = hear_refer,   [SIM_SUBSCRIBE] = NULL, [SIM_NOTIFY] = hear_notify };
+    static void (*const hear[SIM_METHODS])(
+        sim * s, sim_txn * t) = { [SIM_INVITE] = hear_invite,       [SIM_BYE] = hear_bye,
+                                  [SIM_REFER] = hear_refer,         [SIM_NOTIFY] = hear_notify,
+                                  [SIM_REGISTER] = sim_mcx_request, [SIM_PUBLISH] = sim_mcx_request,
+                                  [SIM_MESSAGE] = sim_mcx_request };
     if (hear[t->request.method] != NULL)
         hear[t->request.method](s, t);
     else
@@ -482,6 +523,9 @@ void sim_pf_uplink(sim *s, sim_packet *p)
         sim_packet_unref(p);
         return;
     }
+    p = sim_mcx_floor_open(s, p);
+    if (p == NULL)
+        return;
     sim_after_packet(s, sim_net_steady_us(s), to_cf, p, 0);
 }
 
@@ -494,6 +538,9 @@ static void at_client(sim *s, void *ctx, uint64_t client)
 static void send_unicast(sim *s, sim_packet *p, int client)
 {
     p->refs++;
+    p = sim_mcx_floor_seal(s, client, p);
+    if (p == NULL)
+        return;
     sim_after_packet(s, sim_net_steady_us(s), at_client, p, (uint64_t)client);
 }
 
@@ -509,6 +556,8 @@ static bool is_for_all(const sim_packet *p)
 static void to_everybody(sim *s, sim_packet *p)
 {
     sim_pf_channel *pc = &s->pf.channels[p->channel];
+    if (pc->air != NULL)
+        (void)wire_mcx_air_send(pc->air, sim_now_ms(s), p->flow, poc_span_of(p->b, p->n));
     if (pc->protector != NULL)
         bcast_protector_send(pc->protector, sim_now_ms(s), p->flow, poc_span_of(p->b, p->n));
     for (int c = 0; c < s->client_count; c++) {

@@ -37,7 +37,8 @@ static pocue_settings settings_of(const sim_client *c, const gba_subscriber *sub
                           .bsf_fqdn = SIM_BSF_FQDN,
                           .naf_fqdn = SIM_REALM_FQDN,
                           .multicast_capable = c->made.multicast_capable,
-                          .msks_per_group = c->made.keeps_keys ? 64 : 2 };
+                          .msks_per_group = c->made.keeps_keys ? 64 : 2,
+                          .keep_keys = c->made.keeps_keys && c->made.mcx.is_user };
     memcpy(ue.k, sub->k, sizeof(ue.k));
     memcpy(ue.opc, sub->opc, sizeof(ue.opc));
     memcpy(ue.amf, sub->amf, sizeof(ue.amf));
@@ -65,7 +66,10 @@ poc_err sim_ue_add(sim *s, const world_client *made, int *index)
     POC_TRY(pocue_new(&c->ue, &settings, &s->rng));
     s->client_count++;
     *index = at;
-    return POC_OK;
+    if (!made->mcx.is_user)
+        return POC_OK;
+    POC_TRY(sim_ue_mcx_start(s, at));
+    return sim_mcx_begin(s);
 }
 
 /* The whole exchange of Ub in one moment: HTTP is not what these scenarios are about. */
@@ -113,11 +117,14 @@ void sim_ue_poll(sim *s, int client)
             follow_group(s, client, &e);
         is_to_bootstrap = is_to_bootstrap || e.type == POCUE_BOOTSTRAP_NEEDED;
         world_seen seen = ue_seen(client, &e);
+        sim_ue_mcx_see(s, client, &e, &seen);
         sim_see(s, &seen);
     }
     if (is_to_bootstrap)
         (void)sim_ue_bootstrap(s, client);
     sim_http_next(s, client);
+    if (c->made.mcx.is_user)
+        sim_ue_alarm(s, client);
 }
 
 void sim_ue_unicast(sim *s, int client, const sim_packet *p)
@@ -130,6 +137,10 @@ void sim_ue_unicast(sim *s, int client, const sim_packet *p)
 
 void sim_ue_multicast(sim *s, int client, const sim_packet *p)
 {
+    if (s->channels[p->channel].musik.is_one) {
+        sim_ue_mcx_air(s, client, p);
+        return;
+    }
     pocue_multicast(s->clients[client].ue, sim_now_ms(s), p->flow, poc_span_of(p->b, p->n));
     sim_ue_poll(s, client);
 }
@@ -200,7 +211,7 @@ poc_err sim_ue_join(sim *s, int client, const char *channel_id)
     int channel = sim_channel_by_id(s, channel_id);
     if (channel < 0)
         return POC_E_INPUT;
-    if (c->in || c->joining || s->channels[channel].group_uri[0] == '\0')
+    if (c->in || c->joining || s->channels[channel].group_uri[0] == '\0' || s->channels[channel].musik.is_one)
         return POC_E_STATE;
     c->channel = channel;
     c->call++;
@@ -292,6 +303,10 @@ void sim_ue_request(sim *s, sim_txn *t)
 {
     int client = t->to;
     sim_client *c = &s->clients[client];
+    if (t->request.method == SIM_MESSAGE || t->request.method == SIM_NOTIFY) {
+        sim_ue_mcx_request(s, t);
+        return;
+    }
     if (t->request.call != c->call || !c->in) {
         /* Before its own 2xx has come, a client cannot be offered anything: the PF tries again. */
         sim_sip_answer(s, t, t->request.call == c->call && c->joining ? 491 : 481, NULL, poc_span_of(NULL, 0));
@@ -348,11 +363,14 @@ poc_err sim_ue_talk(sim *s, int client, const uint8_t *pcmu, size_t n, bool firs
 poc_err sim_ue_floor(sim *s, int client, bool request)
 {
     sim_client *c = &s->clients[client];
-    uint8_t buf[64];
-    poc_wr wr = poc_wr_into(buf, sizeof(buf));
+    uint8_t buf[64], sealed[64 + MCX_SRTCP_OVERHEAD];
+    poc_wr wr = poc_wr_into(buf, sizeof(buf)), guarded = poc_wr_into(sealed, sizeof(sealed));
     if (!c->in)
         return POC_E_STATE;
     bcast_mbcp msg = { .type = request ? BCAST_MBCP_REQUEST : BCAST_MBCP_RELEASE, .ssrc = c->ssrc };
     bcast_mbcp_put(&wr, &msg);
-    return send_up(s, client, BCAST_FLOW_FLOOR, &wr);
+    if (!c->made.mcx.is_user)
+        return send_up(s, client, BCAST_FLOW_FLOOR, &wr);
+    POC_TRY(pocue_mcx_protect(c->ue, sim_now_ms(s), &guarded, poc_span_of(buf, wr.len)));
+    return send_up(s, client, BCAST_FLOW_FLOOR, &guarded);
 }

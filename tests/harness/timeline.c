@@ -49,11 +49,17 @@ static void see_played(timeline *t, const record *rec, const world_seen *seen)
         line(t, rec, seen, GOOD, "hears by unicast");
 }
 
+static bool is_same_channel(const record *rec, poc_msk_id a, poc_msk_id b)
+{
+    const int channel = record_channel_of(rec, a);
+    return poc_msk_group(a) == poc_msk_group(b) || (channel >= 0 && channel == record_channel_of(rec, b));
+}
+
 /* Who expelled somebody wants to see both: the key that is on air now, and who can no longer open it. */
 static void see_on_air(timeline *t, const record *rec, const world_seen *seen)
 {
     size_t i = 0;
-    while (i < t->on_air_count && poc_msk_group(t->on_air[i].msk_id) != poc_msk_group(seen->mki.msk_id))
+    while (i < t->on_air_count && !is_same_channel(rec, t->on_air[i].msk_id, seen->mki.msk_id))
         i++;
     if (i == RECORD_CHANNELS_MAX || (i < t->on_air_count && poc_mki_eq(t->on_air[i], seen->mki)))
         return;
@@ -108,6 +114,14 @@ static const struct {
     { WORLD_PF_CRASHED, BAD, "the PF crashed", BARE },
     { WORLD_PF_BACK, GOOD, "the PF is back", BARE },
     { WORLD_REKEY_ASKED, PLAIN, "the operator orders a rekey", BARE },
+    { WORLD_PROVISIONED, PLAIN, "has keys from the KMS", BARE },
+    { WORLD_UPLOADING, PLAIN, "brings a CSK", BARE },
+    { WORLD_AUTHORISED, GOOD, "is authorised", BARE },
+    { WORLD_LOGGED_OFF, PLAIN, "has logged off", BARE },
+    { WORLD_LISTENS, PLAIN, "reports that it hears the bearer:", STATUS },
+    { WORLD_CSK, KEY, "has CSK", MSK },
+    { WORLD_ALGORITHM, KEY, "protects signalling with AES-GCM and a key of octets:", STATUS },
+    { WORLD_REVOKED, KEY, "is not to use key", MSK },
     { WORLD_CLEAR_ON_AIR, BAD, "UNPROTECTED on the group", BARE },
 };
 
@@ -136,7 +150,9 @@ void timeline_see(void *user, const record *rec, const world_seen *seen)
         see_sent(t, rec, seen);
         break;
     case WORLD_ON_AIR:
-        see_on_air(t, rec, seen);
+    case WORLD_FLOOR_ON_AIR:
+        if (seen->what == WORLD_ON_AIR || seen->channel > 0)
+            see_on_air(t, rec, seen);
         break;
     case WORLD_UNREADABLE:
         see_unreadable(t, rec, seen);

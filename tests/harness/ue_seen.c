@@ -21,6 +21,10 @@ world_seen ue_seen(int client, const pocue_event *e)
         [POCUE_DENIED] = WORLD_DENIED,
         [POCUE_BOOTSTRAP_NEEDED] = WORLD_BOOTSTRAP_NEEDED,
         [POCUE_SERVICE_LEFT] = WORLD_SERVICE_LEFT,
+        [POCUE_MCX_KEY] = WORLD_KEY,
+        [POCUE_MCX_REVOKED] = WORLD_REVOKED,
+        [POCUE_MCX_ALGORITHM] = WORLD_ALGORITHM,
+        [POCUE_MCX_MAPPED] = WORLD_MAPPED,
     };
     world_seen seen = { .what = whats[e->type],
                         .client = client,
@@ -33,6 +37,12 @@ world_seen ue_seen(int client, const pocue_event *e)
     bcast_mbcp floor;
     if (e->msk_id != 0)
         seen.mki = (poc_mki){ e->msk_id, 0 };
+    if (e->key_id != 0)
+        seen.mki = (poc_mki){ e->key_id, 0 };
+    if (e->type == POCUE_MCX_KEY && e->key_id >> 28 == MCX_CSK)
+        seen.what = WORLD_CSK;
+    if (e->type == POCUE_MCX_ALGORITHM)
+        seen.status = e->algorithm.key_len;
     if (e->type == POCUE_PLAY) {
         seen.payload_len = (uint16_t)(e->payload.n < WORLD_PAYLOAD_MAX ? e->payload.n : WORLD_PAYLOAD_MAX);
         memcpy(seen.payload, e->payload.p, seen.payload_len);

@@ -15,6 +15,7 @@
 #define WORLD_CLIENTS_MAX 64u
 #define WORLD_PAYLOAD_MAX 160u /* octets of PCMU in one packet of 20 ms */
 #define WORLD_USERS_MAX   16u
+#define WORLD_GROUPS_MAX  4u
 
 /** How the PF is to be run where a channel does not say; 0: as it likes. */
 typedef struct world_pf {
@@ -23,7 +24,21 @@ typedef struct world_pf {
     uint32_t push_tries, push_first_ms, push_cap_ms, solicit_per_s;
     bool trusts_core;    /* gba.sip_auth = "registered": MUKs come with HTTP registrations only */
     bool pushes_to_peer; /* mbms.push_address = "sip-contact": a session tells where to push to */
+    uint8_t mcx_algorithms,
+        mcx_forced;         /* key lengths in octets that clients may use (16 | 32), and the one they shall */
+    uint32_t mcx_expires_s; /* longest life of a service authorisation */
+    bool mcx_by_notify;     /* mcx.download = "notify" */
 } world_pf;
+
+/** What a channel under a MuSiK is for. */
+typedef struct world_musik {
+    bool is_one; /* else the channel is under an MSK, and the rest means nothing */
+    bool is_video;
+    bool is_region; /* who says that he listens to its bearer is in it; else everybody who is admitted */
+    bool revokes;   /* the MuSiK before an expulsion is taken back from those who stay */
+    uint32_t lifetime_s;
+    char groups[WORLD_GROUPS_MAX][128]; /* "": no more */
+} world_musik;
 
 /** How a channel is to be run; the real world writes it into the configuration of the daemon it starts. */
 typedef struct world_channel {
@@ -33,15 +48,27 @@ typedef struct world_channel {
     uint32_t leave_batch_ms;
     bool on_join;
     uint32_t interval_s, max_mtk, deadline_ms;
-    char gate[10];                               /* "hold", "continue" */
-    char on_refusal[10];                         /* "unicast", "release" */
-    bool enabler_works;                          /* false: nothing can be put on air (fail closed) */
-    uint32_t mtk_packets;                        /* a new MTK after so many packets; 0: as the enabler likes */
-    char delivery[6];                            /* of rekeys: "sip", "push", "both" */
-    char admit[16];                              /* who may register: "session", "listed", "authenticated" */
+    char gate[10];        /* "hold", "continue" */
+    char on_refusal[10];  /* "unicast", "release" */
+    bool enabler_works;   /* false: nothing can be put on air (fail closed) */
+    uint32_t mtk_packets; /* a new MTK after so many packets; 0: as the enabler likes */
+    char delivery[6];     /* of rekeys: "sip", "push", "both" */
+    char admit[16];       /* who may register: "session", "listed", "authenticated"; or be given the
+                                                    MuSiK: "authorised", "listed" */
     char users[WORLD_USERS_MAX][WORLD_NAME_MAX]; /* "listed": these clients, by name */
     uint32_t wait_time_s, max_back_off_s;        /* back-off that the announcement asks clients for */
+    world_musik musik;
 } world_channel;
+
+/** A client as a user of mission critical services. */
+typedef struct world_mcx {
+    bool is_user;
+    bool is_video;
+    uint8_t algorithms[2]; /* key lengths in octets: 16, 32, the selected one first; 0: no (more); none: says nothing */
+    bool hides_identity;
+    bool is_neighbours;            /* has its keys from the KMS of another domain */
+    char token_of[WORLD_NAME_MAX]; /* whose access token it shows; "": its own */
+} world_mcx;
 
 typedef struct world_client {
     char name[WORLD_NAME_MAX];
@@ -52,6 +79,7 @@ typedef struct world_client {
     bool refuses_keys;   /* answers key offers with 488 */
     bool keeps_keys;     /* goes on listening with every key it ever had */
     char answers[20];    /* "" honestly, or a word of spoil.h */
+    world_mcx mcx;
 } world_client;
 
 /** The network of the simulated world; the real world refuses it (POC_E_STATE). Unicast media is never lost, HTTP waits for
@@ -98,7 +126,16 @@ typedef enum world_what {
     WORLD_MOVED,            /* has another address now                                     */
     WORLD_JOINING,     /* written by the script, not by a world: `client` was told to join channel number `status` */
     WORLD_REGISTERING, /* the same: `client` was told to register for the service of channel number `status` */
+    WORLD_UPLOADING,   /* the same: `client` was told to bring a CSK in the way `status` */
     WORLD_REKEY_ASKED, /* the same: the operator was told to rekey channel number `status` */
+    WORLD_PROVISIONED, /* has keys from the KMS                                       */
+    WORLD_AUTHORISED,  /* its CSK was accepted: 2xx                                   */
+    WORLD_LOGGED_OFF,  /* forgot CSKs and MuSiKs                                      */
+    WORLD_LISTENS,     /* told the PF that it hears the bearer of `channel` (`status` 1), or not (0) */
+    WORLD_CSK,         /* holds CSK mki.msk_id                                        */
+    WORLD_ALGORITHM,   /* protects what goes to the PF with AES-GCM and keys of `status` octets */
+    WORLD_REVOKED,     /* is not to use key mki.msk_id any more                       */
+    WORLD_MAPPED,      /* opened a MapGroupToBearer off the air, under MuSiK mki.msk_id */
     WORLD_NOTE         /* text only                                                   */
 } world_what;
 
@@ -109,6 +146,7 @@ typedef struct world_seen {
     int client;    /* index, or -1 */
     int status;
     bool by_multicast; /* PLAYED, FLOOR */
+    uint8_t channel;   /* number of a channel under a MuSiK, from 1: its key ids are random; 0: the MSK ID tells */
     poc_mki mki;
     uint32_t ssrc, timestamp;
     uint16_t seq;
@@ -116,6 +154,9 @@ typedef struct world_seen {
     uint16_t payload_len;
     char text[96];
 } world_seen;
+
+/** How a client asks for service authorisation. */
+typedef enum world_way { WORLD_BY_REGISTER, WORLD_BY_PUBLISH, WORLD_BY_THIRD_PARTY } world_way;
 
 typedef void world_seen_fn(void *user, const world_seen *seen);
 
@@ -147,6 +188,14 @@ typedef struct world_ops {
     poc_err (*move)(world *w, int client);
     /** One packet of 20 ms from the content source of a channel without a PoC session. */
     poc_err (*feed)(world *w, const char *channel_id, const uint8_t *pcmu, size_t n, bool first);
+    /** A user of mission critical services fetches its keys from the KMS; brings a CSK; says goodbye. */
+    poc_err (*provision)(world *w, int client);
+    poc_err (*upload)(world *w, int client, world_way way);
+    poc_err (*log_off)(world *w, int client);
+    /** It reports that it hears the bearer of a channel under a MuSiK, or does not. */
+    poc_err (*listens)(world *w, int client, const char *channel_id, bool is_listening);
+    /** The content source of a channel under a MuSiK sends one floor message to everybody. */
+    poc_err (*feed_floor)(world *w, const char *channel_id);
     /** The client asks the CF by REFER to expel another. */
     poc_err (*refer_expel)(world *w, int client, int subject);
     /** The CF expels a client: BYE and NOTIFY booted. */

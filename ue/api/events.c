@@ -51,18 +51,21 @@ poc_err ue_events_reserve(events *e, size_t n)
 
 void ue_events_push(events *e, const pocue_event *event)
 {
-    event_node *node = malloc(sizeof(*node) + event->payload.n);
-    if (node == NULL && is_promised(event))
+    size_t n = event->payload.n;
+    event_node *node = malloc(sizeof(*node) + n);
+    if (node == NULL && is_promised(event)) {
         node = spare_take(e);
+        n = 0; /* for which a spare one has no room */
+    }
     if (node == NULL) {
         e->lost++;
         return;
     }
     node->next = NULL;
     node->event = *event;
-    if (event->payload.n > 0)
-        memcpy(node->payload, event->payload.p, event->payload.n);
-    node->event.payload.p = node->payload;
+    if (n > 0)
+        memcpy(node->payload, event->payload.p, n);
+    node->event.payload = poc_span_of(node->payload, n);
     if (e->count == EVENTS_MAX) {
         free(take_first(e));
         e->lost++;

@@ -323,6 +323,7 @@ static poc_err key_take(pocue *ue, int64_t now_ms, mcx_opened *opened, const uin
                       .key_id = opened->key_id,
                       .activation_s = opened->parameters.activation_s,
                       .expiry_s = opened->parameters.expiry_s,
+                      .payload = opened->parameters.text,
                       .algorithm = opened->offer.algorithms[0] };
     ue_mcx_change change;
     *why = "the algorithm was not offered";

@@ -360,7 +360,8 @@ typedef struct pocue_event {
     uint64_t activation_s;    /* MCX_KEY: Unix; 0: at once */
     uint64_t expiry_s;        /* MCX_KEY: Unix; 0: never */
     mcx_algorithm algorithm;  /* MCX_KEY, MCX_ALGORITHM */
-    poc_span payload;         /* PLAY: media octets; FLOOR, MCX_MAPPED: the clear APP packet; until the next call */
+    poc_span payload; /* PLAY: media octets; FLOOR, MCX_MAPPED: the clear APP packet; MCX_KEY: the name or region of
+                                 the key; until the next call */
 } pocue_event;
 
 /** The next event, oldest first. At most 256 are kept; more push the oldest out (counted by pocue_events_lost). For want
