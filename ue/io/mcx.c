@@ -112,6 +112,13 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
     return a_ms < b_ms ? a_ms : b_ms;
 }
 
+int64_t mcx_spread_ms(int64_t wait_ms)
+{
+    uint32_t chance = 0;
+    (void)poc_rng_system.fill(poc_rng_system.ctx, &chance, sizeof(chance)); /* without it all wait the same */
+    return wait_ms + chance % (wait_ms / 2 + 1);
+}
+
 static void on_time(su_root_magic_t *magic, su_timer_t *timer, su_timer_arg_t *arg)
 {
     (void)magic;

@@ -75,6 +75,10 @@ struct mcx {
     mcx_report reports[RADIO_MCX_REPORTS_MAX];
 };
 
+/* mcx.c */
+/** Up to a half more: so that all whom a server has lost do not come back at the same moment. */
+int64_t mcx_spread_ms(int64_t wait_ms);
+
 /* mcx_entry.c: service authorisation */
 void mcx_entry_run(struct mcx *m, int64_t now_ms);
 int64_t mcx_entry_deadline_ms(const struct mcx *m);

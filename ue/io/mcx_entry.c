@@ -8,8 +8,8 @@
 
 enum {
     TRIES_OF_A_KIND = 2, /* redirections, and intervals that are too brief, in a row */
-    BACK_OFF_MS = 2000,
-    BACK_OFF_DOUBLINGS = 5, /* up to 64 s */
+    BACK_OFF_MS = 500,
+    BACK_OFF_DOUBLINGS = 7, /* up to 64 s */
     BACK_OFF_MAX_S = 3600,  /* that a Retry-After may ask for */
     UPLOAD_GAP_MS = 1000,   /* between uploads that come by themselves */
     RENEW_AHEAD_MS = 120000 /* before the CSK expires, or a quarter of its life */
@@ -184,7 +184,7 @@ static int64_t back_off_ms(const mcx_entry *e, sip_t const *sip)
     int64_t asked_s = sip == NULL || sip->sip_retry_after == NULL ? 0 : (int64_t)sip->sip_retry_after->af_delta;
     if (asked_s > BACK_OFF_MAX_S)
         asked_s = BACK_OFF_MAX_S;
-    return later_ms((int64_t)BACK_OFF_MS << doublings, asked_s * 1000);
+    return mcx_spread_ms(later_ms((int64_t)BACK_OFF_MS << doublings, asked_s * 1000));
 }
 
 /* The time granted for our contact, else for the whole, else what was asked for. */

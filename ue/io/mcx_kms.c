@@ -11,8 +11,8 @@
 enum {
     REQUEST_MAX = 4096 + 2 * MCX_KMS_URL_MAX,
     AHEAD_MAX_MS = 3600 * 1000, /* before a period begins its keys are asked for, or a tenth of the period */
-    BACK_OFF_MS = 4000,
-    BACK_OFF_DOUBLINGS = 8 /* up to 17 minutes */
+    BACK_OFF_MS = 1000,
+    BACK_OFF_DOUBLINGS = 10 /* up to 17 minutes */
 };
 
 /* ---- asking ---- */
@@ -25,7 +25,8 @@ static poc_err path_make(mcx_supply *s, const char *mc_id)
     else if (s->step == MCX_KMS_OTHERS)
         poc_wr_fmt(&wr, ROOT_PATH "/certcache");
     else
-        mcx_kms_key_path_put(&wr, ROOT_PATH, poc_span_str(mc_id), (uint64_t)s->from_ms / 1000 + MCX_NTP_MINUS_UNIX);
+        mcx_kms_key_path_put(&wr, ROOT_PATH, poc_span_str(mc_id),
+                             ((uint64_t)s->from_ms / 1000 + MCX_NTP_MINUS_UNIX) << 32);
     return poc_wr_text(&wr);
 }
 
@@ -171,7 +172,7 @@ static void supply_fail(struct mcx *m, int status, const char *why)
     const bool is_barred = status == 401 || status == 403;
     s->step = MCX_KMS_IDLE;
     s->failures++;
-    s->ask_at_ms = is_barred ? INT64_MAX : radio_now_ms() + ((int64_t)BACK_OFF_MS << doublings);
+    s->ask_at_ms = is_barred ? INT64_MAX : radio_now_ms() + mcx_spread_ms((int64_t)BACK_OFF_MS << doublings);
     mcx_tell(m, RADIO_MCX_UNPROVISIONED, NULL, status, why);
 }
 

@@ -40,10 +40,14 @@ struct tiny_pf {
     bool is_ip6;
     tiny_pf_seen seen;
     int air;
+    uint16_t floor_port;
+    tiny_pf_serve_fn *serve; /* NULL: nothing else */
+    void *serve_user;
+    bool challenges_others;
 };
 
 static const char answer_sdp[] = "v=0\r\no=pf 5001 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-                                 "a=bcastversion:1.0\r\nm=audio 9 RTP/AVP 0\r\nm=application 9 udp TBCP\r\n";
+                                 "a=bcastversion:1.0\r\nm=audio 9 RTP/AVP 0\r\nm=application %u udp TBCP\r\n";
 
 /* ---- BSF ---- */
 
@@ -140,6 +144,7 @@ static int challenge(tiny_pf *pf, nta_incoming_t *irq)
 
 static int on_invite(tiny_pf *pf, nta_incoming_t *irq, sip_t const *sip)
 {
+    char answer[sizeof(answer_sdp) + 8];
     pf->seen.authorized++;
     copy_header(pf->seen.allow, sizeof(pf->seen.allow), sip->sip_allow);
     copy_header(pf->seen.user_agent, sizeof(pf->seen.user_agent), sip->sip_user_agent);
@@ -151,11 +156,23 @@ static int on_invite(tiny_pf *pf, nta_incoming_t *irq, sip_t const *sip)
                               SIPTAG_TO(sip->sip_from), TAG_END());
     nta_leg_tag(pf->leg, nta_incoming_tag(irq, NULL));
     nta_leg_server_route(pf->leg, sip->sip_record_route, sip->sip_contact);
+    snprintf(pf->seen.offer, sizeof(pf->seen.offer), "%.*s", (int)sip->sip_payload->pl_len, sip->sip_payload->pl_data);
+    snprintf(answer, sizeof(answer), answer_sdp, (unsigned)pf->floor_port);
     pf->invite = irq;
     nta_incoming_bind(irq, on_ack, pf);
     nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(pf->contact), SIPTAG_CONTENT_TYPE_STR("application/sdp"),
-                        SIPTAG_PAYLOAD_STR(answer_sdp), TAG_END());
+                        SIPTAG_PAYLOAD_STR(answer), TAG_END());
     return 0;
+}
+
+static int other(tiny_pf *pf, nta_incoming_t *irq, sip_t const *sip, poc_span body)
+{
+    const bool is_ack = sip->sip_request->rq_method == sip_method_ack;
+    if (pf->serve == NULL || is_ack)
+        return 0;
+    if (pf->challenges_others && check(pf, sip, body) != GBA_NAF_OK)
+        return challenge(pf, irq);
+    return pf->serve(pf->serve_user, irq, sip) ? 0 : 405;
 }
 
 static int on_request(tiny_pf *pf, nta_leg_t *leg, nta_incoming_t *irq, sip_t const *sip)
@@ -176,7 +193,7 @@ static int on_request(tiny_pf *pf, nta_leg_t *leg, nta_incoming_t *irq, sip_t co
         pf->seen.byed++;
         return 200;
     default:
-        return 0;
+        return other(pf, irq, sip, body);
     }
 }
 
@@ -268,6 +285,7 @@ tiny_pf *tiny_pf_new(su_root_t *root, pair *p, const char *address, const char *
     tiny_pf *pf = calloc(1, sizeof(*pf));
     assert_non_null(pf);
     pf->pair = p;
+    pf->floor_port = 9;
     pf->is_ip6 = strchr(address, ':') != NULL;
     snprintf(pf->address, sizeof(pf->address), "%s", address);
     snprintf(pf->transport, sizeof(pf->transport), "%s", transport);
@@ -302,6 +320,23 @@ const char *tiny_pf_uri(const tiny_pf *pf)
 const char *tiny_pf_bsf_url(const tiny_pf *pf)
 {
     return pf->bsf_url;
+}
+
+void tiny_pf_others(tiny_pf *pf, bool challenges, tiny_pf_serve_fn *serve, void *user)
+{
+    pf->challenges_others = challenges;
+    pf->serve = serve;
+    pf->serve_user = user;
+}
+
+nta_agent_t *tiny_pf_agent(tiny_pf *pf)
+{
+    return pf->agent;
+}
+
+void tiny_pf_floor(tiny_pf *pf, uint16_t port)
+{
+    pf->floor_port = port;
 }
 
 tiny_pf_seen *tiny_pf_look(tiny_pf *pf)
