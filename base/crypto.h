@@ -54,4 +54,7 @@ poc_err poc_gcm_open_iv(uint8_t *out, poc_span key, poc_span iv, poc_span aad, p
 poc_err poc_key_wrap(uint8_t *out, poc_span kek, poc_span key);
 poc_err poc_key_unwrap(uint8_t *out, poc_span kek, poc_span wrapped);
 
+/** Is this PEM text a public key that signatures can be checked with: RSA of at least 2,048 bits, or P-256? */
+bool poc_pem_is_public_key(const char *pem);
+
 #endif

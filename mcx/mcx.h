@@ -180,6 +180,22 @@ typedef struct mcx_user_keys {
 poc_err mcx_kms_issue(mcx_user_keys *out, const mcx_kms *kms, poc_span id, const poc_rng *rng);
 void mcx_user_keys_done(mcx_user_keys *keys);
 
+#define MCX_KMS_PERIOD_MIN_S 60u
+
+/** What a KMS of one's own is made of, as it is kept in a file that only its owner can read. */
+typedef struct mcx_kms_master {
+    char kms_uri[MCX_URI_MAX + 1];
+    uint64_t period_s, offset_s; /* at least MCX_KMS_PERIOD_MIN_S; less than that */
+    poc_secret *z, *ksak;        /* owned; for mcx_kms_new */
+} mcx_kms_master;
+
+/** Writes the text, with the secrets in it: the caller wipes it. POC_E_LIMIT; 1,024 octets are enough. */
+poc_err mcx_kms_master_put(poc_wr *out, const mcx_kms_master *master);
+/** POC_E_INPUT: not such a text, or out of memory; `out` is empty then. */
+poc_err mcx_kms_master_read(mcx_kms_master *out, poc_span text);
+/** Safe on zeros. */
+void mcx_kms_master_done(mcx_kms_master *master);
+
 /* ---- 5. what comes with a key (3.8, 3.9) ---- */
 
 #define MCX_GROUPS_MAX     16u

@@ -12,26 +12,12 @@
 #include "mcx/mcx.h"
 #include "pf/ctl/ctl.h"
 
-#define PATH_LEN     1024u
-#define SECRET_FILE  "kms.secret"
-#define INIT_FILE    "kms-init.xml"
-#define RESOURCE     "/keymanagement/identity/v1"
-#define SECRET_MAX   2048u
-#define PERIOD_S     2592000u
-#define PERIOD_LEAST 60u
-
-/* What kms.secret says, one "name value" a line. */
-typedef struct kms_file {
-    char kms_uri[MCX_URI_MAX + 1];
-    uint64_t period_s, offset_s;
-    poc_secret *z, *ksak;
-} kms_file;
-
-static void kms_file_done(kms_file *f)
-{
-    poc_secret_free(f->z);
-    poc_secret_free(f->ksak);
-}
+#define PATH_LEN    1024u
+#define SECRET_FILE "kms.secret"
+#define INIT_FILE   "kms-init.xml"
+#define RESOURCE    "/keymanagement/identity/v1"
+#define SECRET_MAX  2048u
+#define PERIOD_S    2592000u
 
 /* ---- files ---- */
 
@@ -84,61 +70,15 @@ static int secret_read(char out[SECRET_MAX], size_t *n, const char *path)
     return CTL_NOINPUT;
 }
 
-/* ---- kms.secret ---- */
-
-static void secret_write(poc_wr *out, const kms_file *f)
-{
-    poc_wr_fmt(out, "kms_uri %s\nperiod_s %llu\noffset_s %llu\nz ", f->kms_uri, (unsigned long long)f->period_s,
-               (unsigned long long)f->offset_s);
-    poc_hex_put(out, poc_secret_span(f->z));
-    poc_wr_fmt(out, "\nksak ");
-    poc_hex_put(out, poc_secret_span(f->ksak));
-    poc_wr_fmt(out, "\n");
-}
-
-static bool secret_value(poc_secret **out, size_t n, poc_span text)
-{
-    uint8_t octets[MCX_SAKKE_Z_LEN];
-    const bool good =
-        *out == NULL && poc_hex_get_exact(octets, n, text) == POC_OK && poc_secret_from(out, octets, n) == POC_OK;
-    poc_wipe(octets, sizeof(octets));
-    return good;
-}
-
-static bool line_take(kms_file *f, poc_span name, poc_span value)
-{
-    if (poc_span_eq_str(name, "kms_uri") && value.n <= MCX_URI_MAX && f->kms_uri[0] == '\0') {
-        memcpy(f->kms_uri, value.p, value.n);
-        return value.n > 0;
-    }
-    if (poc_span_eq_str(name, "period_s"))
-        return poc_u64_get(&f->period_s, UINT32_MAX, value) == POC_OK && f->period_s >= PERIOD_LEAST;
-    if (poc_span_eq_str(name, "offset_s"))
-        return poc_u64_get(&f->offset_s, UINT32_MAX, value) == POC_OK;
-    if (poc_span_eq_str(name, "z"))
-        return secret_value(&f->z, MCX_SAKKE_Z_LEN, value);
-    return poc_span_eq_str(name, "ksak") && secret_value(&f->ksak, MCX_SCALAR_LEN, value);
-}
-
-static bool lines_take(kms_file *f, poc_span text)
-{
-    while (text.n > 0) {
-        poc_span line = poc_split(&text, '\n');
-        const poc_span name = poc_split(&line, ' ');
-        if (!line_take(f, name, line))
-            return false;
-    }
-    return f->kms_uri[0] != '\0' && f->period_s != 0 && f->z != NULL && f->ksak != NULL;
-}
-
-static int kms_load(mcx_kms **kms, kms_file *f, const char *folder)
+static int kms_load(mcx_kms **kms, mcx_kms_master *f, const char *folder)
 {
     char path[PATH_LEN], text[SECRET_MAX];
     size_t n = 0;
     if (!path_of(path, folder, SECRET_FILE))
         return CTL_USAGE;
     int status = secret_read(text, &n, path);
-    if (status == CTL_OK && (!lines_take(f, poc_span_of(text, n)) || mcx_kms_new(kms, f->z, f->ksak) != POC_OK)) {
+    if (status == CTL_OK &&
+        (mcx_kms_master_read(f, poc_span_of(text, n)) != POC_OK || mcx_kms_new(kms, f->z, f->ksak) != POC_OK)) {
         ctl_complain("%s: not the secrets of a KMS as kms-init writes them", path);
         status = CTL_DATA;
     }
@@ -155,7 +95,7 @@ static const ctl_option init_options[] = {
     [INIT_PERIOD_OFFSET] = { "--period-offset", "N", "seconds by which periods begin late; 0 when left out" },
 };
 
-static bool init_args(kms_file *f, const ctl_args *args)
+static bool init_args(mcx_kms_master *f, const ctl_args *args)
 {
     const char *uri = args->values[INIT_KMS_URI];
     if (args->file == NULL || uri == NULL) {
@@ -174,13 +114,13 @@ static bool init_args(kms_file *f, const ctl_args *args)
     if (!ctl_number(&f->period_s, PERIOD_S, UINT32_MAX, "--period-length", args->values[INIT_PERIOD_LENGTH]) ||
         !ctl_number(&f->offset_s, 0, UINT32_MAX, "--period-offset", args->values[INIT_PERIOD_OFFSET]))
         return false;
-    if (f->period_s >= PERIOD_LEAST && f->offset_s < f->period_s)
+    if (f->period_s >= MCX_KMS_PERIOD_MIN_S && f->offset_s < f->period_s)
         return true;
-    ctl_complain("--period-length wants at least %u, and more than --period-offset", PERIOD_LEAST);
+    ctl_complain("--period-length wants at least %u, and more than --period-offset", MCX_KMS_PERIOD_MIN_S);
     return false;
 }
 
-static int secret_save(const kms_file *f, const char *folder)
+static int secret_save(const mcx_kms_master *f, const char *folder)
 {
     char path[PATH_LEN], text[SECRET_MAX];
     poc_wr wr = poc_wr_into(text, sizeof(text));
@@ -188,13 +128,13 @@ static int secret_save(const kms_file *f, const char *folder)
         return file_failed(folder);
     if (!path_of(path, folder, SECRET_FILE))
         return CTL_USAGE;
-    secret_write(&wr, f);
-    const int status = poc_wr_done(&wr) == POC_OK ? file_make(path, 0600, poc_span_of(text, wr.len)) : CTL_SOFTWARE;
+    const int status =
+        mcx_kms_master_put(&wr, f) == POC_OK ? file_make(path, 0600, poc_span_of(text, wr.len)) : CTL_SOFTWARE;
     poc_wipe(text, sizeof(text));
     return status;
 }
 
-static int certificate_save(const kms_file *f, const mcx_kms *kms, const char *folder)
+static int certificate_save(const mcx_kms_master *f, const mcx_kms *kms, const char *folder)
 {
     char path[PATH_LEN], text[MCX_KMS_ANSWER_MAX];
     poc_wr wr = poc_wr_into(text, sizeof(text));
@@ -218,7 +158,7 @@ static int certificate_save(const kms_file *f, const mcx_kms *kms, const char *f
 static int init_run(const ctl_args *args)
 {
     POC_OWNED(mcx_kms, kms, mcx_kms_free);
-    kms_file f = { .z = NULL };
+    mcx_kms_master f = { .z = NULL };
     int status = CTL_USAGE;
     if (init_args(&f, args)) {
         poc_err err = mcx_kms_secrets(&f.z, &f.ksak, &poc_rng_system);
@@ -228,7 +168,7 @@ static int init_run(const ctl_args *args)
         if (status == CTL_OK)
             status = certificate_save(&f, kms, args->file);
     }
-    kms_file_done(&f);
+    mcx_kms_master_done(&f);
     return status;
 }
 
@@ -253,8 +193,8 @@ static const ctl_option keys_options[] = {
     [KEYS_PERIOD] = { "--period", "N", "number of the key period; the present one when left out" },
 };
 
-static int keys_save(json_t *o, const kms_file *f, poc_span user, const mcx_period *period, const mcx_user_keys *keys,
-                     const uint8_t uid[MCX_UID_LEN], const char *folder)
+static int keys_save(json_t *o, const mcx_kms_master *f, poc_span user, const mcx_period *period,
+                     const mcx_user_keys *keys, const uint8_t uid[MCX_UID_LEN], const char *folder)
 {
     char path[PATH_LEN], name[96], text[MCX_KMS_ANSWER_MAX];
     poc_wr wr = poc_wr_into(text, sizeof(text)), file = poc_wr_into(name, sizeof(name));
@@ -275,7 +215,7 @@ static int keys_save(json_t *o, const kms_file *f, poc_span user, const mcx_peri
     return status;
 }
 
-static int keys_issue(json_t *o, const mcx_kms *kms, const kms_file *f, const ctl_args *args)
+static int keys_issue(json_t *o, const mcx_kms *kms, const mcx_kms_master *f, const ctl_args *args)
 {
     const poc_span user = poc_span_str(args->values[KEYS_USER]);
     mcx_period period = { f->period_s, f->offset_s, 0 };
@@ -302,7 +242,7 @@ static int keys_issue(json_t *o, const mcx_kms *kms, const kms_file *f, const ct
 static int keys_run(const ctl_args *args)
 {
     POC_OWNED(mcx_kms, kms, mcx_kms_free);
-    kms_file f = { .z = NULL };
+    mcx_kms_master f = { .z = NULL };
     if (args->file == NULL || args->values[KEYS_USER] == NULL) {
         ctl_complain(args->file == NULL ? "the folder is missing" : "--user is missing");
         return CTL_USAGE;
@@ -311,7 +251,7 @@ static int keys_run(const ctl_args *args)
     int status = kms_load(&kms, &f, args->file);
     if (status == CTL_OK)
         status = keys_issue(o, kms, &f, args);
-    kms_file_done(&f);
+    mcx_kms_master_done(&f);
     if (status == CTL_OK)
         return ctl_json_print(o, CTL_OK);
     json_decref(o);

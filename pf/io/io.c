@@ -12,6 +12,9 @@
 #include "pf/io/admin.h"
 #include "pf/io/config_private.h"
 #include "pf/io/log.h"
+#include "pf/io/mcx_ask.h"
+#include "pf/io/mcx_kms_http.h"
+#include "pf/io/mcx_people.h"
 #include "pf/io/options.h"
 #include "pf/io/shell.h"
 #include "pf/io/subscribers.h"
@@ -48,6 +51,27 @@ static poc_err check_pem(const char *path, char why[IO_WHY_MAX])
     return err;
 }
 
+static void take_nothing(void *user, const mcx_kms_certificate *certificate)
+{
+    (void)user, (void)certificate;
+}
+
+/** The people, the KMS inside, certificates of others. */
+static poc_err check_mcx(const config *c, char why[IO_WHY_MAX])
+{
+    POC_OWNED(mcx_people, people, mcx_people_free);
+    POC_OWNED(mcx_own_kms, own, mcx_own_kms_free);
+    if (c->mcx.psi[0] == '\0')
+        return POC_OK;
+    POC_TRY(mcx_people_new(&people, c, why));
+    if (c->mcx.kms == CONFIG_KMS_EMBEDDED)
+        POC_TRY(mcx_own_kms_new(&own, c, why));
+    POC_TRY(mcx_neighbours_load(c, take_nothing, NULL, why));
+    POC_TRY(check_pem(c->mcx.kms_ca, why));
+    POC_TRY(check_pem(c->mcx.kms_tls_certificate, why));
+    return check_pem(c->mcx.kms_tls_key, why);
+}
+
 /** What io_check and every load share. */
 static poc_err load(config **out, const char *path, char why[IO_WHY_MAX])
 {
@@ -56,6 +80,7 @@ static poc_err load(config **out, const char *path, char why[IO_WHY_MAX])
     POC_TRY(check_subscribers(c, why));
     POC_TRY(check_pem(c->mbms.tls_certificate, why));
     POC_TRY(check_pem(c->mbms.tls_key, why));
+    POC_TRY(check_mcx(c, why));
     *out = (config *)POC_RELEASE(c);
     return POC_OK;
 }

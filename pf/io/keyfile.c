@@ -108,3 +108,29 @@ poc_err keyfile_open(poc_secret **out, const char *path, const poc_rng *rng, cha
     *out = (poc_secret *)POC_RELEASE(fresh);
     return POC_OK;
 }
+
+static poc_err read_text(char *text, size_t cap, size_t *n, int fd, const char *path, const char *option,
+                         char why[CONFIG_WHY_MAX])
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
+        return config_fail(why, path, 0, "%s must be a file that only its owner can read: chmod 600", option);
+    if (st.st_size > (off_t)cap) {
+        (void)config_fail(why, path, 0, "%s is longer than %zu octets", option, cap);
+        return POC_E_LIMIT;
+    }
+    const ssize_t got = read(fd, text, cap);
+    *n = got < 0 ? 0 : (size_t)got;
+    return got < 0 ? config_fail(why, path, 0, "%s cannot be read: %s", option, strerror(errno)) : POC_OK;
+}
+
+poc_err keyfile_text(char *text, size_t cap, size_t *n, const char *path, const char *option, char why[CONFIG_WHY_MAX])
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    *n = 0;
+    if (fd < 0)
+        return config_fail(why, path, 0, "%s cannot be read: %s", option, strerror(errno));
+    const poc_err err = read_text(text, cap, n, fd, path, option, why);
+    (void)close(fd);
+    return err;
+}

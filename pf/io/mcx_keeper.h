@@ -15,7 +15,6 @@
 #include "pocpf/pocpf.h"
 
 typedef struct mcx_keeper mcx_keeper;
-typedef struct pocpf_mcx_kms pocpf_mcx_kms;
 
 /** What the loop is told, from the loop. What is handed over is borrowed for the call: pocpf_mcx_identity_add and
  *  pocpf_mcx_kms_add keep a reference of their own. */
@@ -24,6 +23,8 @@ typedef struct mcx_keeper_events {
     void (*keys)(void *user, pocpf_mcx_keys *keys, bool signs);
     /** Another KMS: from a file of mcx.neighbours, or from the certificates of ours. Again when it has changed. */
     void (*kms)(void *user, pocpf_mcx_kms *kms);
+    /** Our KMS says that the certificate of that KMS is revoked: pocpf_mcx_kms_remove. */
+    void (*revoked)(void *user, const char *kms_uri);
 } mcx_keeper_events;
 
 /** Starts the thread; keys come soon after, or when the KMS is there. In embedded mode `own` is the KMS, borrowed until

@@ -121,7 +121,7 @@ static void a_channel_with_group_is_a_service_of_its_session(void **state)
     config_free(c);
 }
 
-/* MCX-16, MCX-17 */
+/* MCX-8, MCX-9 */
 static void a_musik_is_a_channel_with_groups_a_bearer_and_people_of_its_own(void **state)
 {
     (void)state;
