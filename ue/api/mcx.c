@@ -219,10 +219,10 @@ static poc_err csk_seal(const pocue *ue, int64_t now_ms, const mcx_opened *csk, 
     return ue_mcx_upload_seal(m->user, now_ms, &upload, &ue->rng, out, n);
 }
 
-static poc_err boundary_draw(char *out, size_t cap, const pocue *ue)
+poc_err ue_mcx_boundary_draw(char out[MCX_BOUNDARY_MAX], const pocue *ue)
 {
     uint8_t octets[BOUNDARY_RANDOM];
-    poc_wr wr = poc_wr_into(out, cap);
+    poc_wr wr = poc_wr_into(out, MCX_BOUNDARY_MAX);
     POC_TRY(ue->rng.fill(ue->rng.ctx, octets, sizeof(octets)));
     poc_wr_fmt(&wr, "mcx-");
     poc_hex_put(&wr, poc_span_of(octets, sizeof(octets)));
@@ -234,11 +234,11 @@ static poc_err body_put(const pocue *ue, pocue_mcx_upload *upload, const mcx_ope
 {
     const mcx_client *m = ue->mcx;
     const char *token = upload->access_token;
-    char boundary[4 + 2 * BOUNDARY_RANDOM + 1];
+    char boundary[MCX_BOUNDARY_MAX];
     POC_OWNED(poc_secret, confidentiality, poc_secret_free);
     POC_OWNED(poc_secret, integrity, poc_secret_free);
     poc_wr type = poc_wr_into(upload->content_type, sizeof(upload->content_type));
-    POC_TRY(boundary_draw(boundary, sizeof(boundary), ue));
+    POC_TRY(ue_mcx_boundary_draw(boundary, ue));
     poc_wr_fmt(&type, "multipart/mixed;boundary=%s", boundary);
     POC_TRY(poc_wr_text(&type));
     if (!m->token_in_clear)
@@ -398,12 +398,6 @@ poc_err pocue_mcx_download(pocue *ue, int64_t now_ms, poc_span content_type, poc
 
 /* ---- control packets ---- */
 
-/* The name of an APP packet (RFC 3550 6.7) stands behind header and SSRC. */
-static bool is_subchannel_control(poc_span clear)
-{
-    return clear.n >= 12 && memcmp(clear.p + 8, "MCMC", 4) == 0;
-}
-
 static poc_err control_open(pocue *ue, int64_t now_ms, bool by_multicast, poc_span datagram)
 {
     uint8_t clear[MCX_SRTCP_MAX];
@@ -412,8 +406,10 @@ static poc_err control_open(pocue *ue, int64_t now_ms, bool by_multicast, poc_sp
     POC_TRY(ue_mcx_ring_unprotect(ue->mcx->ring, mcx_seconds_of(now_ms), by_multicast ? MCX_MUSIK : MCX_CSK, clear, &n,
                                   datagram, &key_id));
     const poc_span packet = poc_span_of(clear, n);
-    ue_events_push(&ue->events, &(pocue_event){ .type = by_multicast && is_subchannel_control(packet) ? POCUE_MCX_MAPPED
-                                                                                                      : POCUE_FLOOR,
+    const bool maps = by_multicast && mcx_mcmc_is(packet);
+    if (maps)
+        POC_TRY(ue_mcx_mapping_take(ue->mcx, packet));
+    ue_events_push(&ue->events, &(pocue_event){ .type = maps ? POCUE_MCX_MAPPED : POCUE_FLOOR,
                                                 .at_ms = now_ms,
                                                 .by_multicast = by_multicast,
                                                 .key_id = key_id,
@@ -483,6 +479,7 @@ void pocue_mcx_log_off(pocue *ue)
         return;
     ue_mcx_ring_clear(ue->mcx->ring);
     ue->mcx->has_told = false;
+    ue->mcx->mapping_count = 0;
     for (size_t i = 0; i < ue->mcx->bearer_count; i++)
         ue->mcx->bearers[i].said.area_count = 0;
     ue_mcx_bearers_follow(ue, ue->now_ms);

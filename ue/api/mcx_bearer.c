@@ -1,10 +1,13 @@
 /* MBMS bearers: which are announced, which are listened to, and media off them. */
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/mime.h"
 #include "bcast/bcast.h"
 #include "ue/api/mcx_inside.h"
 
-/* ---- listening ---- */
+/* ---- groups that are joined ---- */
 
 static bool tell(pocue *ue, int64_t now_ms, pocue_event_type type, const bcast_channel *channel)
 {
@@ -150,15 +153,123 @@ size_t pocue_mcx_bearers(const pocue *ue, pocue_mcx_bearer *out, size_t cap)
     return count;
 }
 
+/* ---- reports ---- */
+
+#define DOCUMENT_MAX 2048u
+
+static poc_err type_put(char content_type[96], const char *before, const char *text)
+{
+    poc_wr type = poc_wr_into(content_type, 96);
+    poc_wr_fmt(&type, "%s%s", before, text);
+    return poc_wr_text(&type);
+}
+
+/* Whoever can be believed about where he is signs it (MCX-12). */
+static poc_err signed_put(const pocue *ue, poc_span report, uint32_t csk_id, char content_type[96], poc_wr *body)
+{
+    char boundary[MCX_BOUNDARY_MAX], content_id[MCX_BOUNDARY_MAX + 16], bracketed[sizeof(content_id) + 2];
+    uint8_t document[DOCUMENT_MAX];
+    const mcx_service service = ue->mcx->service;
+    poc_wr wr = poc_wr_into(document, sizeof(document));
+    POC_OWNED(poc_secret, confidentiality, poc_secret_free);
+    POC_OWNED(poc_secret, integrity, poc_secret_free);
+    POC_TRY(pocue_mcx_xml_keys(ue, ue->now_ms, csk_id, &confidentiality, &integrity));
+    POC_TRY(ue_mcx_boundary_draw(boundary, ue));
+    snprintf(content_id, sizeof(content_id), "%s@ue.invalid", boundary + 1); /* the boundary may stand in no part */
+    snprintf(bracketed, sizeof(bracketed), "<%s>", content_id);
+    POC_TRY(ue_mcx_signed_write(&wr, service, content_id, report, integrity, csk_id));
+    POC_TRY(type_put(content_type, "multipart/mixed;boundary=", boundary));
+    const poc_part parts[] = {
+        { .type = poc_span_str(ue_mcx_usage_type(service)), .id = poc_span_str(bracketed), .body = report },
+        { .type = poc_span_str(ue_mcx_signed_type(service)), .body = poc_span_of(document, wr.len) },
+    };
+    return poc_parts_write(body, boundary, parts, POC_COUNT(parts));
+}
+
+static poc_err report_put(const pocue *ue, poc_span report, char content_type[96], poc_wr *body)
+{
+    const uint32_t csk_id = pocue_mcx_csk(ue, ue->now_ms);
+    if (csk_id != 0)
+        return signed_put(ue, report, csk_id, content_type, body);
+    poc_wr_span(body, report);
+    POC_TRY(type_put(content_type, ue_mcx_usage_type(ue->mcx->service), ""));
+    return poc_wr_done(body);
+}
+
 poc_err pocue_mcx_listening_write(const pocue *ue, const uint8_t tmgi[POCUE_MCX_TMGI_LEN], bool is_listening,
                                   char content_type[96], poc_wr *body)
 {
+    uint8_t report[DOCUMENT_MAX];
+    poc_wr wr = poc_wr_into(report, sizeof(report));
     if (ue->mcx == NULL)
         return POC_E_STATE;
-    poc_wr type = poc_wr_into(content_type, 96);
-    poc_wr_fmt(&type, "%s", ue_mcx_usage_type(ue->mcx->service));
-    POC_TRY(poc_wr_text(&type));
-    return ue_mcx_listening_write(body, ue->mcx->service, tmgi, is_listening);
+    POC_TRY(ue_mcx_listening_write(&wr, ue->mcx->service, tmgi, is_listening));
+    return report_put(ue, poc_span_of(report, wr.len), content_type, body);
+}
+
+/* ---- which groups are heard where ---- */
+
+static size_t mapping_find(const mcx_client *m, poc_span group)
+{
+    size_t i = 0;
+    while (i < m->mapping_count && !poc_span_eq_str(group, m->mappings[i].group))
+        i++;
+    return i;
+}
+
+static void mapping_forget(mcx_client *m, size_t at)
+{
+    if (at == m->mapping_count)
+        return;
+    m->mapping_count--;
+    memmove(&m->mappings[at], &m->mappings[at + 1], (m->mapping_count - at) * sizeof(m->mappings[0]));
+}
+
+static void address_take(struct sockaddr_storage *out, const mcx_mcmc *msg, uint16_t port)
+{
+    memset(out, 0, sizeof(*out));
+    out->ss_family = msg->address_len == sizeof(struct in_addr) ? AF_INET : AF_INET6;
+    if (out->ss_family == AF_INET)
+        memcpy(&((struct sockaddr_in *)out)->sin_addr, msg->address, sizeof(struct in_addr));
+    else
+        memcpy(&((struct sockaddr_in6 *)out)->sin6_addr, msg->address, sizeof(struct in6_addr));
+    poc_addr_set_port((struct sockaddr *)out, port);
+}
+
+static void mapping_fill(pocue_mcx_mapping *out, const mcx_mcmc *msg)
+{
+    memset(out, 0, sizeof(*out));
+    memcpy(out->group, msg->group.p, msg->group.n); /* of at most MCX_GROUP_MAX octets */
+    out->has_tmgi = msg->has_tmgi;
+    memcpy(out->tmgi, msg->tmgi, sizeof(out->tmgi));
+    address_take(&out->audio, msg, msg->audio_port);
+    if (msg->floor_line > 0)
+        address_take(&out->floor, msg, msg->floor_port);
+}
+
+poc_err ue_mcx_mapping_take(mcx_client *m, poc_span packet)
+{
+    mcx_mcmc msg;
+    POC_TRY(mcx_mcmc_read(&msg, packet, NULL));
+    if (memchr(msg.group.p, '\0', msg.group.n) != NULL)
+        return POC_E_INPUT;
+    mapping_forget(m, mapping_find(m, msg.group));
+    if (msg.type == MCX_MCMC_UNMAP)
+        return POC_OK;
+    if (m->mapping_count == POCUE_MCX_MAPPINGS_MAX)
+        mapping_forget(m, 0);
+    mapping_fill(&m->mappings[m->mapping_count++], &msg);
+    return POC_OK;
+}
+
+bool pocue_mcx_mapping_of(const pocue *ue, const char *group, pocue_mcx_mapping *out)
+{
+    const mcx_client *m = ue->mcx;
+    const size_t at = m == NULL ? 0 : mapping_find(m, poc_span_str(group));
+    if (m == NULL || at == m->mapping_count)
+        return false;
+    *out = m->mappings[at];
+    return true;
 }
 
 /* ---- media ---- */

@@ -25,6 +25,8 @@ struct mcx_client {
     uint64_t ticked_s;
     mcx_bearer bearers[POCUE_MCX_BEARERS_MAX]; /* oldest first */
     size_t bearer_count;
+    pocue_mcx_mapping mappings[POCUE_MCX_MAPPINGS_MAX]; /* oldest first */
+    size_t mapping_count;
     uint64_t refused; /* packets */
 };
 
@@ -35,6 +37,11 @@ static inline uint64_t mcx_seconds_of(int64_t now_ms)
 
 /** Whoever has a MuSiK listens to what was announced, and nobody else does. For want of memory it is done later. */
 void ue_mcx_bearers_follow(pocue *ue, int64_t now_ms);
+/** A clear message of subchannel control, which was protected by a MuSiK. POC_E_INPUT. */
+poc_err ue_mcx_mapping_take(mcx_client *m, poc_span packet);
+#define MCX_BOUNDARY_MAX 40u
+/** A boundary of a multipart body. POC_E_IO. */
+poc_err ue_mcx_boundary_draw(char out[MCX_BOUNDARY_MAX], const pocue *ue);
 /** Time has passed, or keys have changed. */
 void ue_mcx_move_on(pocue *ue, int64_t now_ms);
 

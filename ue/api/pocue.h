@@ -286,9 +286,24 @@ poc_err pocue_mcx_announced(pocue *ue, int64_t now_ms, poc_span content_type, po
                             const char **why);
 /** How many bearers are known; at most `cap` are written, oldest first. */
 size_t pocue_mcx_bearers(const pocue *ue, pocue_mcx_bearer *out, size_t cap);
-/** Appends the body of a MESSAGE that reports that a bearer is heard, or is heard no more. POC_E_STATE, POC_E_LIMIT. */
+/** Appends the body of a MESSAGE that reports that a bearer is heard, or is heard no more: signed under the CSK in force, or
+ *  alone where there is none. POC_E_STATE, POC_E_LIMIT, POC_E_IO, POC_E_NOMEM. */
 poc_err pocue_mcx_listening_write(const pocue *ue, const uint8_t tmgi[POCUE_MCX_TMGI_LEN], bool is_listening,
                                   char content_type[96], poc_wr *body);
+
+#define POCUE_MCX_MAPPINGS_MAX 16u
+
+/** Where a group is heard. */
+typedef struct pocue_mcx_mapping {
+    char group[MCX_GROUP_MAX + 1];
+    bool has_tmgi; /* of the bearer */
+    uint8_t tmgi[POCUE_MCX_TMGI_LEN];
+    struct sockaddr_storage audio, floor; /* floor: family 0 when there is none */
+} pocue_mcx_mapping;
+
+/** What MapGroupToBearer said last of a group (POCUE_MCX_MAPPED tells; of more than POCUE_MCX_MAPPINGS_MAX the oldest is
+ *  forgotten). False: it is not heard anywhere. */
+bool pocue_mcx_mapping_of(const pocue *ue, const char *group, pocue_mcx_mapping *out);
 
 /** A control packet (floor control, MapGroupToBearer) that came on the unicast port, where it has to be under a CSK, or off the
  *  air, where it has to be under a MuSiK: POCUE_FLOOR with `key_id` when it opens. POC_E_AUTH: in clear, altered, repeated;
@@ -314,7 +329,7 @@ uint32_t pocue_mcx_csk(const pocue *ue, int64_t now_ms);
 uint32_t pocue_mcx_musik(const pocue *ue, int64_t now_ms, const char *group);
 /** How many keys are held, proposed ones and those to come included; at most `cap` of their ids are written, oldest first. */
 size_t pocue_mcx_held(const pocue *ue, uint32_t *out, size_t cap);
-/** Logged off: CSKs and MuSiKs are wiped, and bearers forgotten; what the KMS gave stays. */
+/** Logged off: CSKs and MuSiKs are wiped, bearers and where groups are heard forgotten; what the KMS gave stays. */
 void pocue_mcx_log_off(pocue *ue);
 
 /* ---- what came of it ---- */
@@ -339,7 +354,7 @@ typedef enum pocue_event_type {
     POCUE_MCX_KEY,     /* holds CSK or MuSiK `key_id` (its upper four bits say which), or it has new times or groups */
     POCUE_MCX_REVOKED, /* `key_id` is not to be used any more; after a CSK another one is uploaded */
     POCUE_MCX_ALGORITHM, /* what goes to the server is protected under CSK `key_id` with `algorithm` from now on */
-    POCUE_MCX_MAPPED     /* a message of MBMS subchannel control came off the air under MuSiK `key_id` */
+    POCUE_MCX_MAPPED     /* MapGroupToBearer or its reverse came off the air under MuSiK `key_id`: mcx_mcmc_read */
 } pocue_event_type;
 
 typedef struct pocue_event {

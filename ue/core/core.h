@@ -368,4 +368,13 @@ poc_err ue_mcx_announcement_read(ue_mcx_bearer *out, mcx_service service, poc_sp
 poc_err ue_mcx_listening_write(poc_wr *out, mcx_service service, const uint8_t tmgi[UE_MCX_TMGI_LEN],
                                bool is_listening);
 
+/* ---- mcx_signed.c: signatures of bodies under a CSK (digest 6.2) ---- */
+
+/** "application/vnd.3gpp.mcptt-signed+xml" and its kin. */
+const char *ue_mcx_signed_type(mcx_service service);
+/** Writes the document that signs `body`, whose Content-ID (without brackets; nothing that XML would escape) is `content_id`, with
+ *  the integrity key of the CSK `key_id`. POC_E_LIMIT, POC_E_NOMEM. */
+poc_err ue_mcx_signed_write(poc_wr *out, mcx_service service, const char *content_id, poc_span body,
+                            const poc_secret *key, uint32_t key_id);
+
 #endif

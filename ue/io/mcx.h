@@ -53,7 +53,7 @@ typedef struct mcx_report {
     radio_request request; /* orq NULL: free place */
     nta_leg_t *leg;
     int64_t answer_by_ms;
-    uint8_t body[512];
+    uint8_t body[4096];
     size_t body_len;
     char content_type[96];
 } mcx_report;

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "bcast/bcast.h"
+#include "pf/wire/air.h"
 #include "tiny_mcx.h"
 #include "ue/io/radio.h"
 
@@ -636,13 +637,17 @@ static void a_csk_that_will_expire_is_followed_by_a_fresh_one_before(void **stat
 /* ---- floor control of a session ---- */
 
 static const uint8_t floor_idle[12] = { 0x85, 0xcc, 0, 2, 0, 0, 0, 9, 'P', 'o', 'C', '1' };
-static const uint8_t map_group[12] = { 0x80, 0xcc, 0, 2, 0, 0, 0, 9, 'M', 'C', 'M', 'C' };
 
-static size_t protect(mcx_srtcp *s, const uint8_t clear[12], uint8_t out[64])
+static size_t protect_span(mcx_srtcp *s, poc_span clear, uint8_t out[256])
 {
-    poc_wr wr = poc_wr_into(out, 64);
-    assert_int_equal(mcx_srtcp_protect(s, &wr, poc_span_of(clear, 12)), POC_OK);
+    poc_wr wr = poc_wr_into(out, 256);
+    assert_int_equal(mcx_srtcp_protect(s, &wr, clear), POC_OK);
     return wr.len;
+}
+
+static size_t protect(mcx_srtcp *s, const uint8_t clear[12], uint8_t out[256])
+{
+    return protect_span(s, poc_span_of(clear, 12), out);
 }
 
 static int udp_open(uint16_t *port)
@@ -676,7 +681,7 @@ static void run_until_refused(uint64_t reaches)
 static void floor_control_of_a_session_is_under_the_csk_both_ways_and_never_in_clear(void **state)
 {
     (void)state;
-    uint8_t packet[64], got[128], clear[128];
+    uint8_t packet[256], got[128], clear[128];
     uint16_t here;
     unsigned there;
     size_t n;
@@ -714,12 +719,34 @@ static void floor_control_of_a_session_is_under_the_csk_both_ways_and_never_in_c
 
 /* ---- bearers ---- */
 
+/* UnmapGroupToBearer, or the reverse. */
+static size_t mapping(mcx_srtcp *s, mcx_mcmc_type type, uint8_t out[256])
+{
+    uint8_t clear[MCX_MCMC_MAX];
+    poc_wr wr = poc_wr_into(clear, sizeof(clear));
+    mcx_mcmc msg = { .type = type,
+                     .ssrc = 9,
+                     .group = poc_span_str(group),
+                     .has_tmgi = true,
+                     .audio_line = 2,
+                     .floor_line = 1,
+                     .audio_port = 6004,
+                     .floor_port = 6006,
+                     .address_len = 4,
+                     .address = { 232, 10, 0, 9 } };
+    memcpy(msg.tmgi, tmgi, sizeof(msg.tmgi));
+    assert_int_equal(mcx_mcmc_write(&wr, &msg), POC_OK);
+    return protect_span(s, poc_span_of(clear, wr.len), out);
+}
+
 static void announce(const char *sdp, size_t areas)
 {
     uint8_t body[4096];
     char content_type[WIRE_MCX_CONTENT_TYPE_MAX];
     poc_wr wr = poc_wr_into(body, sizeof(body));
-    wire_mbms_announcement a = { .qci = 65, .areas = { 7 }, .area_count = areas, .general_purpose_line = 2 };
+    wire_mbms_announcement a = {
+        .qci = 65, .areas = { 7 }, .area_count = areas, .general_purpose_line = WIRE_MCX_SDP_LINE
+    };
     memcpy(a.tmgi, tmgi, sizeof(a.tmgi));
     assert_int_equal(wire_mcx_announcement_write(&wr, content_type, MCX_MCPTT, TINY_MCX_ALICE, &a, poc_span_str(sdp),
                                                  &poc_rng_system),
@@ -728,9 +755,17 @@ static void announce(const char *sdp, size_t areas)
     run_until_told();
 }
 
-static const char description[] = "v=0\r\no=mcx 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 232.10.0.9/1\r\nt=0 0\r\n"
-                                  "a=source-filter: incl IN IP4 232.10.0.9 127.0.0.1\r\nm=audio 6004 RTP/AVP 0\r\n"
-                                  "m=application 6006 udp MCPTT\r\n";
+static const char *description(void)
+{
+    static char sdp[WIRE_MCX_SDP_MAX];
+    bcast_channel channel = { .ttl = 1, .port = { 6004, 6006, 0 } };
+    poc_wr wr = poc_wr_into(sdp, sizeof(sdp));
+    assert_int_equal(poc_addr_parse(&channel.group, poc_span_str("232.10.0.9"), 0), POC_OK);
+    assert_int_equal(poc_addr_parse(&channel.source, poc_span_str("127.0.0.1"), 0), POC_OK);
+    assert_int_equal(wire_mcx_sdp_write(&wr, MCX_MCPTT, &channel), POC_OK);
+    assert_int_equal(poc_wr_text(&wr), POC_OK);
+    return sdp;
+}
 
 static int air_open(void)
 {
@@ -755,13 +790,14 @@ static void talk(int fd, uint16_t seq)
 static void a_bearer_is_listened_to_while_there_is_a_musik_and_its_control_is_under_that(void **state)
 {
     (void)state;
-    uint8_t packet[64];
+    uint8_t packet[256];
+    pocue_mcx_mapping heard;
     const tiny_mcx_key musik = { .id = MUSIK + 1, .seed = 1 }, revoked = { MUSIK + 1, 1, 0, true };
     const tiny_mcx_key other = { .id = MUSIK + 2, .seed = 2 };
     pocue_mcx_bearer bearer;
     const int fd = air_open();
     bring_up(RADIO_MCX_BY_REGISTER);
-    announce(description, 1);
+    announce(description(), 1);
     assert_int_equal(at->told_status, 200);
     assert_int_equal(seen.ue[POCUE_JOIN_GROUP], 0); /* no MuSiK: not to be listened to */
     tiny_mcx_send_key(server, &musik, &(tiny_mcx_way){ .by_notify = false });
@@ -777,8 +813,15 @@ static void a_bearer_is_listened_to_while_there_is_a_musik_and_its_control_is_un
     run_until(&seen.ue[POCUE_FLOOR], 1);
     assert_true(seen.by_multicast);
     assert_int_equal(seen.key_id, musik.id);
-    udp_send(fd, "232.10.0.9", 6006, packet, protect(side, map_group, packet));
+    udp_send(fd, "232.10.0.9", 6006, packet, mapping(side, MCX_MCMC_MAP, packet));
     run_until(&seen.ue[POCUE_MCX_MAPPED], 1);
+    assert_true(pocue_mcx_mapping_of(radio_ue(r), group, &heard));
+    assert_int_equal(poc_addr_port((struct sockaddr *)&heard.audio), 6004);
+    assert_int_equal(poc_addr_port((struct sockaddr *)&heard.floor), 6006);
+    assert_memory_equal(heard.tmgi, tmgi, sizeof(tmgi));
+    udp_send(fd, "232.10.0.9", 6006, packet, mapping(side, MCX_MCMC_UNMAP, packet));
+    run_until(&seen.ue[POCUE_MCX_MAPPED], 2);
+    assert_false(pocue_mcx_mapping_of(radio_ue(r), group, &heard));
     talk(fd, 1);
     run_until(&seen.ue[POCUE_PLAY], 1);
     udp_send(fd, "232.10.0.9", 6006, floor_idle, sizeof(floor_idle));
@@ -796,13 +839,12 @@ static void a_bearer_is_listened_to_while_there_is_a_musik_and_its_control_is_un
 static void an_announcement_with_a_key_in_it_is_refused_and_one_without_areas_ends_the_bearer(void **state)
 {
     (void)state;
-    char spoilt[sizeof(description) + 64];
+    char spoilt[WIRE_MCX_SDP_MAX + 64];
     const tiny_mcx_key musik = { .id = MUSIK + 1, .seed = 1 };
     bring_up(RADIO_MCX_BY_REGISTER);
     tiny_mcx_send_key(server, &musik, &(tiny_mcx_way){ .by_notify = false });
     run_until_told();
-    snprintf(spoilt, sizeof(spoilt), "%sa=kEy-mgmt:mikey ARoF\r\n", description);
-    memcpy(strstr(spoilt, "kEy"), "key", 3);
+    snprintf(spoilt, sizeof(spoilt), "%sa=key-mgmt:mikey ARoF\r\n", description());
     const char body[] =
         "<?xml version=\"1.0\"?><mcptt-mbms-usage-info xmlns=\"urn:3gpp:ns:mcpttMbmsUsage:1.0\"><announcement>"
         "<TMGI>00000762f210</TMGI><mbms-service-areas><mbms-service-area-id>0007</mbms-service-area-id>"
@@ -817,7 +859,7 @@ static void an_announcement_with_a_key_in_it_is_refused_and_one_without_areas_en
     run_until_told();
     assert_int_equal(at->told_status, 488);
     assert_int_equal(pocue_mcx_bearers(radio_ue(r), NULL, 0), 0);
-    announce(description, 1);
+    announce(description(), 1);
     assert_int_equal(seen.ue[POCUE_JOIN_GROUP], 1);
     announce("", 0);
     assert_int_equal(at->told_status, 200);
@@ -825,6 +867,7 @@ static void an_announcement_with_a_key_in_it_is_refused_and_one_without_areas_en
     assert_int_equal(pocue_mcx_bearers(radio_ue(r), NULL, 0), 0);
 }
 
+/* MCX-12: signed, once there is a CSK. */
 static void a_radio_reports_which_bearers_it_hears(void **state)
 {
     (void)state;
@@ -833,12 +876,15 @@ static void a_radio_reports_which_bearers_it_hears(void **state)
     assert_int_equal(radio_bootstrap(r), POC_OK);
     run_until(&seen.count[RADIO_BOOTSTRAPPED], 1);
     for (unsigned i = 0; i < 2; i++) {
+        if (i == 1)
+            bring_up(RADIO_MCX_BY_REGISTER);
         assert_int_equal(radio_mcx_report(r, tmgi, i == 0), POC_OK);
         run_until_answered();
         assert_int_equal(seen.status[RADIO_MCX_ANSWERED], 200);
         assert_string_equal(seen.method, "MESSAGE");
         assert_int_equal(at->messages, i + 1);
         assert_int_equal(at->is_listening, i == 0);
+        assert_int_equal(at->is_signed, i == 1);
         assert_memory_equal(at->tmgi, tmgi, sizeof(tmgi));
     }
     says->is_silent = true;

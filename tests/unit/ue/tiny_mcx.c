@@ -324,22 +324,40 @@ static void key_open(tiny_mcx *t, const poc_part *part)
     t->seen.uploads++;
 }
 
+/* The keys for XML of the CSK that came last. */
+static void keys_take(const tiny_mcx *t, poc_secret **confidentiality, poc_secret **integrity)
+{
+    assert_int_equal(mcx_xml_keys(confidentiality, integrity, t->csk.key, t->csk.key_id, poc_span_str(TINY_MCX_ALICE)),
+                     POC_OK);
+}
+
 static void token_read(tiny_mcx *t, const poc_part *part)
 {
     static wire_mcx_info info;
     const char *why;
-    wire_mcx_keys keys = { .key_id = t->csk.key_id };
     poc_secret *confidentiality, *integrity;
-    assert_int_equal(
-        mcx_xml_keys(&confidentiality, &integrity, t->csk.key, t->csk.key_id, poc_span_str(TINY_MCX_ALICE)), POC_OK);
-    keys.confidentiality = confidentiality;
-    keys.integrity = integrity;
+    keys_take(t, &confidentiality, &integrity);
+    const wire_mcx_keys keys = { t->csk.key_id, confidentiality, integrity };
     const wire_mcx_ring ring = { &keys, 1 };
     assert_int_equal(wire_mcx_info_read(&info, MCX_MCPTT, part->body, &ring, &why), POC_OK);
     snprintf(t->seen.token, sizeof(t->seen.token), "%s%s", info.has_clear ? "clear " : "", info.access_token);
     wire_mcx_info_done(&info);
     poc_secret_free(confidentiality);
     poc_secret_free(integrity);
+}
+
+static bool is_signed(const tiny_mcx *t, const poc_parts *parts, const poc_part *signatures)
+{
+    uint32_t covered = 0;
+    const char *why;
+    poc_secret *confidentiality, *integrity;
+    keys_take(t, &confidentiality, &integrity);
+    const wire_mcx_keys keys = { t->csk.key_id, confidentiality, integrity };
+    const wire_mcx_ring ring = { &keys, 1 };
+    assert_int_equal(wire_mcx_signed_check(&covered, MCX_MCPTT, signatures->body, parts, &ring, &why), POC_OK);
+    poc_secret_free(confidentiality);
+    poc_secret_free(integrity);
+    return covered == 1;
 }
 
 static void body_take(tiny_mcx *t, poc_span type, poc_span body)
@@ -371,11 +389,18 @@ static void third_take(tiny_mcx *t, poc_span body)
     body_take(t, inner.content_type, inner.body);
 }
 
-static void report_take(tiny_mcx *t, poc_span body)
+static void report_take(tiny_mcx *t, poc_span type, poc_span body)
 {
     static wire_mbms_listening l;
     const char *why;
-    assert_int_equal(wire_mbms_listening_read(&l, MCX_MCPTT, body, &why), POC_OK);
+    poc_parts parts;
+    assert_int_equal(poc_parts_read(&parts, type, body, NULL), POC_OK);
+    const poc_part *signatures = poc_part_of(&parts, wire_mcx_media_type(WIRE_MCX_SIGNED, MCX_MCPTT));
+    assert_string_equal(wire_mcx_media_type(WIRE_MCX_MBMS_USAGE, MCX_MCPTT),
+                        "application/vnd.3gpp.mcptt-mbms-usage-info+xml");
+    assert_true(poc_part_of(&parts, "application/vnd.3gpp.mcptt-mbms-usage-info+xml") == &parts.part[0]);
+    t->seen.is_signed = signatures != NULL && is_signed(t, &parts, signatures);
+    assert_int_equal(wire_mbms_listening_read(&l, MCX_MCPTT, parts.part[0].body, &why), POC_OK);
     assert_int_equal(l.tmgi_count, 1);
     assert_true(l.is_general_purpose);
     t->seen.is_listening = l.is_listening;
@@ -441,7 +466,7 @@ static bool on_other(void *user, nta_incoming_t *irq, sip_t const *sip)
         break;
     case sip_method_message:
         t->seen.messages++;
-        report_take(t, body);
+        report_take(t, poc_span_str(type), body);
         break;
     default:
         return false;

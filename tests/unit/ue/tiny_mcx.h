@@ -57,8 +57,8 @@ typedef struct tiny_mcx_seen {
     uint32_t csk_id;
     char token[64], contact[512], event[64], if_match[64], service[128], target[256], settings[512], inner_contact[512];
     uint32_t expires_s;
-    unsigned body_len; /* of the last REGISTER or PUBLISH */
-    bool is_listening;
+    unsigned body_len;            /* of the last REGISTER or PUBLISH */
+    bool is_listening, is_signed; /* of the last report */
     uint8_t tmgi[WIRE_MCX_TMGI_LEN];
     unsigned told; /* answers of the radio */
     int told_status;
