@@ -340,29 +340,33 @@ poc_err mcx_srtcp_start(mcx_srtcp *s, uint32_t ssrc, uint32_t index);
  *  sent by an SSRC of ours; POC_E_LIMIT: one SSRC too many; POC_E_NOMEM. `out` is undefined then. */
 poc_err mcx_srtcp_unprotect(mcx_srtcp *s, uint8_t *out, size_t *n, poc_span packet);
 
-/* ---- 7c. MBMS subchannel control: which group is heard where (TS 24.380 8.4) ---- */
+/* ---- 7c. MBMS subchannel control: which group is heard where (TS 24.380 8.4, TS 24.581 9.3) ---- */
 
 #define MCX_TMGI_LEN  6u   /* TS 24.008 10.5.6.13 */
 #define MCX_GROUP_MAX 255u /* octets of the URI of a group */
-#define MCX_MCMC_MAX  312u /* octets of a message */
+#define MCX_MCMC_MAX  328u /* octets of a message */
 
 typedef enum mcx_mcmc_type { MCX_MCMC_MAP = 0, MCX_MCMC_UNMAP = 1 } mcx_mcmc_type;
 
-/** MapGroupToBearer: this group is heard there from now on. UnmapGroupToBearer: no more; of which only the group is used. */
+/** MapGroupToBearer: this group is heard there from now on. UnmapGroupToBearer: no more; of which only the group is used. Lines are
+ *  those of the SDP in the announcement of the bearer, from 1; 0: there is none, and its port is not told. */
 typedef struct mcx_mcmc {
+    mcx_service service;
     mcx_mcmc_type type;
     uint32_t ssrc;  /* of the sender */
     poc_span group; /* URI, 1..MCX_GROUP_MAX octets */
     bool has_tmgi;
     uint8_t tmgi[MCX_TMGI_LEN];
-    uint8_t audio_line, floor_line; /* of the SDP in the announcement of the bearer, from 1; floor 0: there is none */
+    uint8_t audio_line, floor_line; /* floor: of what controls the media. The audio port of MCPTT is told in any case */
     uint16_t audio_port, floor_port;
+    uint8_t video_line, fec_line; /* of MCVideo, whose video port is told in any case */
+    uint16_t video_port, fec_port;
     uint8_t address_len, address[16]; /* 4 or 16 octets */
 } mcx_mcmc;
 
-/** Appends an RTCP APP packet in clear. POC_E_INPUT: a length that there is not; POC_E_LIMIT. */
+/** Appends an RTCP APP packet in clear. POC_E_INPUT: a length, line or service that there is not; POC_E_LIMIT. */
 poc_err mcx_mcmc_write(poc_wr *out, const mcx_mcmc *msg);
-/** Is it one of these at all? Not checked any further. */
+/** Is it one of these at all, of any service? Not checked any further. */
 bool mcx_mcmc_is(poc_span packet);
 /** Reads a clear packet; spans point into it. Old names and ids of the first release are taken as well. POC_E_INPUT: malformed, or
  *  without what a message of its type has to say. */

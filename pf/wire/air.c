@@ -23,6 +23,7 @@ struct wire_mcx_air {
     mcx_srtcp *musik; /* NULL: nothing leaves */
     poc_secret *key;  /* of it, to know it again */
     mcx_mcmc bearer;  /* what all mappings have in common; its SSRC is ours */
+    uint16_t media_port;
     bool is_mapped;
     bool is_asked;     /* for a mapping before the next one is due */
     int64_t map_ms;    /* when the last one went */
@@ -73,9 +74,7 @@ static void address_copy(mcx_mcmc *out, const struct sockaddr_storage *group)
 static poc_err bearer_make(mcx_mcmc *out, const bcast_channel *channel, const poc_rng *rng)
 {
     *out = (mcx_mcmc){ .has_tmgi = channel->has_tmgi,
-                       .audio_line = WIRE_MCX_SDP_AUDIO,
                        .floor_line = WIRE_MCX_SDP_LINE,
-                       .audio_port = channel->port[BCAST_FLOW_RTP],
                        .floor_port = channel->port[BCAST_FLOW_FLOOR] };
     memcpy(out->tmgi, channel->tmgi, sizeof(out->tmgi));
     address_copy(out, &channel->group);
@@ -98,6 +97,7 @@ poc_err wire_mcx_air_new(wire_mcx_air **out, const wire_mcx_air_settings *settin
     a->carrier = carrier;
     POC_TRY(groups_copy(a, channel));
     POC_TRY(bearer_make(&a->bearer, channel, rng));
+    a->media_port = channel->port[BCAST_FLOW_RTP];
     POC_TRY(bcast_hold_init(&a->hold, settings->hold_packets_max));
     *out = POC_RELEASE(a);
     return POC_OK;
@@ -122,6 +122,16 @@ static poc_err control_send(wire_mcx_air *a, poc_span clear)
     POC_TRY(mcx_srtcp_protect(a->musik, &wr, clear));
     a->carrier.send(a->carrier.ctx, BCAST_FLOW_FLOOR, octets, wr.len);
     return POC_OK;
+}
+
+/* Which service it is the key tells: of the one, the media is speech, of the other a picture. */
+static void bearer_fill(mcx_mcmc *bearer, uint8_t cs_id, uint16_t media_port)
+{
+    uint8_t of_video;
+    const bool is_video = mcx_cs_id_of(&of_video, MCX_MUSIK, MCX_MCVIDEO) == POC_OK && cs_id == of_video;
+    bearer->service = is_video ? MCX_MCVIDEO : MCX_MCPTT;
+    *(is_video ? &bearer->video_line : &bearer->audio_line) = WIRE_MCX_SDP_MEDIA;
+    *(is_video ? &bearer->video_port : &bearer->audio_port) = media_port;
 }
 
 /* What cannot be sent now is sent with the next repetition. */
@@ -299,6 +309,7 @@ poc_err wire_mcx_air_set_musik(wire_mcx_air *a, int64_t now_ms, const bcast_msk 
     a->musik = next;
     a->key = poc_secret_ref(musik->key);
     a->holding = false;
+    bearer_fill(&a->bearer, musik->cs_id, a->media_port);
     map(a, now_ms);
     let_go(a);
     return POC_OK;

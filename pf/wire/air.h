@@ -76,7 +76,7 @@ void wire_mcx_floor_forget(wire_mcx_floor *f, const char *user);
 
 #define WIRE_MCX_SDP_MAX   1024u
 #define WIRE_MCX_SDP_LINE  1u /* of the general purpose subchannel: general_purpose_line of the announcement */
-#define WIRE_MCX_SDP_AUDIO 2u /* of the audio; as MapGroupToBearer names them */
+#define WIRE_MCX_SDP_MEDIA 2u /* of the media; as MapGroupToBearer names them */
 
 /** Writes the description of a channel under a MuSiK for wire_mcx_announcement_write. There is no key in it (MCX-4):
  *
@@ -85,7 +85,7 @@ void wire_mcx_floor_forget(wire_mcx_floor *f, const char *user);
  *      m=application FLOOR-PORT udp MCPTT                    (floor control and MapGroupToBearer, under the MuSiK)
  *      m=audio AUDIO-PORT RTP/AVP 99                         (protected from end to end, if at all)
  *
- *  For MCVideo "MCVideo" stands for "MCPTT". POC_E_LIMIT. */
+ *  For MCVideo "MCVideo" stands for "MCPTT", and the media is m=video. POC_E_LIMIT. */
 poc_err wire_mcx_sdp_write(poc_wr *out, mcx_service service, const bcast_channel *channel);
 
 #endif

@@ -151,9 +151,15 @@ poc_err wire_offer_write(poc_wr *out, const wire_local *local, const wire_unicas
 }
 
 /* INFERRED: how TS 24.379 14.2.2 describes a bearer was not at hand in full. The general purpose subchannel is the line of floor
- * control, where mappings come too; the codec is the one that every MCPTT client has. */
+ * control, where mappings come too; codecs are those that every client has. */
 poc_err wire_mcx_sdp_write(poc_wr *out, mcx_service service, const bcast_channel *channel)
 {
+    static const struct {
+        const char *control, *media, *codec;
+    } rows[MCX_SERVICES] = {
+        [MCX_MCPTT] = { "MCPTT", "audio", "AMR-WB/16000" },
+        [MCX_MCVIDEO] = { "MCVideo", "video", "H264/90000" },
+    };
     const bool has_source = channel->source.ss_family != 0;
     poc_wr_fmt(out, "v=0\r\no=- 1 1 ");
     where_put(out, (const struct sockaddr *)(has_source ? &channel->source : &channel->group));
@@ -162,8 +168,8 @@ poc_err wire_mcx_sdp_write(poc_wr *out, mcx_service service, const bcast_channel
     poc_wr_fmt(out, "t=0 0\r\n");
     source_put(out, channel);
     poc_wr_fmt(out, "m=application %u udp %s\r\na=recvonly\r\n", channel->port[BCAST_FLOW_FLOOR],
-               service == MCX_MCPTT ? "MCPTT" : "MCVideo");
-    poc_wr_fmt(out, "m=audio %u RTP/AVP 99\r\na=rtpmap:99 AMR-WB/16000\r\na=recvonly\r\n",
-               channel->port[BCAST_FLOW_RTP]);
+               rows[service].control);
+    poc_wr_fmt(out, "m=%s %u RTP/AVP 99\r\na=rtpmap:99 %s\r\na=recvonly\r\n", rows[service].media,
+               channel->port[BCAST_FLOW_RTP], rows[service].codec);
     return poc_wr_done(out);
 }

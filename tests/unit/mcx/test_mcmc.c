@@ -33,9 +33,39 @@ static mcx_mcmc map_make(void)
                        .address = { 232, 1, 1, 1 } };
 }
 
+/* The same of a picture, after TS 24.581 9.3. */
+static const uint8_t video_octets[] = { 0x80, 204,  0,    13,   0x0b, 0xad, 0xca, 0xfe, 'M',  'C',
+                                        'V',  '3',  2,    11,   's',  'i',  'p',  ':',  'v',  '@',
+                                        'm',  'c',  '.',  'n',  't',  0,    0,    0, /* group and filling */
+                                        0,    26,   0x24, 0x13, 0,    0,    0,    0,    0,    0,
+                                        0x13, 0x8a, 0,    0,    0x13, 0x88, 0,    0,    0x13, 0x8c,
+                                        0,    0,    0x13, 0x8e, 232,  1,    1,    1 };
+
+static mcx_mcmc video_make(void)
+{
+    return (mcx_mcmc){ .service = MCX_MCVIDEO,
+                       .type = MCX_MCMC_MAP,
+                       .ssrc = 0x0badcafe,
+                       .group = poc_span_str("sip:v@mc.nt"),
+                       .video_line = 2,
+                       .audio_line = 4,
+                       .floor_line = 1,
+                       .fec_line = 3,
+                       .floor_port = 5002,
+                       .video_port = 5000,
+                       .audio_port = 5004,
+                       .fec_port = 5006,
+                       .address_len = 4,
+                       .address = { 232, 1, 1, 1 } };
+}
+
 static void assert_same(const mcx_mcmc *a, const mcx_mcmc *b)
 {
+    assert_int_equal(a->service, b->service);
     assert_int_equal(a->type, b->type);
+    assert_int_equal(a->video_line << 8 | a->fec_line, b->video_line << 8 | b->fec_line);
+    assert_int_equal(a->video_port, b->video_port);
+    assert_int_equal(a->fec_port, b->fec_port);
     assert_int_equal(a->ssrc, b->ssrc);
     assert_true(poc_span_eq(a->group, b->group));
     assert_int_equal(a->has_tmgi, b->has_tmgi);
@@ -64,6 +94,25 @@ static void a_mapping_has_these_octets_and_no_others(void **state)
     assert_true(mcx_mcmc_is(poc_span_of(map_octets, sizeof(map_octets))));
     assert_int_equal(mcx_mcmc_read(&read, poc_span_of(map_octets, sizeof(map_octets)), NULL), POC_OK);
     assert_same(&read, &msg);
+}
+
+static void a_mapping_of_a_picture_has_octets_of_its_own(void **state)
+{
+    (void)state;
+    uint8_t octets[MCX_MCMC_MAX];
+    mcx_mcmc msg = video_make(), read;
+    assert_int_equal(write_to(octets, &msg), sizeof(video_octets));
+    assert_memory_equal(octets, video_octets, sizeof(video_octets));
+    assert_int_equal(mcx_mcmc_read(&read, poc_span_of(video_octets, sizeof(video_octets)), NULL), POC_OK);
+    assert_same(&read, &msg);
+    msg.audio_line = msg.audio_port = msg.fec_line = msg.fec_port = 0;
+    const size_t n = write_to(octets, &msg);
+    assert_int_equal(n, sizeof(video_octets) - 8);
+    assert_int_equal(mcx_mcmc_read(&read, poc_span_of(octets, n), NULL), POC_OK);
+    assert_same(&read, &msg);
+    msg.type = MCX_MCMC_UNMAP;
+    assert_int_equal(write_to(octets, &msg), 28);
+    assert_memory_equal(octets + 8, "MCV3", 4);
 }
 
 static void what_is_written_reads_the_same(void **state)
@@ -182,6 +231,9 @@ static void what_cannot_be_said_is_not_written(void **state)
     msg = map_make();
     msg.type = (mcx_mcmc_type)2;
     assert_int_equal(mcx_mcmc_write(&wr, &msg), POC_E_INPUT);
+    msg = map_make();
+    msg.service = MCX_SERVICES;
+    assert_int_equal(mcx_mcmc_write(&wr, &msg), POC_E_INPUT);
     assert_int_equal(wr.len, 0);
     msg = map_make();
     assert_int_equal(mcx_mcmc_write(&small, &msg), POC_E_LIMIT);
@@ -200,10 +252,15 @@ static void floor_control_is_no_mapping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_mapping_has_these_octets_and_no_others),  cmocka_unit_test(what_is_written_reads_the_same),
-        cmocka_unit_test(the_end_of_a_mapping_says_the_group_alone), cmocka_unit_test(the_first_release_is_understood),
-        cmocka_unit_test(a_mapping_cut_anywhere_is_refused),         cmocka_unit_test(what_makes_no_sense_is_refused),
-        cmocka_unit_test(what_cannot_be_said_is_not_written),        cmocka_unit_test(floor_control_is_no_mapping),
+        cmocka_unit_test(a_mapping_has_these_octets_and_no_others),
+        cmocka_unit_test(a_mapping_of_a_picture_has_octets_of_its_own),
+        cmocka_unit_test(what_is_written_reads_the_same),
+        cmocka_unit_test(the_end_of_a_mapping_says_the_group_alone),
+        cmocka_unit_test(the_first_release_is_understood),
+        cmocka_unit_test(a_mapping_cut_anywhere_is_refused),
+        cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(what_cannot_be_said_is_not_written),
+        cmocka_unit_test(floor_control_is_no_mapping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

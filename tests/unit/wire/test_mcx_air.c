@@ -432,6 +432,29 @@ static void what_goes_off_air_is_unmapped_once(void **state)
     cell_free(c);
 }
 
+static void a_picture_is_mapped_as_one(void **state)
+{
+    (void)state;
+    cell *c = cell_new(1);
+    bcast_msk musik = musik_of(NORTH);
+    const mcx_srtp_context context = { .csb_id = NORTH, .cs_id = 9, .rand = poc_span_of(musik.rand, 16) };
+    mcx_srtcp *s;
+    datagram clear;
+    mcx_mcmc msg;
+    musik.cs_id = 9;
+    assert_int_equal(mcx_srtcp_new(&s, musik.key, &context, &mcx_aes128_gcm), POC_OK);
+    assert_int_equal(wire_mcx_air_set_musik(c->air, T0, &musik), POC_OK);
+    assert_int_equal(open_with(s, next(c), &clear), POC_OK);
+    assert_int_equal(mcx_mcmc_read(&msg, poc_span_of(clear.b, clear.n), NULL), POC_OK);
+    assert_int_equal(msg.service, MCX_MCVIDEO);
+    assert_int_equal(msg.video_port, 5000);
+    assert_int_equal(msg.floor_port, 5002);
+    assert_int_equal(msg.audio_line, 0);
+    mcx_srtcp_free(s);
+    poc_secret_free(musik.key);
+    cell_free(c);
+}
+
 static void what_cannot_be_mapped_is_no_channel(void **state)
 {
     (void)state;
@@ -481,6 +504,7 @@ static void where_to_listen_is_told_without_a_key(void **state)
     assert_int_equal(poc_wr_text(&wr), POC_OK);
     assert_non_null(strstr(text, "c=IN IP6 ff3e::8000:1\r\n"));
     assert_non_null(strstr(text, "m=application 5002 udp MCVideo\r\n"));
+    assert_non_null(strstr(text, "m=video 5000 RTP/AVP 99\r\n"));
     assert_null(strstr(text, "source-filter"));
     wr = poc_wr_into(text, 100);
     assert_int_equal(wire_mcx_sdp_write(&wr, MCX_MCPTT, &c->channel), POC_E_LIMIT);
@@ -504,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_group_is_mapped_again_and_again),
         cmocka_unit_test(who_has_just_got_the_key_waits_for_no_repetition),
         cmocka_unit_test(what_goes_off_air_is_unmapped_once),
+        cmocka_unit_test(a_picture_is_mapped_as_one),
         cmocka_unit_test(what_cannot_be_mapped_is_no_channel),
         cmocka_unit_test(where_to_listen_is_told_without_a_key),
     };
