@@ -120,6 +120,7 @@ SAME(CORE_AUDIT_MEMBER_ADMITTED, POCPF_AUDIT_MEMBER_ADMITTED);
 SAME(CORE_AUDIT_CSK_BOUND, POCPF_AUDIT_CSK_BOUND);
 SAME(CORE_AUDIT_CSK_CHANGED, POCPF_AUDIT_CSK_CHANGED);
 SAME(CORE_AUDIT_CSK_LOGGED_OFF, POCPF_AUDIT_CSK_LOGGED_OFF);
+SAME(CORE_AUDIT_KEY_REVOKED, POCPF_AUDIT_KEY_REVOKED);
 SAME(CORE_AUDIT_COUNT, POCPF_AUDIT_COUNT);
 SAME(CORE_ADDRESS_MAX, POCPF_ADDRESS_MAX);
 SAME(CORE_MC_ID_MAX, POCPF_MC_ID_MAX);
@@ -233,15 +234,20 @@ static core_channel_conf conf_of(const pocpf_channel *c)
                                           .on_refusal = (core_on_refusal)c->rekey.on_refusal,
                                           .delivery = c->rekey.delivery } };
     conf.kind = (core_kind)c->kind;
-    conf.musik =
-        (core_musik){ c->musik.groups, c->musik.group_count, c->musik.text, c->musik.service, c->musik.lifetime_s };
+    conf.musik = (core_musik){ .groups = c->musik.groups,
+                               .group_count = c->musik.group_count,
+                               .text = c->musik.text,
+                               .service = c->musik.service,
+                               .lifetime_s = c->musik.lifetime_s };
+    if (c->size >= sizeof(*c)) /* else of a caller who does not know it yet */
+        conf.musik.without_revocation = c->musik.without_revocation;
     memcpy(conf.key_domain.b, c->key_domain, sizeof(conf.key_domain.b));
     return conf;
 }
 
 pocpf_err pocpf_channel_add(pocpf *pf, int64_t now_ms, const pocpf_channel *c)
 {
-    if (c->size < sizeof(*c))
+    if (c->size < offsetof(pocpf_channel, musik.without_revocation))
         return POCPF_E_INPUT;
     core_channel_conf conf = conf_of(c);
     return (pocpf_err)core_channel_add(pf->core, now_ms, &conf);
@@ -249,7 +255,7 @@ pocpf_err pocpf_channel_add(pocpf *pf, int64_t now_ms, const pocpf_channel *c)
 
 pocpf_err pocpf_channel_change(pocpf *pf, int64_t now_ms, const pocpf_channel *c)
 {
-    if (c->size < sizeof(*c))
+    if (c->size < offsetof(pocpf_channel, musik.without_revocation))
         return POCPF_E_INPUT;
     core_channel_conf conf = conf_of(c);
     return (pocpf_err)core_channel_change(pf->core, now_ms, &conf);
@@ -511,6 +517,7 @@ static void give_download(pocpf_effect *out, const core_effect *in)
     out->u.download.len = in->u.download.i_message.n;
     out->u.download.timeout_ms = in->u.download.timeout_ms;
     out->u.download.service = in->u.download.service;
+    out->u.download.revokes = in->u.download.revokes;
 }
 
 static void give_audit(pocpf_effect *out, const core_effect *in)

@@ -26,6 +26,7 @@ static const char *const audit_names[CORE_AUDIT_COUNT] = {
     [CORE_AUDIT_CSK_BOUND] = "csk_bound",
     [CORE_AUDIT_CSK_CHANGED] = "csk_changed",
     [CORE_AUDIT_CSK_LOGGED_OFF] = "csk_logged_off",
+    [CORE_AUDIT_KEY_REVOKED] = "key_revoked",
 };
 
 static const char *const reason_names[CORE_REASON_COUNT] = {

@@ -136,6 +136,8 @@ static void start_over(core_engine *e, core_channel *ch, const core_event *ev)
     note(e, ch, ev);
     if (ev->given_id != id_of(ch->keys.current))
         return;
+    if (ev->type == CE_EXPELLED)
+        revoke_begin(e, ch, ch->keys.current);
     ch->reason = ev->reason;
     start(e, ch, ev);
 }
@@ -229,8 +231,10 @@ static void expelled_again(core_engine *e, core_channel *ch, const core_event *e
     if (may_hold_next)
         cancel(e, ch, "somebody who may hold the next key was expelled");
     ch->reason = CORE_REASON_EXPEL;
-    if (may_hold_next)
-        prepare(e, ch);
+    if (!may_hold_next)
+        return;
+    revoke_begin(e, ch, ch->keys.next);
+    prepare(e, ch);
 }
 
 /* ACTIVE stays ACTIVE: when a leave rekeys, that is another event. */
@@ -269,6 +273,8 @@ static void remember(core_engine *e, core_channel *ch, const core_event *ev)
 static void switch_key(core_engine *e, core_channel *ch, const core_event *ev)
 {
     (void)ev;
+    if (ch->reason == CORE_REASON_EXPEL)
+        revoke_begin(e, ch, ch->keys.current);
     keyset_roll(&ch->keys);
     ch->keyed_ms = e->now_ms;
     ch->switch_ms = CORE_NEVER;
@@ -289,8 +295,9 @@ static void switch_key(core_engine *e, core_channel *ch, const core_event *ev)
 
 static void abandon(core_engine *e, core_channel *ch, const core_event *ev)
 {
-    (void)e, (void)ev;
+    (void)ev;
     forget_keys(ch);
+    revoke_forget(e, ch);
     ch->reason = CORE_REASON_NONE;
 }
 
@@ -547,6 +554,7 @@ int64_t channel_deadline(const core_channel *ch)
     case C_STARTING:
         return sooner(due_ms, ch->wake_ms);
     case C_ACTIVE:
+        due_ms = sooner(due_ms, revoke_deadline(ch));
         return sooner(sooner(due_ms, ch->wake_ms), sooner(ch->leave_ms, policy_age_due_ms(ch, &why)));
     case C_PREPARE:
         return sooner(sooner(due_ms, ch->wake_ms), ch->switch_ms);

@@ -72,6 +72,7 @@ typedef struct core_musik {
     const char *text; /* NULL: "" */
     uint8_t service;
     uint32_t lifetime_s;
+    bool without_revocation;
 } core_musik;
 
 typedef struct core_channel_conf {
@@ -376,6 +377,7 @@ typedef enum core_audit {
     CORE_AUDIT_CSK_BOUND,
     CORE_AUDIT_CSK_CHANGED,
     CORE_AUDIT_CSK_LOGGED_OFF,
+    CORE_AUDIT_KEY_REVOKED,
     CORE_AUDIT_COUNT
 } core_audit;
 const char *core_audit_name(core_audit audit);
@@ -420,6 +422,7 @@ typedef struct core_effect {
             poc_span i_message;
             uint32_t timeout_ms;
             uint8_t service;
+            bool revokes;
         } download;
         core_reason release;
         bool multicast; /* SERVE */

@@ -13,9 +13,9 @@ enum {
     CORE_FOREIGN_MAX = 16,      /* KMSs of others */
     CORE_SIGNERS_CACHED = 4096, /* senders whose verification is cheaper the second time */
     CORE_DOWNLOAD_MS = 32000,   /* Timer F of the MESSAGE that carries it */
-    CORE_SLICE = 8,
-    CORE_DOWNLOAD_TRIES = 8,                                 /* then it waits until the client is heard of again */
-    CORE_ID_DRAWS = 16,                                      /* of 28 bits, before chance is not believed any more */
+    CORE_LANES = 8,             /* messages that are sealed at the price of little more than one */
+    CORE_DOWNLOAD_TRIES = 8,    /* then it waits until the client is heard of again */
+    CORE_ID_DRAWS = 16,         /* of 28 bits, before chance is not believed any more */
     CORE_CSK_ROOM = 32 + POC_GCM_NONCE_LEN + POC_GCM_TAG_LEN /* octets of a sealed one */
 };
 
@@ -74,22 +74,45 @@ struct core_book {
     core_csk *next;    /* made here: in force when its download has been answered */
     uint64_t download; /* number of the living one; 0: none */
     int64_t wake_ms;
+    uint64_t last_ntp; /* of what was last sent to him */
     core_book *next_waiting;
     char *mc_id, *kms_uri; /* in one block, which mc_id owns */
     uint16_t impu_len;
     char impu[]; /* then its terminator and the service: the key of the table */
 };
 
-/** Downloads of one MuSiK that are sealed together: few, since each of them costs up to a millisecond of everybody's time. */
-typedef struct core_slice {
-    size_t count, at;
+/* ---- kind.c, parcel.c, revoke.c ---- */
+
+/** What a MuSiK is for. */
+typedef struct core_revocation core_revocation;
+typedef struct core_scope {
+    core_keygroup group; /* without numbers: ids are drawn */
+    uint8_t service, cs_id;
+    bool without_revocation;
+    uint32_t lifetime_s;
+    core_revocation *revocations; /* the oldest first */
+    mcx_key_parameters parameters;
+    char texts[]; /* that its spans point to */
+} core_scope;
+
+typedef struct core_parcel {
+    const core_member *owner;
+    uint64_t number;
+    uint8_t room[MIKEY_MESSAGE_MAX];
+} core_parcel;
+
+/** Downloads of one MuSiK, or revocations of one, that are sealed together: few, since each of them costs up to a
+ *  millisecond of everybody's time. */
+typedef struct core_parcels {
+    size_t cap, count, at; /* those before `at` have been used */
     const core_channel *channel;
     poc_msk_id id;
-    const core_member *owners[CORE_SLICE];
-    uint64_t offers[CORE_SLICE];
-    mcx_seal_job jobs[CORE_SLICE];
-    uint8_t rooms[CORE_SLICE][MIKEY_MESSAGE_MAX];
-} core_slice;
+    bool revokes;
+    uint64_t ntp;
+    const mcx_identity *signer;
+    core_parcel *items;
+    mcx_seal_job *jobs;
+} core_parcels;
 
 /** What an engine needs for mission critical services; made with the first identity or record. */
 struct core_mcx {
@@ -106,7 +129,7 @@ struct core_mcx {
     poc_table ids;      /* of core_book, by the id of a key in it */
     core_book *waiting; /* downloads without an answer */
     uint8_t room[MIKEY_MESSAGE_MAX];
-    core_slice slice;
+    core_parcels parcels;
 };
 
 /* identity.c */
@@ -115,7 +138,9 @@ const mcx_identity *identity_signer(const core_engine *e, poc_span kms_uri);
 const mcx_certificate *identity_certificate(const core_engine *e, poc_span kms_uri);
 poc_err mcx_side(core_engine *e, core_mcx **out);
 void identity_free(core_mcx *x);
+/** Seconds since 1900; and with the fraction, as a message has it. */
 uint64_t identity_ntp_s(const core_engine *e);
+uint64_t identity_ntp(const core_engine *e);
 
 /* csk.c */
 static inline poc_span book_name_of(const core_book *b)
@@ -144,6 +169,26 @@ void csk_drop(core_mcx *x, core_csk **slot);
 
 /** The book of a user whose key is in force; NULL: none. */
 core_book *book_in_force(const core_engine *e, poc_span impu, uint8_t service);
+
+/* kind.c */
+/** Of a member of a MuSiK, with a key in force; NULL: none. */
+core_book *kind_book(const core_engine *e, const core_member *m);
+void kind_fill_download(const core_engine *e, core_effect *out, const core_member *m, const mcx_seal_job *job);
+
+/* parcel.c */
+poc_err parcels_init(core_parcels *p, bool is_spread);
+void parcels_done(core_parcels *p);
+/** What was sealed ahead must not be used any more. */
+void parcels_forget(core_parcels *p);
+/** The message that gives this member `key`, or takes it back, in the download of this number. NULL: he cannot be sent any. */
+const mcx_seal_job *parcel_of(core_engine *e, const core_member *m, uint64_t number, const core_msk *key, bool revokes);
+
+/* revoke.c */
+/** This todo is a revocation that is still to be sent. */
+bool revoke_is_due(const core_todo *t);
+bool fx_show_revocation(core_engine *e, core_todo *t, core_effect *out);
+/** False: not one of his. */
+bool revoke_answered(core_engine *e, core_member *m, uint64_t number, bool ok);
 
 /* download.c */
 /** Makes the key by which another algorithm comes into force. */

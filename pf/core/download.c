@@ -159,16 +159,15 @@ void download_resume(core_engine *e)
 
 /* ---- sealing ---- */
 
-static poc_err seal(core_engine *e, const core_book *b, mcx_seal_job *job)
+static poc_err seal(core_engine *e, core_book *b, mcx_seal_job *job)
 {
     const core_csk *k = b->next;
     const poc_span kms_uri = poc_span_str(b->kms_uri);
-    const uint64_t ntp_s = identity_ntp_s(e), fraction = (uint64_t)(e->now_ms % 1000) * UINT32_MAX / 1000;
     const mcx_key_parameters parameters = { .type = MCX_CSK };
     mcx_seal_params params = { .sender = identity_signer(e, kms_uri),
                                .key_id = k->id,
-                               .ntp = ntp_s << 32 | fraction,
-                               .ntp_s = ntp_s,
+                               .ntp = identity_ntp(e),
+                               .ntp_s = identity_ntp_s(e),
                                .cs_id = k->cs_id,
                                .algorithms = &k->algorithm,
                                .algorithm_count = 1,
@@ -180,6 +179,7 @@ static poc_err seal(core_engine *e, const core_book *b, mcx_seal_job *job)
     if (params.sender == NULL || job->kms == NULL)
         return POC_E_STATE;
     memcpy(params.rand, k->rand, sizeof(params.rand));
+    b->last_ntp = params.ntp;
     return mcx_i_message_seal(&params, k->key, &e->set.rng, job, 1);
 }
 
@@ -187,6 +187,8 @@ bool fx_show_download(core_engine *e, core_todo *t, core_effect *out)
 {
     core_book *b = t->u.csk.book;
     mcx_seal_job job;
+    if (t->member != NULL)
+        return fx_show_revocation(e, t, out);
     const bool is_kept = !b->durable.dirty && !b->durable.in_flight; /* else the client would know more than we do */
     if (!b->inside || b->next == NULL || b->next->id != t->u.csk.id || b->download == 0)
         return false;

@@ -117,7 +117,7 @@ void fx_forget(core_engine *e, core_todo *t)
 {
     if (t->type == CORE_DO_ENABLER_START || t->type == CORE_DO_ENABLER_UPDATE)
         keyset_unref(t->u.msk);
-    const bool is_of_book = t->type == CORE_DO_CSK_BOUND || t->type == CORE_DO_DOWNLOAD;
+    const bool is_of_book = (t->type == CORE_DO_CSK_BOUND || t->type == CORE_DO_DOWNLOAD) && t->member == NULL;
     struct core_book *book = is_of_book ? t->u.csk.book : NULL;
     core_member *m = t->member;
     *t = (core_todo){ 0 };

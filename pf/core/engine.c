@@ -92,6 +92,7 @@ static void rearm(core_engine *e)
         ch->touched = false;
         if (ch->dialogs == 0 && ch->session.sub != SUB_OFF)
             session_close(e, ch);
+        revoke_pump(e, ch);
         was_first |= ch->deadline_ms == e->deadline_ms;
         ch->deadline_ms = channel_deadline(ch);
         if (ch->deadline_ms < e->deadline_ms)
@@ -264,8 +265,10 @@ static void free_queues(core_engine *e)
         fx_forget(e, ring_at(&e->todo, 0));
     for (; e->tell.count > 0; ring_pop(&e->tell))
         fx_forget_line(e, ring_at(&e->tell, 0));
-    for (uint32_t i = 0; i < e->channel_count; i++)
+    for (uint32_t i = 0; i < e->channel_count; i++) {
         fx_empty_pushes(e, e->channel_list[i]);
+        revoke_forget(e, e->channel_list[i]);
+    }
     ring_done(&e->todo);
     ring_done(&e->tell);
     ring_done(&e->inbox); /* empty between calls */

@@ -125,6 +125,17 @@ void core_mcx_kms_free(core_mcx_kms *k)
 
 /* ---- those of an engine ---- */
 
+void identity_free(core_mcx *x)
+{
+    for (size_t i = 0; i < x->own_count; i++)
+        core_mcx_keys_free(x->own[i].keys);
+    for (size_t i = 0; i < x->foreign_count; i++)
+        core_mcx_kms_free(x->foreign[i]);
+    mcx_replay_free(x->replay);
+    mcx_verifier_free(x->verifier);
+    parcels_done(&x->parcels);
+}
+
 poc_err mcx_side(core_engine *e, core_mcx **out)
 {
     uint64_t seeds[3];
@@ -141,8 +152,10 @@ poc_err mcx_side(core_engine *e, core_mcx **out)
     poc_err err = mcx_replay_new(&x->replay, e->set.members_max, seeds[2]);
     if (err == POC_OK)
         err = mcx_verifier_new(&x->verifier, CORE_SIGNERS_CACHED);
+    if (err == POC_OK)
+        err = parcels_init(&x->parcels, e->set.spread != NULL);
     if (err != POC_OK) {
-        mcx_replay_free(x->replay);
+        identity_free(x);
         free(x);
         return err;
     }
@@ -150,19 +163,14 @@ poc_err mcx_side(core_engine *e, core_mcx **out)
     return POC_OK;
 }
 
-void identity_free(core_mcx *x)
-{
-    for (size_t i = 0; i < x->own_count; i++)
-        core_mcx_keys_free(x->own[i].keys);
-    for (size_t i = 0; i < x->foreign_count; i++)
-        core_mcx_kms_free(x->foreign[i]);
-    mcx_replay_free(x->replay);
-    mcx_verifier_free(x->verifier);
-}
-
 uint64_t identity_ntp_s(const core_engine *e)
 {
     return (uint64_t)(e->now_ms < 0 ? 0 : e->now_ms) / 1000 + MCX_NTP_MINUS_UNIX;
+}
+
+uint64_t identity_ntp(const core_engine *e)
+{
+    return identity_ntp_s(e) << 32 | (uint64_t)(e->now_ms % 1000) * UINT32_MAX / 1000;
 }
 
 static size_t place_of(const core_mcx *x, poc_span kms_uri)
@@ -177,7 +185,7 @@ static size_t place_of(const core_mcx *x, poc_span kms_uri)
 static void lay_out(core_mcx *x)
 {
     x->certificate_count = 0;
-    x->slice.count = x->slice.at = 0; /* sealed with what was laid out before */
+    parcels_forget(&x->parcels); /* sealed with what was laid out before */
     for (size_t i = 0; i < x->own_count; i++) {
         const core_mcx_keys *k = x->own[i].keys;
         const size_t at = place_of(x, k->kms.kms_uri);

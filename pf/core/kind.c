@@ -7,15 +7,6 @@
 
 #include "pf/core/csk.h"
 
-/** What a MuSiK is for. */
-struct core_scope {
-    core_keygroup group; /* without numbers: ids are drawn */
-    uint8_t service, cs_id;
-    uint32_t lifetime_s;
-    mcx_key_parameters parameters;
-    char texts[]; /* that its spans point to */
-};
-
 /* ---- an MSK ---- */
 
 static bool has_muk(const core_engine *e, const core_member *m)
@@ -47,14 +38,14 @@ static poc_span name_of(const core_member *m)
     return poc_span_of(m->user->name, m->user->name_len);
 }
 
-static core_book *book_of(const core_engine *e, const core_member *m)
+core_book *kind_book(const core_engine *e, const core_member *m)
 {
     return book_in_force(e, name_of(m), m->channel->scope->service);
 }
 
 static bool has_csk(const core_engine *e, const core_member *m)
 {
-    const core_book *b = book_of(e, m);
+    const core_book *b = kind_book(e, m);
     return b != NULL && bars_get(m->channel, poc_span_str(b->mc_id)) == NULL;
 }
 
@@ -95,105 +86,56 @@ static bool can_always(const core_member *m)
     return true;
 }
 
-/* ---- downloads, a slice at a time ---- */
+/* ---- downloads ---- */
 
-static bool add(core_engine *e, const core_member *m)
+void kind_fill_download(const core_engine *e, core_effect *out, const core_member *m, const mcx_seal_job *job)
 {
-    core_slice *s = &e->mcx->slice;
-    const core_book *b = book_of(e, m);
-    if (b == NULL)
-        return true;
-    if (s->count == CORE_SLICE || m->channel != s->channel || m->offered_id != s->id)
-        return false;
-    const mcx_certificate *kms = identity_certificate(e, poc_span_str(b->kms_uri));
-    if (kms == NULL)
-        return true;
-    s->owners[s->count] = m;
-    s->offers[s->count] = m->offer;
-    s->jobs[s->count] = (mcx_seal_job){
-        .uri = poc_span_str(b->mc_id), .kms = kms, .out = s->rooms[s->count], .cap = MIKEY_MESSAGE_MAX
-    };
-    s->count++;
-    return true;
+    const core_book *b = kind_book(e, m);
+    out->type = CORE_DO_DOWNLOAD;
+    out->u.download.mc_id = b->mc_id;
+    out->u.download.i_message = poc_span_of(job->out, job->len);
+    out->u.download.service = b->service;
 }
 
-static void seal(core_engine *e, const core_msk *key)
+static void note_given(core_member *m)
 {
-    core_slice *s = &e->mcx->slice;
-    const uint64_t ntp_s = identity_ntp_s(e);
-    if (s->count == 0)
+    if (m->given_id == m->offered_id)
         return;
-    mcx_key_parameters parameters = s->channel->scope->parameters;
-    parameters.activation_s = key->activation_s;
-    parameters.expiry_s = key->expiry_s;
-    mcx_seal_params params = { .sender = identity_signer(e, s->jobs[0].kms->kms_uri),
-                               .key_id = key->id,
-                               .ntp = ntp_s << 32 | (uint64_t)(e->now_ms % 1000) * UINT32_MAX / 1000,
-                               .ntp_s = ntp_s,
-                               .cs_id = s->channel->scope->cs_id,
-                               .algorithms = &mcx_aes128_gcm,
-                               .algorithm_count = 1,
-                               .parameters = &parameters };
-    memcpy(params.rand, key->rand, sizeof(params.rand));
-    for (size_t i = 0; i < s->count; i++)
-        s->jobs[i].err = POC_E_STATE;
-    if (params.sender != NULL)
-        (void)mcx_i_message_seal(&params, key->key, &e->set.rng, s->jobs, s->count);
-}
-
-static const mcx_seal_job *find(core_slice *s, const core_member *m)
-{
-    for (; s->at < s->count; s->at++)
-        if (s->owners[s->at] == m && s->offers[s->at] == m->offer)
-            return &s->jobs[s->at++];
-    return NULL;
-}
-
-/* Those behind it in the queue are sealed with it. */
-static const mcx_seal_job *sealed(core_engine *e, const core_member *m)
-{
-    core_slice *s = &e->mcx->slice;
-    const mcx_seal_job *job = find(s, m);
-    if (job != NULL)
-        return job;
-    s->count = s->at = 0;
-    s->channel = m->channel;
-    s->id = m->offered_id;
-    (void)add(e, m);
-    for (size_t i = 1; i < e->todo.count && i < 4u * CORE_SLICE; i++) {
-        const core_todo *t = ring_at(&e->todo, i);
-        const bool is_alive = t->type == CORE_DO_OFFER && t->member->offer == t->u.offer && seal_can(t->member);
-        if (is_alive && !add(e, t->member))
-            break;
-    }
-    seal(e, seal_key(m->channel, m->offered_id));
-    return find(s, m);
+    m->given_before_id = m->given_id;
+    m->given_id = m->offered_id;
 }
 
 static bool show_download(core_engine *e, core_todo *t, core_effect *out)
 {
     core_member *m = t->member;
-    const core_book *b = book_of(e, m);
     if (t->kind == CORE_OFFER_WITHDRAW)
         return false; /* nothing takes a MuSiK back: nothing is sent under it any more */
     m->emitted = true;
-    const mcx_seal_job *job = b == NULL ? NULL : sealed(e, m);
+    const mcx_seal_job *job = parcel_of(e, m, t->u.offer, seal_key(m->channel, m->offered_id), false);
     if (job == NULL || job->err != POC_OK) {
         m->emitted = false;
         engine_tell_member(e, m, ME_TIMEOUT);
         return false;
     }
     m->opened = true;
-    m->given_id = m->offered_id;
-    out->type = CORE_DO_DOWNLOAD;
+    note_given(m);
+    kind_fill_download(e, out, m, job);
     out->u.download.number = t->u.offer;
-    out->u.download.mc_id = b->mc_id;
     out->u.download.key_id = m->offered_id;
-    out->u.download.i_message = poc_span_of(job->out, job->len);
-    out->u.download.service = b->service;
     const int64_t left_ms = m->wake_ms - e->now_ms;
     out->u.download.timeout_ms = left_ms < 1 || left_ms > CORE_DOWNLOAD_MS ? CORE_DOWNLOAD_MS : (uint32_t)left_ms;
     return true;
+}
+
+bool kind_gathers(const core_engine *e, const core_channel *ch)
+{
+    const uint32_t window = e->set.offer_window;
+    if (ch->scope == NULL || ch->windowed == 0 || e->mcx == NULL)
+        return false;
+    uint32_t together = e->mcx->parcels.cap < window / 4 ? (uint32_t)e->mcx->parcels.cap : window / 4;
+    if (together > CORE_LANES)
+        together -= together % CORE_LANES;
+    return ch->windowed + together > window && ch->count - ch->cursor > together;
 }
 
 /* ---- the table ---- */
@@ -236,12 +178,13 @@ static poc_err make_scope(core_channel *ch, const core_musik *k)
     size_t total = strlen(text);
     for (size_t i = 0; i < k->group_count; i++)
         total += strlen(k->groups[i]);
-    struct core_scope *s = calloc(1, sizeof(*s) + total);
+    core_scope *s = calloc(1, sizeof(*s) + total);
     if (s == NULL)
         return POC_E_NOMEM;
     char *at = s->texts;
     s->service = k->service;
     s->lifetime_s = k->lifetime_s;
+    s->without_revocation = k->without_revocation;
     s->parameters = (mcx_key_parameters){ .type = MCX_MUSIK, .text = put(&at, text), .group_count = k->group_count };
     for (size_t i = 0; i < k->group_count; i++)
         s->parameters.groups[i] = put(&at, k->groups[i]);
@@ -387,12 +330,22 @@ void kind_admitted(core_engine *e, core_channel *ch)
     }
 }
 
+static poc_err revocation_answered(core_engine *e, poc_span user, uint64_t number, bool ok)
+{
+    for (core_member *m = memberships(e, user); m != NULL; m = m->next_of_user)
+        if (revoke_answered(e, m, number, ok))
+            return POC_OK;
+    return POC_E_STATE;
+}
+
 poc_err kind_answered(core_engine *e, poc_span user, uint64_t number, bool ok)
 {
     core_member *m = memberships(e, user);
     while (m != NULL && (m->channel->scope == NULL || m->offer != number || !m->emitted))
         m = m->next_of_user;
-    if (m == NULL || seal_key(m->channel, m->offered_id) == NULL)
+    if (m == NULL)
+        return revocation_answered(e, user, number, ok);
+    if (seal_key(m->channel, m->offered_id) == NULL)
         return POC_E_STATE;
     const core_event event = { .type = ok ? ME_ACCEPTED : ME_TIMEOUT, .for_member = true, .lines = ok };
     return member_step(e, m, &event);

@@ -198,7 +198,10 @@ struct core_member {
     poc_msk_id offered_id, given_id, confirmed_id; /* given: handed to the shell, hence possibly held */
     uint32_t first_counter, counter;               /* of the messages of this delivery */
     uint32_t round;
-    uint32_t push_mark; /* place in the queue from which on it may be handed out */
+    union {
+        uint32_t push_mark;         /* place in the queue from which on it may be handed out */
+        poc_msk_id given_before_id; /* of a MuSiK, which is not pushed: the one before given_id */
+    };
     uint16_t dialog_len;
     uint16_t muk_no; /* the MUK of this delivery */
     uint8_t address[CORE_ADDRESS_MAX], address_len;
@@ -332,6 +335,11 @@ typedef struct core_todo {
             struct core_book *book; /* held by reference */
             uint32_t id;
         } csk; /* CSK_BOUND, DOWNLOAD */
+        struct {
+            uint64_t number;
+            poc_msk_id id;
+            uint32_t at;
+        } revoked; /* DOWNLOAD with a member */
     } u;
 } core_todo;
 
@@ -588,6 +596,15 @@ bool kind_may_give(const core_engine *e, const core_channel *ch);
 /** Everybody has the next key, and it may be used already. */
 bool kind_may_switch(const core_engine *e, const core_channel *ch);
 uint8_t kind_cs_id(const core_channel *ch);
+/** It is worth while to wait until some more can be offered the key, and so are sealed together. */
+bool kind_gathers(const core_engine *e, const core_channel *ch);
+
+/* revoke.c: MuSiKs that somebody has who was expelled */
+/** At those who were given it, when the channel hands out no key. Best effort. */
+void revoke_begin(core_engine *e, core_channel *ch, core_msk *key);
+void revoke_forget(core_engine *e, core_channel *ch);
+void revoke_pump(core_engine *e, core_channel *ch);
+int64_t revoke_deadline(const core_channel *ch);
 bool fx_show_offer(core_engine *e, core_todo *t, core_effect *out);
 /** The client has brought a fresh key: what it had from us before may be lost. */
 void kind_uploaded(core_engine *e, poc_span user, uint8_t service);

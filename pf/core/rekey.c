@@ -103,6 +103,8 @@ static bool pump_pushes(core_engine *e, core_channel *ch, poc_msk_id target)
 static bool pump_offers(core_engine *e, core_channel *ch, poc_msk_id target)
 {
     bool did = false;
+    if (kind_gathers(e, ch))
+        return false;
     while (ch->cursor < ch->count && ch->windowed < e->set.offer_window) {
         core_member *m = ch->members[ch->cursor++];
         uint32_t ways = rekey_ways(m);

@@ -61,10 +61,11 @@ typedef struct pocpf_host {
     /** Fills `n` octets from a cryptographic generator; 0 on success. */
     int (*random)(void *user, uint8_t *out, size_t n);
     /** Optional. Calls work(ctx, 0) to work(ctx, slices - 1), in any order and from as many threads as the host likes, and
-     *  returns when all of them have returned. The engine seals MSK messages through it when many are to be sent; what it
-     *  emits is the same, octet for octet. The call comes from inside pocpf_poll; `work` reads keys, waits for nothing,
-     *  allocates nothing and may not be called later. NULL: the engine's own thread does it all. Costs 700 KB for each
-     *  engine in place of 44 KB. */
+     *  returns when all of them have returned. The engine seals MSK messages and downloads of MuSiKs through it when many are
+     *  to be sent; the MSK messages are the same, octet for octet, and the downloads say the same. The call comes from
+     *  inside pocpf_poll; `work` reads keys, waits for nothing, allocates nothing but scratch space and may not be called
+     *  later. NULL: the engine's own thread does it all. Costs 700 KB for each engine in place of 44 KB, and 130 KB in
+     *  place of 17 KB with mission critical services. */
     void (*spread)(void *user, void (*work)(void *ctx, size_t slice), void *ctx, size_t slices);
 } pocpf_host;
 
@@ -133,6 +134,8 @@ typedef struct pocpf_musik {
     const char *text;          /* name or region; NULL: none */
     uint8_t service;           /* 0: MCPTT, 1: MCVideo */
     uint32_t lifetime_s; /* clients may use it so long; longer than rekey.interval_s; 0: until another one comes */
+    bool
+        without_revocation; /* one that an expulsion has replaced is not revoked at those who stay: it is only not used */
 } pocpf_musik;
 
 typedef struct pocpf_channel {
@@ -145,7 +148,7 @@ typedef struct pocpf_channel {
     uint16_t key_group;       /* one per channel */
     pocpf_rekey_policy rekey; /* delivery, on_refusal and max_mtk are without meaning for a MuSiK */
     pocpf_kind kind;          /* a MuSiK has no group_uri, key domain or key group */
-    pocpf_musik musik;        /* fixed when the channel is added */
+    pocpf_musik musik;        /* fixed when the channel is added; what is added to it is added here */
 } pocpf_channel;
 
 /** A new channel, idle until the first member. POCPF_E_STATE: id or key group are taken; POCPF_E_LIMIT. */
@@ -580,6 +583,7 @@ typedef enum pocpf_audit {
     POCPF_AUDIT_CSK_BOUND,        /* msk_id: the CSK-ID                                  */
     POCPF_AUDIT_CSK_CHANGED,      /* the client has taken the CSK that it was sent       */
     POCPF_AUDIT_CSK_LOGGED_OFF,
+    POCPF_AUDIT_KEY_REVOKED, /* msk_id, count = members who answered, total = those who were given it */
     POCPF_AUDIT_COUNT
 } pocpf_audit;
 const char *pocpf_audit_name(pocpf_audit audit);
@@ -632,6 +636,7 @@ typedef struct pocpf_effect {
             size_t len;
             uint32_t timeout_ms;
             uint8_t service; /* 0: MCPTT, 1: MCVideo */
+            bool revokes;    /* it says that the key is of no use any more */
         } download;
         /** End this client's session (BYE to client and CF). */
         struct {

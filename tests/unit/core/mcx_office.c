@@ -1,5 +1,6 @@
 #include "tests/unit/core/mcx_office.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,35 @@ int town_close(void **state)
 
 /* ---- the engine ---- */
 
+typedef struct slice_of {
+    void (*work)(void *ctx, size_t slice);
+    void *ctx;
+    size_t slice;
+} slice_of;
+
+static void *run_slice(void *arg)
+{
+    const slice_of *s = arg;
+    s->work(s->ctx, s->slice);
+    return NULL;
+}
+
+void office_spread(void *user, void (*work)(void *ctx, size_t slice), void *ctx, size_t slices)
+{
+    office *o = user;
+    pthread_t threads[64];
+    slice_of all[64];
+    assert_true(slices <= 64);
+    for (size_t i = 0; i < slices; i++) {
+        all[i] = (slice_of){ work, ctx, i };
+        assert_int_equal(pthread_create(&threads[i], NULL, run_slice, &all[i]), 0);
+    }
+    for (size_t i = 0; i < slices; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    o->spreads++;
+    o->slices += slices;
+}
+
 typedef struct kept {
     uint8_t key[512], value[2048];
     size_t key_len, value_len;
@@ -243,6 +273,7 @@ static void say(office *o, const char *fmt, ...)
 static void do_persist(office *o, const pocpf_effect *fx)
 {
     say(o, "PERSIST ");
+    o->writes++;
     if (o->store_holds)
         return;
     for (size_t i = 0; i < fx->u.persist.count && !o->store_fails; i++)
@@ -252,19 +283,19 @@ static void do_persist(office *o, const pocpf_effect *fx)
 
 static void do_download(office *o, const pocpf_effect *fx)
 {
-    office_download *d = &o->download;
+    office_download *d = fx->u.download.revokes ? &o->revocation : &o->download;
     *d = (office_download){ .number = fx->u.download.number, .key_id = fx->u.download.key_id };
     (void)snprintf(d->user, sizeof(d->user), "%s", fx->user);
     (void)snprintf(d->mc_id, sizeof(d->mc_id), "%s", fx->u.download.mc_id);
     assert_true(fx->u.download.len <= sizeof(d->octets));
     memcpy(d->octets, fx->u.download.i_message, fx->u.download.len);
     d->len = fx->u.download.len;
-    o->downloads++;
-    if (o->download.key_id >> 28 == MCX_CSK)
+    o->downloads += !fx->u.download.revokes;
+    if (d->key_id >> 28 == MCX_CSK)
         say(o, "DOWNLOAD ");
     else
-        say(o, "DOWNLOAD:%.3s ", d->user + 4);
-    if (o->answers)
+        say(o, "%s:%.3s ", fx->u.download.revokes ? "REVOKE" : "DOWNLOAD", d->user + 4);
+    if (fx->u.download.revokes ? !o->keeps_revoked : o->answers)
         assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, d->user, d->number, true), POCPF_OK);
 }
 
@@ -369,6 +400,11 @@ pocpf_err office_bring(office *o, const mcx_person *person, const char *impu, ui
 
 poc_err office_open(office *o, const mcx_person *person, mcx_opened *out)
 {
+    return office_read(o, person, &o->download, out);
+}
+
+poc_err office_read(office *o, const mcx_person *person, const office_download *d, mcx_opened *out)
+{
     mikey_msg msg;
     const mcx_expected expected = { .now_ntp_s = (uint64_t)o->now_ms / 1000 + MCX_NTP_MINUS_UNIX,
                                     .skew_s = 300,
@@ -378,8 +414,9 @@ poc_err office_open(office *o, const mcx_person *person, mcx_opened *out)
                                     .certificate_count = 1,
                                     .sender = poc_span_str(MDSI),
                                     .types = MCX_TYPE_BIT(MCX_CSK) | MCX_TYPE_BIT(MCX_MUSIK),
+                                    .accepts_revoked = d == &o->revocation,
                                     .verifier = o->verifier };
     *out = (mcx_opened){ .key = NULL };
-    const poc_err err = mcx_i_message_read(&msg, poc_span_of(o->download.octets, o->download.len), NULL);
+    const poc_err err = mcx_i_message_read(&msg, poc_span_of(d->octets, d->len), NULL);
     return err == POC_OK ? mcx_i_message_open(out, &msg, &expected, NULL) : err;
 }

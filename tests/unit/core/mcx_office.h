@@ -66,13 +66,18 @@ typedef struct office {
     uint8_t air_key[16], air_rand[16];
     bool answers;                 /* clients take every download at once */
     const pocpf_channel *channel; /* to be added; NULL: none */
-    office_download download;     /* the last */
-    unsigned downloads;
+    bool keeps_revoked;           /* clients do not answer revocations */
+    office_download download;     /* the last that gives a key */
+    office_download revocation;   /* the last of those */
+    unsigned downloads, writes;
+    size_t spreads, slices;
     uint8_t service; /* of what is uploaded */
     mcx_verifier *verifier;
 } office;
 
 office *office_new(mcx_town *town);
+/** For the host: each slice on a thread of its own. */
+void office_spread(void *user, void (*work)(void *ctx, size_t slice), void *ctx, size_t slices);
 void office_boot(office *o);
 void office_crash(office *o);
 /** Gives the engine its identity; at the start unless `is_nobody`. */
@@ -92,5 +97,7 @@ pocpf_err office_upload(office *o, const char *impu, const char *mc_id, const ui
 pocpf_err office_bring(office *o, const mcx_person *person, const char *impu, uint32_t id);
 /** Opens the last download as `person`. */
 poc_err office_open(office *o, const mcx_person *person, mcx_opened *out);
+/** The same with any of them. */
+poc_err office_read(office *o, const mcx_person *person, const office_download *d, mcx_opened *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* Multicast signalling keys (MuSiKs) at the engine: who is sent them, when they change, and what never goes on air. */
+#include <stddef.h>
 #include <string.h>
 
 #include "tests/unit/core/mcx_office.h"
@@ -113,7 +114,7 @@ static void an_expulsion_holds_the_channel_until_all_others_have_another_key(voi
     const uint32_t before = o->air_id;
     assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
     office_run(o);
-    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO ");
+    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO REVOKE:ali ");
     assert_int_not_equal(o->air_id, before);
     assert_int_equal(o->download.key_id, o->air_id);
     assert_int_equal(join(o, BOB_IMPU), POCPF_E_DENIED);
@@ -236,7 +237,7 @@ static void an_expulsion_holds_for_all_public_identities_of_the_user(void **stat
     o->text[0] = '\0';
     assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
     office_run(o);
-    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO ");
+    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO REVOKE:ali ");
     assert_int_equal(join(o, second), POCPF_E_DENIED);
     office_crash(o);
     assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, BOB_IMPU), POCPF_OK);
@@ -260,6 +261,156 @@ static void another_user_of_the_same_device_has_to_be_let_in_anew(void **state)
     office_run(o);
     office_expect(o, "PERSIST DOWNLOAD:bob MULTICAST:bob ");
     assert_string_equal(o->download.mc_id, ALICE_ID);
+    office_free(o);
+}
+
+/* ---- what an expelled client still has ---- */
+
+static void expel(office *o, const char *impu)
+{
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, impu, POCPF_EXPELLED), POCPF_OK);
+}
+
+static void answer_revocation(office *o, bool ok)
+{
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, o->revocation.user, o->revocation.number, ok), POCPF_OK);
+}
+
+/* MCX-22, MCX-25: behind the switch, with the very key, and to nobody who did not have it. */
+static void the_key_of_who_was_expelled_is_revoked_at_those_who_stay_and_had_it(void **state)
+{
+    office *o = open_pair(state);
+    const uint32_t before = o->air_id;
+    uint8_t key[16];
+    mcx_opened opened;
+    memcpy(key, o->air_key, sizeof(key));
+    o->answers = false;
+    expel(o, BOB_IMPU);
+    office_run(o);
+    const office_download rekey = o->download;
+    bring(o, &o->town->bob, "sip:carol@ims.example", CSK(6));
+    assert_int_equal(pocpf_admit(o->pf, o->now_ms, CHANNEL, "sip:carol@ims.example"), POCPF_OK);
+    assert_int_equal(join(o, "sip:carol@ims.example"), POCPF_OK); /* is given the new one only */
+    office_run(o);
+    assert_null(strstr(o->text, "REVOKE"));
+    o->text[0] = '\0';
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, o->download.user, o->download.number, true), POCPF_OK);
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, rekey.number, true), POCPF_OK);
+    office_run(o);
+    office_expect(o, "UPDATE GO MULTICAST:car REVOKE:ali ");
+    assert_int_equal(o->revocation.key_id, before);
+    assert_int_equal(office_read(o, &o->town->alice, &o->revocation, &opened), POC_OK);
+    assert_true(opened.parameters.is_revoked);
+    assert_int_equal(opened.key_id, before);
+    assert_memory_equal(poc_secret_bytes(opened.key), key, sizeof(key));
+    mcx_opened_done(&opened);
+    pass(o, 300000);
+    office_expect(o, "");
+    office_free(o);
+}
+
+static void pass_until_something_happens(office *o)
+{
+    while (o->text[0] == '\0' && pocpf_deadline_ms(o->pf) != INT64_MAX)
+        pass(o, pocpf_deadline_ms(o->pf) - o->now_ms);
+}
+
+static void a_revocation_without_answer_is_tried_again_and_then_let_be(void **state)
+{
+    office *o = open_pair(state);
+    o->keeps_revoked = true;
+    expel(o, BOB_IMPU);
+    office_run(o);
+    for (unsigned tries = 1; tries < 8; tries++) {
+        o->text[0] = '\0';
+        if (tries == 3) /* the shell loses the answer */
+            pass(o, 33000);
+        else
+            answer_revocation(o, false);
+        pass_until_something_happens(o);
+        office_expect(o, "REVOKE:ali ");
+    }
+    answer_revocation(o, false);
+    pass_until_something_happens(o);
+    office_expect(o, "");
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, o->revocation.number, true), POCPF_E_STATE);
+    office_free(o);
+}
+
+/* MCX-22: a rekey goes first. */
+static void a_revocation_waits_while_a_key_is_handed_out(void **state)
+{
+    office *o = open_pair(state);
+    o->keeps_revoked = true;
+    expel(o, BOB_IMPU);
+    office_run(o);
+    answer_revocation(o, false);
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    o->text[0] = '\0';
+    pass(o, 1500); /* it would be due */
+    office_expect(o, "");
+    pass(o, 500);
+    office_expect(o, "UPDATE REVOKE:ali ");
+    answer_revocation(o, true);
+    pass_until_something_happens(o);
+    office_expect(o, "");
+    office_free(o);
+}
+
+/* MCX-22: the next key went to one who is expelled before it is used: it is thrown away, and others have it as well. */
+static void a_key_that_was_handed_out_and_thrown_away_is_revoked_too(void **state)
+{
+    office *o = open_pair(state);
+    o->answers = false;
+    o->keeps_revoked = true;
+    const uint32_t first = o->air_id;
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    const uint32_t second = o->download.key_id;
+    expel(o, BOB_IMPU);
+    office_run(o);
+    assert_int_not_equal(o->download.key_id, second);
+    o->text[0] = '\0';
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, o->download.number, true), POCPF_OK);
+    office_run(o);
+    office_expect(o, "UPDATE GO REVOKE:ali REVOKE:ali ");
+    assert_int_equal(o->revocation.key_id, first);
+    office_free(o);
+}
+
+static void without_revocation_an_expulsion_only_replaces_the_key(void **state)
+{
+    pocpf_channel quiet = channel;
+    quiet.musik.without_revocation = true;
+    office *o = office_new(*state);
+    o->channel = &quiet;
+    o->answers = true;
+    office_boot(o);
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    bring(o, &o->town->bob, BOB_IMPU, CSK(2));
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    o->text[0] = '\0';
+    expel(o, BOB_IMPU);
+    office_run(o);
+    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO ");
+    office_free(o);
+}
+
+/* A caller from before revocations existed gets them. */
+static void a_channel_of_an_older_caller_is_taken_as_it_is(void **state)
+{
+    office *o = open_office(state);
+    pocpf_channel old = channel;
+    old.id = "old";
+    old.size = offsetof(pocpf_channel, musik.without_revocation);
+    old.musik.without_revocation = true; /* out of its sight */
+    assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, &old), POCPF_OK);
+    old.size--;
+    old.id = "older";
+    assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, &old), POCPF_E_INPUT);
     office_free(o);
 }
 
@@ -333,6 +484,12 @@ int main(void)
         cmocka_unit_test(nobody_is_sent_anything_before_there_is_an_identity_that_signs),
         cmocka_unit_test(an_expulsion_holds_for_all_public_identities_of_the_user),
         cmocka_unit_test(another_user_of_the_same_device_has_to_be_let_in_anew),
+        cmocka_unit_test(the_key_of_who_was_expelled_is_revoked_at_those_who_stay_and_had_it),
+        cmocka_unit_test(a_revocation_without_answer_is_tried_again_and_then_let_be),
+        cmocka_unit_test(a_revocation_waits_while_a_key_is_handed_out),
+        cmocka_unit_test(a_key_that_was_handed_out_and_thrown_away_is_revoked_too),
+        cmocka_unit_test(without_revocation_an_expulsion_only_replaces_the_key),
+        cmocka_unit_test(a_channel_of_an_older_caller_is_taken_as_it_is),
         cmocka_unit_test(a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no_longer),
         cmocka_unit_test(two_channels_have_two_keys_and_members_of_their_own),
     };
