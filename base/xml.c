@@ -160,10 +160,12 @@ static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *external, 
     settle(ctx);
 }
 
-/* libxml2 would print to standard error without them. */
-static void on_complaint(void *ctx, const char *format, ...)
+/* libxml2 would print to standard error without it. Want of memory is told here before it makes the document look as if it were
+ * malformed. */
+static void on_complaint(void *ctx, xmlErrorPtr error)
 {
-    (void)ctx, (void)format;
+    if (error->code == XML_ERR_NO_MEMORY)
+        poc_xml_stop(ctx, POC_E_NOMEM, "out of memory");
 }
 
 static xmlSAXHandler handlers(void)
@@ -175,9 +177,7 @@ static xmlSAXHandler handlers(void)
         .endElementNs = on_close,
         .characters = on_text,
         .cdataBlock = on_text,
-        .warning = on_complaint,
-        .error = on_complaint,
-        .fatalError = on_complaint,
+        .serror = on_complaint,
     };
 }
 
@@ -210,13 +210,14 @@ static void parse(poc_xml *x, poc_span xml)
 }
 
 /* Reads `text` where it stands, which libxml2 does with nothing but UTF-8. */
-static int parse_text(xmlParserCtxtPtr parser, const char *text)
+static int parse_text(poc_xml *x, const char *text)
 {
+    xmlParserCtxtPtr parser = x->parser;
     xmlParserInputPtr input = xmlNewStringInputStream(parser, (const xmlChar *)text);
-    if (input == NULL)
-        return -1;
-    if (inputPush(parser, input) < 0) {
-        xmlFreeInputStream(input);
+    if (input == NULL || inputPush(parser, input) < 0) {
+        if (input != NULL)
+            xmlFreeInputStream(input);
+        poc_xml_stop(x, POC_E_NOMEM, "out of memory");
         return -1;
     }
     return xmlParseDocument(parser);
@@ -238,7 +239,7 @@ static void parse_in_place(poc_xml *x, poc_span xml)
     if (parser_init(x, xmlNewParserCtxt())) {
         *x->parser->sax = handlers();
         x->parser->userData = x;
-        parser_done(x, parse_text(x->parser, text));
+        parser_done(x, parse_text(x, text));
     }
     poc_vault_free(text);
 }
