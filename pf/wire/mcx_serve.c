@@ -274,6 +274,8 @@ static void uploads(serving *s, mcx_ticket *ticket, mcx_refusal *first)
     }
 }
 
+/* With one key taken and one refused he is registered and told why not for both; but what failed by our fault he shall bring
+ * again. */
 static wire_mcx_outcome bring(serving *s)
 {
     mcx_refusal first = { 0, NULL, "" };
@@ -287,9 +289,11 @@ static wire_mcx_outcome bring(serving *s)
         free(ticket);
         return say_refused(s, &first);
     }
-    (void)say_done(s);
-    s->answer->why = first.why;
-    s->answer->warning = first.warning;
+    if (first.status == 0)
+        (void)say_done(s);
+    else
+        (void)say_refused(s, &first);
+    s->answer->is_authorised = true;
     s->answer->number = ++s->d->number;
     ticket->by_core = s->request->by_core;
     ticket->answer = *s->answer;
