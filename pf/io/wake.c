@@ -11,7 +11,24 @@ struct wake {
     wake_fn *fn;
     void *user;
     int fd, wait_index;
+    int64_t wanted_ms; /* when fn is to be called */
+    int64_t
+        armed_ms; /* when the timer goes off: then, or before; deadlines move with every event, and setting it is a call
+                          of the system */
 };
+
+#define SOON  INT64_MIN
+#define NEVER INT64_MAX
+
+/** Relative, in whole milliseconds and one nanosecond: zero would mean never. */
+static void arm(wake *w, int64_t at_ms)
+{
+    const int64_t now_ms = io_now_ms(), wait_ms = at_ms > now_ms ? at_ms - now_ms : 0;
+    const struct itimerspec when = { .it_value = { .tv_sec = (time_t)(wait_ms / 1000),
+                                                   .tv_nsec = wait_ms % 1000 * 1000000 + 1 } };
+    (void)timerfd_settime(w->fd, 0, &when, NULL);
+    w->armed_ms = at_ms;
+}
 
 static int on_expiry(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *arg)
 {
@@ -19,8 +36,15 @@ static int on_expiry(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *a
     uint64_t expirations;
     (void)magic;
     (void)wait;
-    if (read(w->fd, &expirations, sizeof(expirations)) == (ssize_t)sizeof(expirations))
-        w->fn(w->user); /* last: may free w */
+    if (read(w->fd, &expirations, sizeof(expirations)) != (ssize_t)sizeof(expirations))
+        return 0;
+    w->armed_ms = NEVER;
+    if (w->wanted_ms > io_now_ms()) {
+        wake_at(w, w->wanted_ms);
+        return 0;
+    }
+    w->wanted_ms = NEVER;
+    w->fn(w->user); /* last: may free w */
     return 0;
 }
 
@@ -31,7 +55,7 @@ poc_err wake_new(wake **out, su_root_t *root, wake_fn *fn, void *user)
     *out = NULL;
     if (w == NULL)
         return POC_E_NOMEM;
-    *w = (wake){ .root = root, .fn = fn, .user = user, .wait_index = -1 };
+    *w = (wake){ .root = root, .fn = fn, .user = user, .wait_index = -1, .wanted_ms = NEVER, .armed_ms = NEVER };
     w->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (w->fd >= 0 && su_wait_create(&wait, w->fd, SU_WAIT_IN) == 0)
         w->wait_index = su_root_register(root, &wait, on_expiry, w, 0);
@@ -54,26 +78,14 @@ void wake_free(wake *w)
     free(w);
 }
 
-/** Relative, in whole milliseconds and one nanosecond: zero would mean never. */
-static void set_after(wake *w, int64_t wait_ms)
-{
-    struct itimerspec when = { .it_value = { .tv_sec = (time_t)(wait_ms / 1000),
-                                             .tv_nsec = wait_ms % 1000 * 1000000 + 1 } };
-    (void)timerfd_settime(w->fd, 0, &when, NULL);
-}
-
 void wake_at(wake *w, int64_t at_ms)
 {
-    static const struct itimerspec never = { 0 };
-    if (at_ms == INT64_MAX) {
-        (void)timerfd_settime(w->fd, 0, &never, NULL);
-        return;
-    }
-    int64_t now_ms = io_now_ms();
-    set_after(w, at_ms > now_ms ? at_ms - now_ms : 0);
+    w->wanted_ms = at_ms;
+    if (at_ms < w->armed_ms)
+        arm(w, at_ms);
 }
 
 void wake_soon(wake *w)
 {
-    set_after(w, 0);
+    wake_at(w, SOON);
 }
