@@ -1,6 +1,7 @@
 /* The SIP agent: listeners, the door that sorts requests outside dialogs, counts, draining. */
 #include "pf/io/sip.h"
 
+#include <sofia-sip/tport_tag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -8,6 +9,9 @@
 #include "pf/io/config.h"
 #include "pf/io/now.h"
 #include "pf/io/sip_private.h"
+
+/* Answers to a window of offers come at once, and one that is lost is not sent again for half a second. */
+enum { UDP_BUFFER_OCTETS = 4 * 1024 * 1024 };
 
 int64_t sip_now_ms(void)
 {
@@ -197,7 +201,9 @@ static poc_err listen_on(sip *s, const char *entry)
     /* TLS needs certificates, and the settings carry none: refuse loudly instead of listening without. */
     if (strncmp(entry, "tls:", 4) == 0)
         return POC_E_IO;
-    return nta_agent_add_tport(s->agent, URL_STRING_MAKE(url), TAG_END()) < 0 ? POC_E_IO : POC_OK;
+    return nta_agent_add_tport(s->agent, URL_STRING_MAKE(url), TPTAG_UDP_RMEM(UDP_BUFFER_OCTETS), TAG_END()) < 0
+               ? POC_E_IO
+               : POC_OK;
 }
 
 static poc_err contacts_learn(sip *s)
