@@ -39,11 +39,16 @@ void bench_say(const bench *b, const bench_value *v, const bench_value *against)
 /** Says that a yardstick is not installed, or that this machine cannot do what `name` is. */
 void bench_absent(const bench *b, const char *name, const char *why);
 
+/** Binds this thread to the first, second ... of the processors it may use; where there are not so many, to nothing. */
+void bench_core_take(size_t which);
+
 /* One per row of the table in main.c: an exit status. */
 int bench_mikey(const bench *b);
 int bench_srtp(const bench *b);
 int bench_sakke(const bench *b);
 int bench_rekey(const bench *b);
+int bench_rekey_sip(const bench *b); /* the row of rekey, --delivery sip */
+int bench_sip(const bench *b);
 int bench_store(const bench *b);
 
 #endif

@@ -1,4 +1,4 @@
-/* pocbench rekey --delivery push: a new MSK for everybody, from the decision to the last confirmation. */
+/* pocbench rekey --delivery push (sip: bench_sip.c): a new MSK for everybody, from the decision to the last confirmation. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,10 +111,8 @@ static bool run_all(const bench *b, const rekey_stage *s)
 int bench_rekey(const bench *b)
 {
     rekey_stage s = { NULL, NULL };
-    if (b->delivery != NULL && strcmp(b->delivery, "push") != 0) {
-        fputs("pocbench: rekey is measured with --delivery push\n", stderr);
-        return EXIT_FAILURE;
-    }
+    if (b->delivery != NULL && strcmp(b->delivery, "sip") == 0)
+        return bench_rekey_sip(b);
     s.crowd = crowd_new(b->members);
     s.engine = s.crowd == NULL ? NULL : rekey_engine_new(s.crowd);
     if (s.engine == NULL)

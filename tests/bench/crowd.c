@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/ident.h"
+#include "tests/bench/bench.h"
 #include "tests/bench/crowd_answer.h"
 
 enum {
@@ -166,27 +166,13 @@ static size_t socket_serve(crowd *c, int fd)
     return (size_t)n;
 }
 
-static void core_take(size_t which)
-{
-    cpu_set_t all, one;
-    size_t seen = 0;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof(all), &all) != 0)
-        return;
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &all) && seen++ == which)
-            CPU_SET(cpu, &one);
-    }
-    (void)sched_setaffinity(0, sizeof(one), &one); /* fails where there is one core only */
-}
-
 static void *listen_on(void *arg)
 {
     crowd *c = arg;
     struct pollfd fds[SOCKETS_MAX];
     for (size_t i = 0; i < c->fd_count; i++)
         fds[i] = (struct pollfd){ .fd = c->fds[i], .events = POLLIN };
-    core_take(1);
+    bench_core_take(1);
     while (!atomic_load(&c->stop)) {
         size_t heard = 0;
         for (size_t i = 0; i < c->fd_count; i++)
@@ -226,7 +212,7 @@ static bool listener_start(crowd *c)
     }
     c->is_running = pthread_create(&c->thread, NULL, listen_on, c) == 0;
     if (c->is_running)
-        core_take(0);
+        bench_core_take(0);
     return c->is_running;
 }
 

@@ -16,6 +16,7 @@ static const struct {
     { "rekey", "bringing a new MSK to all members", bench_rekey },
     { "srtp", "protecting voice packets", bench_srtp },
     { "sakke", "sealing, opening, signing and verifying for MCX", bench_sakke },
+    { "sip", "joining and rekeying over SIP", bench_sip },
     { "store", "making records durable", bench_store },
 };
 

@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -101,4 +102,18 @@ void bench_absent(const bench *b, const char *name, const char *why)
         printf("{\"name\": \"%s\", \"absent\": \"%s\"}\n", name, why);
     else
         printf("%-36s not measured: %s\n", name, why);
+}
+
+void bench_core_take(size_t which)
+{
+    cpu_set_t all, one;
+    size_t seen = 0;
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof(all), &all) != 0)
+        return;
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &all) && seen++ == which)
+            CPU_SET(cpu, &one);
+    }
+    (void)sched_setaffinity(0, sizeof(one), &one); /* fails where there is one core only */
 }
