@@ -65,15 +65,15 @@ static void place(poc_table_slot *slots, size_t slot_count, poc_table_slot entry
 
 /* Full at seven eighths, made anew at three quarters or less: between two rebuildings a table that stays as large as it is
  * takes an eighth of its slots in changes. */
-static bool is_full(const poc_table *t)
+static bool is_full_with(const poc_table *t, size_t more)
 {
-    return 8 * (t->used + 1) > 7 * t->slot_count;
+    return 8 * (t->used + more) > 7 * t->slot_count;
 }
 
-static poc_err rebuild(poc_table *t)
+static poc_err rebuild(poc_table *t, size_t more)
 {
     size_t slot_count = SLOTS_MIN;
-    while (3 * slot_count < 4 * (t->count + 1))
+    while (3 * slot_count < 4 * (t->count + more))
         slot_count *= 2;
     poc_table_slot *slots = calloc(slot_count, sizeof(*slots));
     if (slots == NULL)
@@ -94,6 +94,11 @@ void *poc_table_get(const poc_table *t, poc_span key)
     return slot == NULL ? NULL : slot->value;
 }
 
+poc_err poc_table_reserve(poc_table *t, size_t n)
+{
+    return is_full_with(t, n) ? rebuild(t, n) : POC_OK;
+}
+
 poc_err poc_table_put(poc_table *t, poc_span key, void *value)
 {
     uint32_t hash = hash_of(t->seed, key);
@@ -101,8 +106,7 @@ poc_err poc_table_put(poc_table *t, poc_span key, void *value)
         return POC_E_LIMIT;
     if (find(t, hash, key) != NULL)
         return POC_E_STATE;
-    if (is_full(t))
-        POC_TRY(rebuild(t));
+    POC_TRY(poc_table_reserve(t, 1));
     place(t->slots, t->slot_count, (poc_table_slot){ hash, (uint32_t)key.n, key.p, value });
     t->count++;
     t->used++;

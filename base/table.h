@@ -26,6 +26,8 @@ void *poc_table_get(const poc_table *t, poc_span key);
 /** Puts `value` (not NULL) under `key`, which must live as long as the entry. POC_E_STATE when the key is there already,
  *  POC_E_NOMEM; the table is unchanged then. */
 poc_err poc_table_put(poc_table *t, poc_span key, void *value);
+/** Room for `n` more entries: so many puts of keys that are not there do not fail. POC_E_NOMEM. */
+poc_err poc_table_reserve(poc_table *t, size_t n);
 /** Takes the entry out and returns its thing, or NULL. */
 void *poc_table_remove(poc_table *t, poc_span key);
 /** Walks all entries in no order: start with `*at` = 0; NULL at the end. The entry just returned may be removed. */

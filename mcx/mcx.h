@@ -444,6 +444,8 @@ poc_err mcx_replay_new(mcx_replay **out, size_t capacity, uint64_t seed);
 void mcx_replay_free(mcx_replay *r);
 POC_DEFINE_OWNED(mcx_replay, mcx_replay_free)
 size_t mcx_replay_count(const mcx_replay *r);
+/** The message remembered last may come again: what it asked for could not be done after all. */
+void mcx_replay_forget_last(mcx_replay *r);
 
 typedef struct mcx_opened mcx_opened;
 

@@ -123,6 +123,18 @@ static poc_err enter(mcx_replay *r, entry *e)
     return err;
 }
 
+/* What its sender had sent before is not found by him any more, but each of those messages is still found by itself. */
+void mcx_replay_forget_last(mcx_replay *r)
+{
+    if (r->count == 0)
+        return;
+    entry *e = &r->entries[(r->first + r->count - 1) % r->capacity];
+    (void)poc_table_remove(&r->by_digest, digest_of(e));
+    if (poc_table_get(&r->by_sender, sender_of(e)) == e)
+        (void)poc_table_remove(&r->by_sender, sender_of(e));
+    r->count--;
+}
+
 poc_err mcx_replay_remember(mcx_replay *r, const mcx_replay_key *key, uint64_t now_s, uint64_t until_s)
 {
     entry fresh = { .ntp = key->ntp, .until_s = until_s };

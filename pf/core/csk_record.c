@@ -1,6 +1,6 @@
 /* Client-server keys at rest.
  *
- *   'k' IMPU 00 service(1) -> 1, length(2) service id, length(2) KMS, 3 x key: current, previous, next
+ *   'k' IMPU 00 service(1) -> 1, length(2) service id, length(2) KMS, uploaded_ntp_s(8), 3 x key: current, previous, next
  *       key: has(1), id(4), CS-ID(1), algorithm(4), expires_ms(8), sent_s(8), length(1) RAND, length(1) sealed key
  *
  * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with IMPU 00 service as associated
@@ -59,6 +59,7 @@ poc_err book_put_value(core_engine *e, poc_wr *wr, const core_durable *d)
     const core_book *b = (const core_book *)(const void *)d;
     put_text(wr, b->mc_id);
     put_text(wr, b->kms_uri);
+    poc_wr_u64(wr, b->uploaded_ntp_s);
     POC_TRY(put_csk(e, wr, b, b->current));
     POC_TRY(put_csk(e, wr, b, b->previous));
     return put_csk(e, wr, b, b->next);
@@ -138,6 +139,7 @@ static poc_err fill(core_engine *e, core_book *b, poc_rd *rd)
     POC_TRY(read_text(rd, &mc_id));
     POC_TRY(read_text(rd, &kms_uri));
     POC_TRY(book_name(b, mc_id, kms_uri));
+    POC_TRY(poc_rd_u64(rd, &b->uploaded_ntp_s));
     POC_TRY(read_csk(e, b, rd, &b->current));
     POC_TRY(read_csk(e, b, rd, &b->previous));
     POC_TRY(read_csk(e, b, rd, &b->next));

@@ -279,6 +279,30 @@ static void table_finds_what_was_put_and_not_removed(void **state)
     poc_table_done(&t);
 }
 
+/* What has no room otherwise, with keys that were removed among those that fill it. */
+static void table_that_has_reserved_room_takes_so_many_without_growing(void **state)
+{
+    (void)state;
+    enum { N = 300, MORE = 100 };
+    static char keys[N + MORE][8];
+    poc_table t;
+    poc_table_init(&t, 42);
+    for (size_t i = 0; i < N + MORE; i++)
+        snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(poc_table_put(&t, poc_span_str(keys[i]), keys[i]), POC_OK);
+    for (size_t i = 0; i < N; i += 3)
+        assert_ptr_equal(poc_table_remove(&t, poc_span_str(keys[i])), keys[i]);
+    assert_int_equal(poc_table_reserve(&t, MORE), POC_OK);
+    const poc_table_slot *const slots = t.slots;
+    for (size_t i = N; i < N + MORE; i++)
+        assert_int_equal(poc_table_put(&t, poc_span_str(keys[i]), keys[i]), POC_OK);
+    assert_ptr_equal(t.slots, slots);
+    for (size_t i = 0; i < N + MORE; i++)
+        assert_ptr_equal(poc_table_get(&t, poc_span_str(keys[i])), i < N && i % 3 == 0 ? NULL : keys[i]);
+    poc_table_done(&t);
+}
+
 /* Entries come and go for ever in a table that stays as large as it is. */
 static void table_of_constant_size_neither_grows_nor_loses_anything(void **state)
 {
@@ -323,6 +347,7 @@ int main(void)
         cmocka_unit_test(cut_description_never_reads_outside),
         cmocka_unit_test(time_goes_both_ways),
         cmocka_unit_test(table_finds_what_was_put_and_not_removed),
+        cmocka_unit_test(table_that_has_reserved_room_takes_so_many_without_growing),
         cmocka_unit_test(table_of_constant_size_neither_grows_nor_loses_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,26 @@ static void a_repeated_message_is_refused(void **state)
     office_free(o);
 }
 
+/* MCX-5: also one that only the engine before the restart has seen. */
+static void no_upload_takes_a_user_back_to_an_older_key_after_a_restart(void **state)
+{
+    office *o = open_office(state);
+    uint8_t first[MIKEY_MESSAGE_MAX], second[MIKEY_MESSAGE_MAX];
+    pocpf_csk_status s;
+    const size_t n = office_seal(o, &o->town->alice, CSK(1), NULL, 0, first);
+    o->now_ms += 2000;
+    const size_t m = office_seal(o, &o->town->alice, CSK(2), NULL, 0, second);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, first, n, NULL), POCPF_OK);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, second, m, NULL), POCPF_OK);
+    office_run(o);
+    office_crash(o);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, first, n, NULL), POCPF_E_AUTH);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, second, m, NULL), POCPF_E_AUTH);
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(2));
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(3)), POCPF_OK);
+    office_free(o);
+}
+
 static void an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on(void **state)
 {
     office *o = open_office(state);
@@ -564,6 +584,7 @@ int main(void)
         cmocka_unit_test(a_message_for_another_server_and_any_before_there_is_an_identity_are_refused),
         cmocka_unit_test(keys_of_another_identity_or_period_make_no_server),
         cmocka_unit_test(a_repeated_message_is_refused),
+        cmocka_unit_test(no_upload_takes_a_user_back_to_an_older_key_after_a_restart),
         cmocka_unit_test(an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on),
         cmocka_unit_test(keys_come_back_after_a_restart_and_lie_sealed_in_between),
         cmocka_unit_test(logging_off_wipes_the_keys_and_their_record),

@@ -50,6 +50,7 @@ static void restore_csk(office *o, unsigned i)
     poc_wr_u8(&value, 1);
     put_text(&value, mc_id);
     put_text(&value, "kms.example.org");
+    poc_wr_u64(&value, 0);
     poc_wr_u8(&value, 1);
     poc_wr_u32(&value, 0x20000000u + i);
     poc_wr_u8(&value, 6);

@@ -609,6 +609,46 @@ static void a_message_that_fails_leaves_no_trace_in_the_replay_cache(void **stat
     assert_opens(t);
 }
 
+static void the_message_remembered_last_may_come_again_when_it_is_forgotten(void **state)
+{
+    POC_OWNED(mcx_replay, replay, mcx_replay_free);
+    taken *t = take(&own, "csk_upload_minimal");
+    (void)state;
+    assert_int_equal(mcx_replay_new(&replay, 4, 1), POC_OK);
+    mcx_replay_forget_last(replay);
+    t->expected.replay = replay;
+    assert_opens(t);
+    mcx_replay_forget_last(replay);
+    assert_int_equal(mcx_replay_count(replay), 0);
+    assert_opens(t);
+    assert_refused(t, POC_E_AUTH, "repeated message");
+}
+
+static poc_err refuse_it(void *ctx, const mcx_opened *opened)
+{
+    uint32_t *id = ctx;
+    *id = opened->key == NULL ? 0 : opened->csb_id;
+    return POC_E_LIMIT;
+}
+
+static void who_does_not_admit_a_message_has_seen_its_key_and_it_leaves_no_trace(void **state)
+{
+    POC_OWNED(mcx_replay, replay, mcx_replay_free);
+    taken *t = take(&own, "csk_upload_minimal");
+    uint32_t id = 0;
+    mcx_opened o;
+    (void)state;
+    assert_int_equal(mcx_replay_new(&replay, 4, 1), POC_OK);
+    t->expected.replay = replay;
+    t->expected.admit = refuse_it;
+    t->expected.ctx = &id;
+    assert_int_equal(mcx_i_message_open(&o, &t->msg, &t->expected, NULL), POC_E_LIMIT);
+    assert_null(o.key);
+    assert_int_equal(id, t->msg.csb_id);
+    t->expected.admit = NULL;
+    assert_opens(t);
+}
+
 static void a_full_replay_cache_forgets_the_oldest_and_refuses_what_is_as_old(void **state)
 {
     POC_OWNED(mcx_replay, replay, mcx_replay_free);
@@ -908,6 +948,8 @@ int main(void)
         cmocka_unit_test(a_stale_or_early_timestamp_is_refused),
         cmocka_unit_test(a_repeated_message_is_refused_and_so_is_an_older_one),
         cmocka_unit_test(a_message_that_fails_leaves_no_trace_in_the_replay_cache),
+        cmocka_unit_test(the_message_remembered_last_may_come_again_when_it_is_forgotten),
+        cmocka_unit_test(who_does_not_admit_a_message_has_seen_its_key_and_it_leaves_no_trace),
         cmocka_unit_test(a_full_replay_cache_forgets_the_oldest_and_refuses_what_is_as_old),
         cmocka_unit_test(a_key_of_a_type_that_may_not_come_this_way_is_refused),
         cmocka_unit_test(the_id_of_another_users_key_is_refused),
