@@ -150,7 +150,7 @@ const option_group option_groups[] = {
       "Where the clear media of a channel without a PoC session comes from. Clear: keep it on a network of your own." },
     { "mcx",
       "Mission critical services (TS 33.180): client-server keys (CSK), multicast signalling keys (MuSiK), and the KMS "
-      "that both need. This version checks these options and does not act on them yet." },
+      "that both need." },
     { "mcx.musik", "A list with one element for each MuSiK: the default one, those of groups, those of regions." },
     { "mcx.musik.rekey", "When a MuSiK changes. An expulsion always changes it; there is no option for that." },
     { "mcx.musik.feed",

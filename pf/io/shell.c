@@ -71,6 +71,7 @@ void shell_listen_durable(shell *s, shell_durable_fn *durable, void *user)
 void shell_durable(const shell *s, uint64_t through, bool ok)
 {
     keyman_http_durable(s->keyman_http, through, ok);
+    shell_mcx_durable(s, through, ok);
     if (s->durable != NULL)
         s->durable(s->durable_user, through, ok);
 }
@@ -193,6 +194,10 @@ static poc_err engine_new(shell *s)
                                 .push_first_ms = c->mbms.retransmission_ms,
                                 .push_cap_ms = c->mbms.retransmission_cap_ms,
                                 .solicit_per_s = c->mbms.solicit_per_s,
+                                .mcx_skew_s = c->mcx.skew_s,
+                                .mcx_algorithms = c->mcx.algorithms,
+                                .mcx_forced = c->mcx.forced_algorithm > 0 ? 1u << (c->mcx.forced_algorithm - 1) : 0u,
+                                .mcx_strict_signature = c->mcx.strict_signature,
                                 .muk_renew_s = c->mbms.muk_renew_s };
     return (poc_err)pocpf_new(&s->pf, &host, &settings);
 }
@@ -301,7 +306,9 @@ static poc_err make_sip(shell *s, char why[CONFIG_WHY_MAX])
                               .session_expires_s = c->sip.session_expires_s,
                               .sessions_max = c->limits.sessions_max,
                               .requests_per_source_s = c->limits.requests_per_source_s,
-                              .strict_identities = c->sip.strict_identities };
+                              .strict_identities = c->sip.strict_identities,
+                              .mcx_identity = c->mcx.psi[0] != '\0' ? c->mcx.psi : NULL,
+                              .mcx_users_max = c->limits.members_max };
     poc_err err = sip_new(&s->sip, s->root, &settings, s->naf, s->zn, s->relay, &shell_sip_events, s);
     return err == POC_E_IO ? shell_fail_system(why, "sip.listen", "an address cannot be bound") : err;
 }
@@ -329,7 +336,7 @@ static const struct {
 } steps[] = {
     { "tables", make_tables },   { "gba", make_gba },         { "store", make_store }, { "engine", make_engine },
     { "media", make_relay },     { "enabler", make_enabler }, { "feeds", make_feeds }, { "sip", make_sip },
-    { "mbms", shell_mbms_make }, { "ub", make_ub },
+    { "mbms", shell_mbms_make }, { "mcx", shell_mcx_make },   { "ub", make_ub },
 };
 
 static poc_err set_up(shell *s, char why[CONFIG_WHY_MAX])
@@ -368,6 +375,7 @@ poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_M
     }
     wake_at(s->sweeper, io_now_ms() + SWEEP_MS);
     (void)pocpf_restored(s->pf, io_now_ms());
+    shell_mcx_restored(s);
     shell_pump(s);
     *out = s;
     return POC_OK;
@@ -379,10 +387,12 @@ void shell_free(shell *s)
         return;
     ub_http_free(s->ub);
     shell_mbms_free(s);
+    shell_mcx_stop(s);
     sip_free(s->sip);
     enabler_multicast_free(s->multicast);
     relay_free(s->relay);
     store_free(s->store);
+    shell_mcx_free(s);
     pocpf_free(s->pf);
     crew_free(s->crew);
     if (s->zn != NULL)
@@ -433,6 +443,7 @@ void shell_reload(shell *s, config *c, shell_change_fn *told, void *user)
     s->told_user = user;
     log_settings(c);
     tell_options(s, c);
+    shell_mcx_reload(s, c);
     shell_channels_reload(s, c);
     s->told = NULL;
     if (s->current != s->boot)

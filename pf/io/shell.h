@@ -9,6 +9,8 @@
 #include "pf/io/content.h"
 #include "pf/io/events.h"
 #include "pf/io/keyman_http.h"
+#include "pf/io/mcx_keeper.h"
+#include "pf/io/mcx_kms_http.h"
 #include "pf/io/push.h"
 #include "pf/io/relay.h"
 #include "pf/io/sip.h"
@@ -31,6 +33,35 @@ void shell_drain(shell *s, void (*done)(void *user), void *user);
 
 /* ---- for an operator (shell_admin.c) ---- */
 
+/** What clients of mission critical services did, and what was done for them. */
+typedef struct shell_mcx_counts {
+    uint64_t requests, done, refused, uploads;      /* of clients; uploads are those whose key was good */
+    uint64_t downloads, downloaded, not_downloaded; /* keys sent, and what became of them */
+    uint64_t announcements;
+} shell_mcx_counts;
+
+typedef struct shell_mcx_status {
+    bool is_on;
+    size_t users;
+    shell_mcx_counts counts;
+    mcx_keeper_counts keeper;
+    mcx_kms_http_counts kms;
+} shell_mcx_status;
+void shell_mcx_look(const shell *s, shell_mcx_status *out);
+
+/** Who is registered for mission critical services, and the CSK that he has in force. */
+typedef struct shell_mcx_user {
+    const char *user, *impu, *mc_id; /* borrowed until the next call */
+    uint32_t services;               /* WIRE_MCX_SERVICE_BIT */
+    uint32_t csk_id;                 /* 0: none */
+    const char *algorithm;           /* as in mcx.algorithms; NULL: none */
+    int64_t expires_ms;              /* of the registration */
+} shell_mcx_user;
+/** Walks them in no order: start with `*at` = 0; false at the end. */
+bool shell_mcx_user_next(const shell *s, size_t *at, shell_mcx_user *out);
+/** Logs off a `user` of shell_mcx_user. POC_E_STATE: he is not registered. */
+poc_err shell_mcx_log_off(shell *s, const char *user);
+
 typedef struct shell_status {
     int64_t up_ms; /* since it was built */
     size_t channels;
@@ -40,11 +71,13 @@ typedef struct shell_status {
     push_counts push;
     keyman_http_counts keyman;
     content_counts content;
+    shell_mcx_status mcx;
 } shell_status;
 void shell_look(const shell *s, shell_status *out);
 
 typedef struct shell_channel_status {
     const char *id, *group, *service; /* borrowed; group "": none, service NULL: none */
+    bool is_musik;                    /* under a MuSiK */
     pocpf_channel_status engine;
 } shell_channel_status;
 

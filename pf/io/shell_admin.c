@@ -7,6 +7,7 @@ static bool look(const shell *s, const shell_channel *ch, shell_channel_status *
 {
     *out = (shell_channel_status){ .id = ch->air.id,
                                    .group = ch->group,
+                                   .is_musik = ch->musik != NULL,
                                    .service = ch->mbms == NULL ? NULL : ch->mbms->service,
                                    .engine = { .size = sizeof(pocpf_channel_status) } };
     return pocpf_channel_look(s->pf, ch->air.id, &out->engine) == POCPF_OK;
@@ -58,6 +59,7 @@ void shell_look(const shell *s, shell_status *out)
         out->push = push_look(s->push);
     if (s->keyman_http != NULL)
         out->keyman = keyman_http_look(s->keyman_http);
+    shell_mcx_look(s, &out->mcx);
     for (size_t at = 0; shell_channel_next(s, &at, &ignored);)
         out->channels++;
 }

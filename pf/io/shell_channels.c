@@ -17,6 +17,18 @@ static uint32_t delivery_of(uint32_t words)
            ((words >> CONFIG_DELIVERY_PUSH & 1u) != 0 ? POCPF_BY_PUSH : 0u);
 }
 
+static void make_musik(pocpf_channel *out, const config_musik *m)
+{
+    out->kind = POCPF_KIND_MUSIK;
+    out->group_uri = NULL;
+    out->musik = (pocpf_musik){ .groups = (const char *const *)m->groups.item,
+                                .group_count = m->groups.count,
+                                .text = m->text[0] != '\0' ? m->text : NULL,
+                                .service = (uint8_t)m->service,
+                                .lifetime_s = m->lifetime_s,
+                                .without_revocation = !m->revoke };
+}
+
 static pocpf_channel engine_channel(const config_channel *c, const char *group)
 {
     const config_rekey *r = &c->rekey;
@@ -34,6 +46,8 @@ static pocpf_channel engine_channel(const config_channel *c, const char *group)
                                      .on_refusal = (pocpf_on_refusal)r->on_refusal,
                                      .delivery = delivery_of(r->delivery) } };
     memcpy(out.key_domain, c->key_domain_id, sizeof(out.key_domain));
+    if (c->kind == CONFIG_MUSIK)
+        make_musik(&out, &c->musik);
     return out;
 }
 
@@ -146,6 +160,10 @@ static bool same_policy(const config_channel *a, const config_channel *b)
 
 static bool same_service(const config_channel *a, const config_channel *b)
 {
+    if (a != NULL && a->kind == CONFIG_MUSIK)
+        return a->musik.admit == b->musik.admit && config_same_texts(&a->musik.users, &b->musik.users) &&
+               strcmp(a->musik.tmgi_text, b->musik.tmgi_text) == 0 && a->musik.qci == b->musik.qci &&
+               config_same_texts(&a->musik.areas, &b->musik.areas);
     return a != NULL && strcmp(a->mbms.service, b->mbms.service) == 0 && a->mbms.admit == b->mbms.admit &&
            config_same_texts(&a->mbms.users, &b->mbms.users);
 }
@@ -154,11 +172,24 @@ static bool same_service(const config_channel *a, const config_channel *b)
 static const char *needs_restart(const shell *s, const config_channel *c)
 {
     bool pushes = (c->rekey.delivery >> CONFIG_DELIVERY_PUSH & 1u) != 0;
+    if (c->kind == CONFIG_MUSIK)
+        return s->mcx == NULL ? "mcx.psi is read at the start" : NULL;
     return pushes && s->push == NULL ? "delivery by push needs mbms.push_listen, which is opened at the start" : NULL;
+}
+
+static bool same_musik(const config_channel *a, const config_channel *b)
+{
+    return a->kind == b->kind && a->musik.service == b->musik.service && a->musik.lifetime_s == b->musik.lifetime_s &&
+           a->musik.revoke == b->musik.revoke &&
+           (a->kind != CONFIG_MUSIK || strcmp(a->musik.text, b->musik.text) == 0) &&
+           config_same_texts(&a->musik.groups, &b->musik.groups);
 }
 
 static const char *cannot_change(const shell *s, const shell_channel *ch, const config_channel *c)
 {
+    const config_channel *before = running_channel(s, c->id);
+    if (before != NULL && !same_musik(before, c))
+        return "service, groups, text, lifetime and revocation of a MuSiK that exists stay as they are";
     if (!same_on_air(ch, c) || !shell_content_same(ch, c))
         return "group, addresses, ports, key domain and feed of a channel that exists stay as they are";
     return needs_restart(s, c);
@@ -257,6 +288,8 @@ void shell_channels_reload(shell *s, const config *c)
             add_new(s, &c->channels[i]);
     if (shell_services_load(s, c) != POC_OK)
         log_event(LOG_LEVEL_ERROR, "services_not_loaded", LOG_TEXT("reason", "out of memory"));
+    if (shell_mcx_load(s, c) != POC_OK)
+        log_event(LOG_LEVEL_ERROR, "musiks_not_loaded", LOG_TEXT("reason", "out of memory"));
     shell_pump(s);
 }
 

@@ -91,11 +91,29 @@ static void enabler_refuses(shell *s, const pocpf_effect *e, poc_err err)
     (void)pocpf_enabler_changed(s->pf, io_now_ms(), n.channel, POCPF_ENABLER_FAILED);
 }
 
+/** What receivers of a MuSiK's channel are told on air comes from the configuration that runs. */
+static bcast_channel air_of(const shell_channel *ch)
+{
+    bcast_channel air = ch->air;
+    if (ch->musik == NULL)
+        return air;
+    air.groups = (const char *const *)ch->musik->groups.item;
+    air.group_count = ch->musik->groups.count;
+    air.has_tmgi = ch->musik->has_tmgi;
+    memcpy(air.tmgi, ch->musik->tmgi, sizeof(air.tmgi));
+    return air;
+}
+
 static void do_enabler_start(shell *s, const pocpf_effect *e)
 {
     const shell_channel *ch = shell_channel_of(s, e->channel);
-    bcast_msk msk = msk_of(e);
-    enabler_refuses(s, e, ch == NULL ? POC_E_BUG : s->enabler.ops->start(s->enabler.ctx, io_now_ms(), &ch->air, &msk));
+    const bcast_msk msk = msk_of(e);
+    poc_err err = POC_E_BUG;
+    if (ch != NULL) {
+        const bcast_channel air = air_of(ch);
+        err = s->enabler.ops->start(s->enabler.ctx, io_now_ms(), &air, &msk);
+    }
+    enabler_refuses(s, e, err);
 }
 
 static void do_enabler_update(shell *s, const pocpf_effect *e)
@@ -134,6 +152,7 @@ static void do_restored(shell *s, const pocpf_effect *e)
         sip_release(session, POCPF_REASON_RESTART);
     if (err == POC_OK) {
         relay_session_channel(sip_session_relay(session), n.channel);
+        shell_mcx_guard(s, session);
         return;
     }
     log_event(LOG_LEVEL_WARNING, "session_not_restored", LOG_TEXT("channel", n.channel), LOG_TEXT("user", n.user),

@@ -62,7 +62,10 @@ static void on_session_up(void *user, sip_session *session)
 {
     shell *s = (shell *)user;
     const char *channel = sip_session_channel(session), *who = sip_session_user(session);
-    if (channel == NULL || s->is_draining)
+    if (s->is_draining)
+        return;
+    shell_mcx_guard(s, session);
+    if (channel == NULL)
         return;
     shell_member *older = shell_member_of(s, channel, who);
     poc_err err = older == NULL ? shell_member_put(s, channel, who, session) : supersede(s, older, session);
@@ -152,6 +155,8 @@ const sip_events shell_sip_events = {
     .conference = on_conference,
     .subscription = on_subscription,
     .refused = on_refused,
+    .mcx = shell_mcx_request,
+    .mcx_sent = shell_mcx_sent,
 };
 
 /* ---- media, enabler, store ---- */

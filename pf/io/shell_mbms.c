@@ -105,12 +105,7 @@ static poc_err make_keyman(shell *s)
     return wire_keyman_new(&s->keyman, &rules, s->naf, s->pf);
 }
 
-/** What is read of the disk for TLS; the private key is wiped as soon as the library has its own copy. */
-typedef struct pem {
-    char *certificate, *key;
-} pem;
-
-static void pem_done(pem *p)
+void shell_pem_done(shell_pem *p)
 {
     if (p->key != NULL)
         poc_wipe(p->key, strlen(p->key));
@@ -118,15 +113,15 @@ static void pem_done(pem *p)
     free(p->certificate);
 }
 
-static poc_err pem_load(pem *p, const config *c, char why[CONFIG_WHY_MAX])
+poc_err shell_pem_load(shell_pem *p, const char *certificate, const char *key, char why[CONFIG_WHY_MAX])
 {
-    if (c->mbms.tls_certificate[0] == '\0')
+    if (certificate[0] == '\0')
         return POC_OK;
-    POC_TRY(config_file_text(&p->certificate, c->mbms.tls_certificate, why));
-    return config_file_text(&p->key, c->mbms.tls_key, why);
+    POC_TRY(config_file_text(&p->certificate, certificate, why));
+    return config_file_text(&p->key, key, why);
 }
 
-static poc_err listen_http(shell *s, const pem *p, char why[CONFIG_WHY_MAX])
+static poc_err listen_http(shell *s, const shell_pem *p, char why[CONFIG_WHY_MAX])
 {
     const config *c = s->boot;
     const config_texts *listen = &c->mbms.key_management_listen;
@@ -150,15 +145,15 @@ static poc_err listen_http(shell *s, const pem *p, char why[CONFIG_WHY_MAX])
 
 poc_err shell_mbms_make(shell *s, char why[CONFIG_WHY_MAX])
 {
-    pem p = { NULL, NULL };
+    shell_pem p = { NULL, NULL };
     POC_TRY(make_push(s, why));
     if (s->boot->mbms.key_management_listen.count == 0)
         return POC_OK;
     POC_TRY(make_keyman(s));
-    poc_err err = pem_load(&p, s->boot, why);
+    poc_err err = shell_pem_load(&p, s->boot->mbms.tls_certificate, s->boot->mbms.tls_key, why);
     if (err == POC_OK)
         err = listen_http(s, &p, why);
-    pem_done(&p);
+    shell_pem_done(&p);
     return err;
 }
 

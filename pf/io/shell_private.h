@@ -20,12 +20,15 @@
 #define SHELL_KEY_MAX (sizeof(((bcast_channel *)0)->id) + POC_URI_MAX)
 
 /** A channel as it is on air; identity and addresses do not change while it exists. */
+typedef struct shell_mcx shell_mcx;
+
 typedef struct shell_channel {
     bcast_channel air;
     char group[POC_URI_MAX]; /* canonical; "": no PoC session */
     const config_mbms *mbms; /* of the configuration that runs; NULL: not a service now */
     wire_keyman_service service;
-    poc_table users; /* those of mbms->users, by themselves */
+    const config_musik *musik; /* the same of a channel under a MuSiK; NULL: it has an MSK, or is closed */
+    poc_table users;           /* those of mbms->users or musik->users, by themselves */
     uint16_t key_group;
     content *content; /* NULL: the PoC session is the feed */
     char *feed;       /* what the configuration said of it */
@@ -54,8 +57,9 @@ struct shell {
     bcast_enabler enabler;
     sip *sip;
     pocpf *pf;
-    crew *crew; /* seals with the loop */
-    push *push; /* NULL: mbms.push_listen is empty */
+    crew *crew;     /* seals with the loop */
+    push *push;     /* NULL: mbms.push_listen is empty */
+    shell_mcx *mcx; /* NULL: no mission critical services */
     wire_keyman *keyman;
     keyman_http *keyman_http;             /* NULL: mbms.key_management_listen is empty */
     poc_table channels, groups, services; /* shell_channel, by id, by group, by user service ID */
@@ -107,13 +111,44 @@ void shell_push(shell *s, const pocpf_effect *e);
 /** Where a client with this session can be pushed to; 0 octets when that is not known. */
 size_t shell_push_address(const shell *s, const sip_session *session, uint8_t out[PUSH_ADDRESS_MAX]);
 
-/* shell_mcx.c */
+/* shell_mcx.c: without the group `mcx` all of them do nothing */
+poc_err shell_mcx_make(shell *s, char why[CONFIG_WHY_MAX]);
+/** Users of before a restart are back in the engine. */
+void shell_mcx_restored(shell *s);
+/** Nothing comes in any more, and nobody waits. */
+void shell_mcx_stop(shell *s);
+void shell_mcx_free(shell *s);
+/** Takes over who is authorised. */
+void shell_mcx_reload(shell *s, const config *c);
+/** A session is up or was restored: its floor control is guarded when its user has a CSK. */
+void shell_mcx_guard(shell *s, sip_session *session);
+/** The same for all sessions of a user. */
+void shell_mcx_guard_user(shell *s, const char *user);
+
+/* shell_mcx_sip.c */
+void shell_mcx_request(void *user, sip_mcx_transaction *t, const wire_mcx_request *request);
+void shell_mcx_sent(void *user, const char *subject, uint64_t number, int status);
+void shell_mcx_durable(const shell *s, uint64_t through, bool ok);
 /** A CSK is durable, or it could not be made so. */
 void shell_mcx_bound(shell *s, const pocpf_effect *e);
 /** Sends a key to its user. */
 void shell_mcx_download(shell *s, const pocpf_effect *e);
 
+/* shell_mcx_bearer.c */
+/** Takes channels under a MuSiK as `c` says; borrows from `c`, in place of what it borrowed before. */
+poc_err shell_mcx_load(shell *s, const config *c);
+
+/** What is read of the disk for TLS; the private key is wiped as soon as the library has its own copy. */
+typedef struct shell_pem {
+    char *certificate, *key;
+} shell_pem;
+/** With `certificate` "" there is none. On error, too, call shell_pem_done. */
+poc_err shell_pem_load(shell_pem *p, const char *certificate, const char *key, char why[CONFIG_WHY_MAX]);
+void shell_pem_done(shell_pem *p);
+
 /* shell_services.c */
+/** Makes `users` those of a channel, in place of the former ones; borrows from it. */
+poc_err shell_users_list(shell_channel *ch, const config_texts *users);
 /** Makes user services of the channels of `c` that are open, in place of the former ones; borrows from `c`. */
 poc_err shell_services_load(shell *s, const config *c);
 void shell_services_free(shell *s);

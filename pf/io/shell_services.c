@@ -15,7 +15,7 @@ static const wire_keyman_admit admits[] = {
     [CONFIG_ADMIT_AUTHENTICATED] = WIRE_ADMIT_AUTHENTICATED,
 };
 
-static poc_err list_users(shell_channel *ch, const config_texts *users)
+poc_err shell_users_list(shell_channel *ch, const config_texts *users)
 {
     uint64_t seed;
     POC_TRY(poc_rng_system.fill(poc_rng_system.ctx, &seed, sizeof(seed)));
@@ -31,7 +31,7 @@ static poc_err list_users(shell_channel *ch, const config_texts *users)
 
 static poc_err serve(shell *s, shell_channel *ch, const config_mbms *mbms)
 {
-    POC_TRY(list_users(ch, &mbms->users));
+    POC_TRY(shell_users_list(ch, &mbms->users));
     ch->mbms = mbms;
     ch->service = (wire_keyman_service){ .channel = ch->air.id, .admit = admits[mbms->admit] };
     return poc_table_put(&s->services, poc_span_str(mbms->service), ch);
@@ -52,7 +52,7 @@ poc_err shell_services_load(shell *s, const config *c)
 {
     unload(s);
     for (size_t i = 0; i < c->channel_count; i++) {
-        shell_channel *ch = shell_channel_of(s, c->channels[i].id);
+        shell_channel *ch = c->channels[i].kind == CONFIG_MSK ? shell_channel_of(s, c->channels[i].id) : NULL;
         if (ch != NULL && !ch->is_closed)
             POC_TRY(serve(s, ch, &c->channels[i].mbms));
     }

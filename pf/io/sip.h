@@ -67,7 +67,7 @@ typedef struct sip_events {
      *  later. May be NULL without an identity. */
     void (*mcx)(void *user, sip_mcx_transaction *t, const wire_mcx_request *request);
     /** The end of sip_mcx_send: the final status, 408 when none came in time, 503 when the request did not get away. */
-    void (*mcx_sent)(void *user, const char *impu, uint64_t number, int status);
+    void (*mcx_sent)(void *user, const char *subject, uint64_t number, int status);
 } sip_events;
 
 /** POC_E_IO: an address cannot be bound; POC_E_INPUT: an entry of `listen`, `next_hop` or `trusted_peers` is malformed. `naf`, `zn` and `relay` are borrowed. */
@@ -83,6 +83,8 @@ const char *sip_session_user(const sip_session *s);    /* canonical SIP URI */
 const char *sip_session_channel(const sip_session *s); /* NULL: plain unicast */
 bool sip_session_capable(const sip_session *s);        /* a=bcastversion */
 relay_session *sip_session_relay(sip_session *s);
+/** Calls for every session of this user; `each` may end it. */
+void sip_sessions_of(sip *s, const char *user, void (*each)(void *ctx, sip_session *session), void *ctx);
 /** The address in the client's Contact, without port; false when it is none (a host name). */
 bool sip_session_contact(const sip_session *s, struct sockaddr_storage *out);
 
@@ -101,9 +103,10 @@ void sip_mcx_answer(sip_mcx_transaction *t, const wire_mcx_answer *answer);
 
 /** A request of ours to a client of mission critical services, outside dialogs (TS 24.379, digest 7.2). */
 typedef struct sip_mcx_message {
-    const char *impu;  /* canonical */
-    const char *where; /* Contact to send it to; "": to the IMPU, by next_hop */
-    uint64_t number;   /* told back by events.mcx_sent */
+    const char *impu;    /* canonical */
+    const char *where;   /* Contact to send it to; "": to the IMPU, by next_hop */
+    const char *subject; /* told back by events.mcx_sent, as is the number */
+    uint64_t number;
     mcx_service service;
     bool by_notify; /* NOTIFY of the settings instead of MESSAGE */
     const char *content_type;

@@ -33,12 +33,12 @@ void sip_mcx_sent_free_all(sip *s)
 
 static void sent_end(sip_mcx_sent *x, int status)
 {
-    char impu[POC_URI_MAX];
+    char subject[WIRE_MCX_USER_MAX];
     const sip *s = x->sip;
     const uint64_t number = x->number;
-    (void)snprintf(impu, sizeof(impu), "%s", x->impu);
+    (void)snprintf(subject, sizeof(subject), "%s", x->subject);
     sent_free(x);
-    s->events->mcx_sent(s->user, impu, number, status);
+    s->events->mcx_sent(s->user, subject, number, status);
 }
 
 static int sent_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
@@ -58,13 +58,13 @@ static void sent_due(void *arg)
 static sip_mcx_sent *sent_new(sip *s, const sip_mcx_message *q)
 {
     sip_mcx *mcx = s->mcx;
-    const size_t n = strlen(q->impu) + 1;
+    const size_t n = strlen(q->subject) + 1;
     sip_mcx_sent *x = calloc(1, sizeof(*x) + n);
     if (x == NULL)
         return NULL;
     x->sip = s;
     x->number = q->number;
-    memcpy(x->impu, q->impu, n);
+    memcpy(x->subject, q->subject, n);
     if (sip_timer_make(&x->timer, s, sent_due, x) != POC_OK) {
         free(x);
         return NULL;

@@ -159,7 +159,7 @@ typedef struct sip_mcx_sent {
     nta_outgoing_t *orq;
     sip_timer timer;
     uint64_t number;
-    char impu[];
+    char subject[];
 } sip_mcx_sent;
 
 /** What mission critical services add to a sip. */

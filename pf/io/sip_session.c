@@ -80,6 +80,15 @@ void sip_session_bury(sip_session *s)
     sip_reap_soon(owner);
 }
 
+void sip_sessions_of(sip *s, const char *user, void (*each)(void *ctx, sip_session *session), void *ctx)
+{
+    for (sip_session *n = s->sessions, *next; n != NULL; n = next) {
+        next = n->next;
+        if (n->phase == SIP_UP && strcmp(n->user, user) == 0)
+            each(ctx, n);
+    }
+}
+
 /* ---- ending ---- */
 
 /* Nobody has answered yet: the caller gets a final answer, the callee a CANCEL. */

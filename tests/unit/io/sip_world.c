@@ -156,12 +156,12 @@ static void on_mcx(void *user, sip_mcx_transaction *t, const wire_mcx_request *r
         sip_mcx_answer(t, &w->mcx_answer);
 }
 
-static void on_mcx_sent(void *user, const char *impu, uint64_t number, int status)
+static void on_mcx_sent(void *user, const char *subject, uint64_t number, int status)
 {
     world *w = user;
     look(w);
     w->mcx_ended++;
-    text_set(w->mcx_sent_impu, sizeof(w->mcx_sent_impu), impu);
+    text_set(w->mcx_sent_subject, sizeof(w->mcx_sent_subject), subject);
     w->mcx_sent_number = number;
     w->mcx_sent_status = status;
 }

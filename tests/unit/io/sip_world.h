@@ -115,7 +115,7 @@ typedef struct world {
     wire_mcx_request mcx_request; /* the last one; what its pointers are to lies below */
     char mcx_impu[POC_URI_MAX], mcx_where[512], mcx_type[256];
     uint8_t mcx_body[16384];
-    char mcx_sent_impu[POC_URI_MAX];
+    char mcx_sent_subject[POC_URI_MAX];
     uint64_t mcx_sent_number;
     int mcx_sent_status;
 

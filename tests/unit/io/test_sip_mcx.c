@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "tests/unit/io/sip_phone.h"
 #include "tests/unit/io/sip_world.h"
 /* after it: looks inside */
 #include "pf/io/sip_private.h"
@@ -23,221 +22,57 @@
 #define CSCF     "sip:scscf.home1.example"
 #define SETTINGS "Event: poc-settings\r\n"
 
-enum { TEXT_MAX = 32768, WAIT_ROUNDS = 300, QUIET_ROUNDS = 20 };
-
-typedef struct phone {
-    world *world;
-    int fd, listener; /* the same port; listener -1: TCP is refused there */
-    const char *host;
-    uint16_t port;
-    unsigned requests;
-    bool by_tcp; /* what was heard last */
-    char heard[TEXT_MAX];
-    size_t heard_len;
-} phone;
-
 typedef struct stage {
     world world;
     phone alice, core, stranger;
 } stage;
 
-/* ---- sockets ---- */
-
-static struct sockaddr_in at(const char *host, uint16_t port)
-{
-    struct sockaddr_storage out;
-    struct sockaddr_in in;
-    assert_int_equal(poc_addr_parse(&out, poc_span_str(host), port), POC_OK);
-    memcpy(&in, &out, sizeof(in));
-    return in;
-}
-
-static void phone_open(phone *p, world *w, const char *host)
-{
-    struct sockaddr_in here = at(host, 0);
-    socklen_t len = sizeof(here);
-    *p = (phone){ .world = w, .host = host, .listener = -1, .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) };
-    assert_int_equal(bind(p->fd, (struct sockaddr *)&here, sizeof(here)), 0);
-    assert_int_equal(getsockname(p->fd, (struct sockaddr *)&here, &len), 0);
-    p->port = ntohs(here.sin_port);
-}
-
-static void phone_listen(phone *p)
-{
-    struct sockaddr_in here = at(p->host, p->port);
-    p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(p->listener, (struct sockaddr *)&here, sizeof(here)), 0);
-    assert_int_equal(listen(p->listener, 4), 0);
-}
-
-static void phone_say(phone *p, const char *text, size_t n)
-{
-    struct sockaddr_in pf = at("127.0.0.1", world_port());
-    assert_int_equal(sendto(p->fd, text, n, 0, (struct sockaddr *)&pf, sizeof(pf)), n);
-}
-
-/** A whole request that came over TCP; the connection is answered and closed by the caller's next one. */
-static bool take_tcp(phone *p)
-{
-    const char *end = NULL;
-    int fd = p->listener < 0 ? -1 : accept4(p->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return false;
-    p->heard_len = 0;
-    for (int i = 0; i < WAIT_ROUNDS && (end == NULL || strstr(end, "--\r\n") == NULL); i++) {
-        ssize_t n = recv(fd, p->heard + p->heard_len, sizeof(p->heard) - 1 - p->heard_len, 0);
-        if (n > 0)
-            p->heard_len += (size_t)n;
-        p->heard[p->heard_len] = '\0';
-        end = strstr(p->heard, "\r\n\r\n");
-        su_root_step(p->world->root, 10);
-    }
-    p->by_tcp = true;
-    (void)close(fd);
-    return true;
-}
-
-static bool take(phone *p)
-{
-    ssize_t n = recv(p->fd, p->heard, sizeof(p->heard) - 1, MSG_DONTWAIT);
-    if (n < 0)
-        return take_tcp(p);
-    p->by_tcp = false;
-    p->heard_len = (size_t)n;
-    p->heard[n] = '\0';
-    return true;
-}
-
-static const char *phone_hear(phone *p)
-{
-    for (int i = 0; i < WAIT_ROUNDS; i++) {
-        if (take(p))
-            return p->heard;
-        su_root_step(p->world->root, 10);
-    }
-    fail_msg("nothing came");
-    return "";
-}
-
-static void hears_nothing(phone *p)
-{
-    for (int i = 0; i < QUIET_ROUNDS; i++) {
-        su_root_step(p->world->root, 5);
-        if (take(p))
-            fail_msg("something came: %s", p->heard);
-    }
-}
-
-static int status_of(const phone *p)
-{
-    return strncmp(p->heard, "SIP/2.0 ", 8) == 0 ? atoi(p->heard + 8) : 0;
-}
-
-/** The value of the n-th header of that name; "" when there is none. */
-static const char *header_at(const phone *p, const char *name, int n)
-{
-    static char value[2048];
-    char start[64];
-    const char *at_line = p->heard, *end = strstr(p->heard, "\r\n\r\n");
-    (void)snprintf(start, sizeof(start), "\r\n%s: ", name);
-    for (int i = 0; i <= n; i++) {
-        at_line = strstr(at_line + 1, start);
-        if (at_line == NULL || at_line > end)
-            return "";
-    }
-    at_line += strlen(start);
-    (void)snprintf(value, sizeof(value), "%.*s", (int)strcspn(at_line, "\r\n"), at_line);
-    return value;
-}
-
-static const char *header(const phone *p, const char *name)
-{
-    return header_at(p, name, 0);
-}
-
-static void assert_header(const phone *p, const char *name, const char *value)
-{
-    assert_string_equal(header(p, name), value);
-}
-
-static void assert_says(const phone *p, const char *text)
-{
-    if (strstr(p->heard, text) == NULL)
-        fail_msg("\"%s\" does not stand in: %s", text, p->heard);
-}
-
-/* ---- requests ---- */
-
-/** NULL takes the usual one. */
-typedef struct request {
-    const char *method, *uri, *from, *to, *contact, *more, *type;
-    const char *body;
-    size_t body_len; /* 0: that of a text */
-} request;
-
-static const char *field(const char *given, const char *usual)
-{
-    return given != NULL ? given : usual;
-}
-
-static void say(phone *p, const request *q)
-{
-    static char text[TEXT_MAX];
-    char contact[160];
-    const char *body = field(q->body, "");
-    const size_t n = q->body_len > 0 ? q->body_len : strlen(body);
-    (void)snprintf(contact, sizeof(contact), "Contact: <sip:alice@%s:%u>\r\n", p->host, p->port);
-    p->requests++;
-    int len = snprintf(
-        text, sizeof(text),
-        "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s:%u;branch=z9hG4bK-%u-%u;rport\r\nMax-Forwards: 70\r\n"
-        "From: <%s>;tag=a\r\nTo: <%s>\r\nCall-ID: %u-%u\r\nCSeq: %u %s\r\n%s%s%s%s%sContent-Length: %zu\r\n\r\n",
-        q->method, field(q->uri, PSI), p->host, p->port, p->port, p->requests, field(q->from, WORLD_ALICE),
-        field(q->to, WORLD_ALICE), p->port, p->requests, p->requests, q->method, field(q->contact, contact),
-        field(q->more, ""), q->type != NULL ? "Content-Type: " : "", field(q->type, ""), q->type != NULL ? "\r\n" : "",
-        n);
-    assert_in_range(len, 1, (int)(sizeof(text) - n));
-    memcpy(text + len, body, n);
-    phone_say(p, text, (size_t)len + n);
-}
-
-static int ask(phone *p, const request *q)
-{
-    say(p, q);
-    (void)phone_hear(p);
-    return status_of(p);
-}
-
 /** The same with credentials for the challenge that it gets first. */
-static int ask_proved(phone *p, const request *q)
+static int ask_proved(stage *s, const phone_request *q)
 {
     char more[4096], authorization[2048];
-    world *w = p->world;
-    request again = *q;
-    const char *body = field(q->body, "");
-    assert_int_equal(ask(p, q), 401);
+    phone *p = &s->alice;
+    world *w = &s->world;
+    phone_request again = *q;
+    const char *body = q->body != NULL ? q->body : "";
+    assert_int_equal(phone_ask(p, q), 401);
     gba_ua_client ua = { .btid = WORLD_BTID, .mrk = w->mrk };
     poc_wr wr = poc_wr_into(authorization, sizeof(authorization));
-    assert_int_equal(gba_ua_authorize(&ua, poc_span_str(header(p, "WWW-Authenticate")), poc_span_str(WORLD_FQDN),
-                                      poc_span_str(q->method), poc_span_str(field(q->uri, PSI)),
+    assert_int_equal(gba_ua_authorize(&ua, poc_span_str(phone_header(p, "WWW-Authenticate")), poc_span_str(WORLD_FQDN),
+                                      poc_span_str(q->method), poc_span_str(q->uri != NULL ? q->uri : PSI),
                                       poc_span_of((const uint8_t *)body, q->body_len > 0 ? q->body_len : strlen(body)),
                                       &w->rng, &wr),
                      POC_OK);
     assert_int_equal(poc_wr_text(&wr), POC_OK);
-    (void)snprintf(more, sizeof(more), "%sAuthorization: %s\r\n", field(q->more, ""), authorization);
+    (void)snprintf(more, sizeof(more), "%sAuthorization: %s\r\n", q->more != NULL ? q->more : "", authorization);
     again.more = more;
-    return ask(p, &again);
+    return phone_ask(p, &again);
 }
 
 /* ---- stages ---- */
+
+static void on_turn(void *ctx)
+{
+    su_root_step(((world *)ctx)->root, 10);
+}
+
+static void phone_begin(stage *s, phone *p, const char *host)
+{
+    phone_open(p, host, 0);
+    p->pf_port = world_port();
+    p->turn = on_turn;
+    p->ctx = &s->world;
+    p->from = WORLD_ALICE;
+    p->to = PSI;
+}
 
 static void stage_make(void **state, const world_options *options)
 {
     stage *s = calloc(1, sizeof(*s));
     world_start(&s->world, options);
-    phone_open(&s->alice, &s->world, "127.0.0.1");
-    phone_open(&s->core, &s->world, CORE);
-    phone_open(&s->stranger, &s->world, STRANGER);
+    phone_begin(s, &s->alice, "127.0.0.1");
+    phone_begin(s, &s->core, CORE);
+    phone_begin(s, &s->stranger, STRANGER);
     s->world.mcx_answer = (wire_mcx_answer){ .status = 200, .phrase = "OK", .expires_s = 600, .why = "" };
     *state = s;
 }
@@ -266,13 +101,6 @@ static int set_up_udp_only(void **state)
     return 0;
 }
 
-static void phone_close(phone *p)
-{
-    (void)close(p->fd);
-    if (p->listener >= 0)
-        (void)close(p->listener);
-}
-
 static int tear_down(void **state)
 {
     stage *s = *state;
@@ -289,9 +117,9 @@ static int tear_down(void **state)
 static void without_an_identity_register_and_publish_are_not_allowed(void **state)
 {
     stage *s = *state;
-    assert_int_equal(ask(&s->alice, &(request){ .method = "REGISTER" }), 405);
-    assert_null(strstr(header(&s->alice, "Allow"), "REGISTER"));
-    assert_int_equal(ask(&s->alice, &(request){ .method = "PUBLISH", .more = SETTINGS }), 405);
+    assert_int_equal(phone_ask(&s->alice, &(phone_request){ .method = "REGISTER" }), 405);
+    assert_null(strstr(phone_header(&s->alice, "Allow"), "REGISTER"));
+    assert_int_equal(phone_ask(&s->alice, &(phone_request){ .method = "PUBLISH", .more = SETTINGS }), 405);
     assert_int_equal(s->world.mcx_asked, 0);
     assert_int_equal(sip_mcx_send(s->world.sip, &(sip_mcx_message){ .impu = WORLD_ALICE }), POC_E_STATE);
 }
@@ -304,12 +132,12 @@ static void a_register_is_heard_once_its_sender_has_proved_himself(void **state)
     stage *s = *state;
     static const char body[] = "\x01\x1a\x05\x00 any octets \r\n\x00\x20";
     char contact[96], where[96];
-    const request q = { .method = "REGISTER",
-                        .more = "Expires: 7200\r\n",
-                        .type = "application/mikey",
-                        .body = body,
-                        .body_len = sizeof(body) - 1 };
-    assert_int_equal(ask_proved(&s->alice, &q), 200);
+    const phone_request q = { .method = "REGISTER",
+                              .more = "Expires: 7200\r\n",
+                              .type = "application/mikey",
+                              .body = body,
+                              .body_len = sizeof(body) - 1 };
+    assert_int_equal(ask_proved(s, &q), 200);
     assert_int_equal(s->world.mcx_asked, 1);
     const wire_mcx_request *r = &s->world.mcx_request;
     assert_int_equal(r->method, WIRE_MCX_REGISTER);
@@ -323,9 +151,9 @@ static void a_register_is_heard_once_its_sender_has_proved_himself(void **state)
     (void)snprintf(where, sizeof(where), "sip:alice@127.0.0.1:%u", s->alice.port);
     assert_string_equal(r->where, where);
     (void)snprintf(contact, sizeof(contact), "<%s>;expires=600", where);
-    assert_header(&s->alice, "Contact", contact);
-    assert_header(&s->alice, "Expires", "600");
-    assert_header(&s->alice, "Service-Route", "");
+    phone_assert_header(&s->alice, "Contact", contact);
+    phone_assert_header(&s->alice, "Expires", "600");
+    phone_assert_header(&s->alice, "Service-Route", "");
     assert_int_equal(s->world.authenticated, 1);
 }
 
@@ -333,34 +161,34 @@ static void the_time_in_a_contact_counts_more_than_the_header(void **state)
 {
     stage *s = *state;
     s->world.mcx_answer.expires_s = 0;
-    assert_int_equal(ask_proved(&s->alice, &(request){ .method = "REGISTER",
-                                                       .contact = "Contact: <sip:a@127.0.0.1>;expires=0\r\n",
-                                                       .more = "Expires: 60\r\n" }),
+    assert_int_equal(ask_proved(s, &(phone_request){ .method = "REGISTER",
+                                                     .contact = "Contact: <sip:a@127.0.0.1>;expires=0\r\n",
+                                                     .more = "Expires: 60\r\n" }),
                      200);
     assert_true(s->world.mcx_request.has_expires);
     assert_int_equal(s->world.mcx_request.expires_s, 0);
-    assert_header(&s->alice, "Contact", "");
+    phone_assert_header(&s->alice, "Contact", "");
     assert_int_equal(
-        ask_proved(&s->alice,
-                   &(request){ .method = "REGISTER", .contact = "Contact: *\r\n", .more = "Expires: 0\r\n" }),
+        ask_proved(s, &(phone_request){ .method = "REGISTER", .contact = "Contact: *\r\n", .more = "Expires: 0\r\n" }),
         200);
     assert_string_equal(s->world.mcx_request.where, "");
-    assert_int_equal(ask_proved(&s->alice, &(request){ .method = "REGISTER", .contact = "Contact: *\r\n" }), 400);
+    assert_int_equal(ask_proved(s, &(phone_request){ .method = "REGISTER", .contact = "Contact: *\r\n" }), 400);
 }
 
 /* MCX-21: nobody registers under another's name. */
 static void a_register_for_somebody_else_is_refused(void **state)
 {
     stage *s = *state;
-    assert_int_equal(ask(&s->alice, &(request){ .method = "REGISTER", .to = "sip:bob@home1.example" }), 403);
-    assert_int_equal(
-        ask_proved(&s->alice,
-                   &(request){ .method = "REGISTER", .from = "sip:bob@home1.example", .to = "sip:bob@home1.example" }),
-        403);
-    assert_int_equal(ask_proved(&s->alice, &(request){ .method = "REGISTER",
-                                                       .from = "sip:bob@home1.example",
-                                                       .to = "sip:bob@home1.example",
-                                                       .more = "P-Preferred-Identity: <" WORLD_ALICE ">\r\n" }),
+    assert_int_equal(phone_ask(&s->alice, &(phone_request){ .method = "REGISTER", .to = "sip:bob@home1.example" }),
+                     403);
+    assert_int_equal(ask_proved(s, &(phone_request){ .method = "REGISTER",
+                                                     .from = "sip:bob@home1.example",
+                                                     .to = "sip:bob@home1.example" }),
+                     403);
+    assert_int_equal(ask_proved(s, &(phone_request){ .method = "REGISTER",
+                                                     .from = "sip:bob@home1.example",
+                                                     .to = "sip:bob@home1.example",
+                                                     .more = "P-Preferred-Identity: <" WORLD_ALICE ">\r\n" }),
                      403);
     assert_string_equal(s->world.refusal, "REGISTER is not for the identity of its sender");
     assert_int_equal(s->world.mcx_asked, 0);
@@ -370,15 +198,15 @@ static void a_register_for_somebody_else_is_refused(void **state)
 static void a_third_party_register_is_about_its_to_and_comes_from_the_core_alone(void **state)
 {
     stage *s = *state;
-    const request q = { .method = "REGISTER",
-                        .from = CSCF,
-                        .more = "Expires: 600\r\n",
-                        .type = "message/sip",
-                        .body = "REGISTER sip:home1.example SIP/2.0\r\n\r\n" };
-    assert_int_equal(ask(&s->stranger, &q), 403);
+    const phone_request q = { .method = "REGISTER",
+                              .from = CSCF,
+                              .more = "Expires: 600\r\n",
+                              .type = "message/sip",
+                              .body = "REGISTER sip:home1.example SIP/2.0\r\n\r\n" };
+    assert_int_equal(phone_ask(&s->stranger, &q), 403);
     assert_int_equal(s->world.mcx_asked, 0);
     assert_string_equal(s->world.refusal, "third-party REGISTER is not from the trusted core");
-    assert_int_equal(ask(&s->core, &q), 200);
+    assert_int_equal(phone_ask(&s->core, &q), 200);
     assert_int_equal(s->world.mcx_asked, 1);
     assert_true(s->world.mcx_request.by_core);
     assert_string_equal(s->world.mcx_request.impu, WORLD_ALICE);
@@ -389,29 +217,31 @@ static void a_third_party_register_is_about_its_to_and_comes_from_the_core_alone
 static void a_registered_core_says_who_it_is(void **state)
 {
     stage *s = *state;
-    assert_int_equal(ask(&s->core, &(request){ .method = "REGISTER" }), 403);
-    assert_int_equal(
-        ask(&s->core, &(request){ .method = "REGISTER", .more = "P-Asserted-Identity: <" WORLD_ALICE ">\r\n" }), 200);
+    assert_int_equal(phone_ask(&s->core, &(phone_request){ .method = "REGISTER" }), 403);
+    assert_int_equal(phone_ask(&s->core, &(phone_request){ .method = "REGISTER",
+                                                           .more = "P-Asserted-Identity: <" WORLD_ALICE ">\r\n" }),
+                     200);
     assert_string_equal(s->world.mcx_request.impu, WORLD_ALICE);
     assert_false(s->world.mcx_request.by_core);
-    assert_int_equal(ask(&s->core, &(request){ .method = "PUBLISH",
-                                               .more = SETTINGS "P-Asserted-Identity: <" WORLD_ALICE ">\r\n",
-                                               .to = PSI,
-                                               .type = "application/mikey",
-                                               .body = "x" }),
-                     200);
     assert_int_equal(
-        ask(&s->stranger, &(request){ .method = "REGISTER", .more = "P-Asserted-Identity: <" WORLD_ALICE ">\r\n" }),
-        403);
+        phone_ask(&s->core, &(phone_request){ .method = "PUBLISH",
+                                              .more = SETTINGS "P-Asserted-Identity: <" WORLD_ALICE ">\r\n",
+                                              .to = PSI,
+                                              .type = "application/mikey",
+                                              .body = "x" }),
+        200);
+    assert_int_equal(phone_ask(&s->stranger, &(phone_request){ .method = "REGISTER",
+                                                               .more = "P-Asserted-Identity: <" WORLD_ALICE ">\r\n" }),
+                     403);
     assert_int_equal(s->world.mcx_asked, 2);
 }
 
 static void who_is_behind_a_proxy_is_reached_by_the_core(void **state)
 {
     stage *s = *state;
-    assert_int_equal(ask(&s->core, &(request){ .method = "REGISTER",
-                                               .more = "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK-ue\r\n"
-                                                       "P-Asserted-Identity: <" WORLD_ALICE ">\r\n" }),
+    assert_int_equal(phone_ask(&s->core, &(phone_request){ .method = "REGISTER",
+                                                           .more = "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK-ue\r\n"
+                                                                   "P-Asserted-Identity: <" WORLD_ALICE ">\r\n" }),
                      200);
     assert_string_equal(s->world.mcx_request.where, "");
 }
@@ -419,7 +249,7 @@ static void who_is_behind_a_proxy_is_reached_by_the_core(void **state)
 /* ---- PUBLISH (RFC 3903) ---- */
 
 #define PUBLISHES(more_headers, text)                                                                            \
-    &(request)                                                                                                   \
+    &(phone_request)                                                                                             \
     {                                                                                                            \
         .method = "PUBLISH", .to = PSI, .more = SETTINGS more_headers, .type = "application/mikey", .body = text \
     }
@@ -428,40 +258,42 @@ static void what_is_published_has_a_tag_that_changes_with_every_answer(void **st
 {
     stage *s = *state;
     char first[64], second[64], more[256];
-    assert_int_equal(ask_proved(&s->alice, PUBLISHES("Expires: 900\r\n", "x")), 200);
+    assert_int_equal(ask_proved(s, PUBLISHES("Expires: 900\r\n", "x")), 200);
     assert_int_equal(s->world.mcx_request.method, WIRE_MCX_PUBLISH);
     assert_int_equal(s->world.mcx_request.expires_s, 900);
-    assert_header(&s->alice, "Expires", "600");
-    (void)snprintf(first, sizeof(first), "%s", header(&s->alice, "SIP-ETag"));
+    phone_assert_header(&s->alice, "Expires", "600");
+    (void)snprintf(first, sizeof(first), "%s", phone_header(&s->alice, "SIP-ETag"));
     assert_int_equal(strlen(first), 16);
     (void)snprintf(more, sizeof(more), SETTINGS "SIP-If-Match: %s\r\n", first);
-    const request refresh = { .method = "PUBLISH", .to = PSI, .more = more };
-    assert_int_equal(ask_proved(&s->alice, &refresh), 200);
+    const phone_request refresh = { .method = "PUBLISH", .to = PSI, .more = more };
+    assert_int_equal(ask_proved(s, &refresh), 200);
     assert_int_equal(s->world.mcx_request.body.n, 0);
-    (void)snprintf(second, sizeof(second), "%s", header(&s->alice, "SIP-ETag"));
+    (void)snprintf(second, sizeof(second), "%s", phone_header(&s->alice, "SIP-ETag"));
     assert_string_not_equal(first, second);
-    assert_int_equal(ask_proved(&s->alice, &refresh), 412);
+    assert_int_equal(ask_proved(s, &refresh), 412);
     assert_int_equal(s->world.mcx_asked, 2);
     (void)snprintf(more, sizeof(more), SETTINGS "SIP-If-Match: %s\r\nExpires: 0\r\n", second);
     s->world.mcx_answer.expires_s = 0;
-    assert_int_equal(ask_proved(&s->alice, &refresh), 200);
-    assert_header(&s->alice, "SIP-ETag", "");
-    assert_int_equal(ask_proved(&s->alice, &refresh), 412);
+    assert_int_equal(ask_proved(s, &refresh), 200);
+    phone_assert_header(&s->alice, "SIP-ETag", "");
+    assert_int_equal(ask_proved(s, &refresh), 412);
     assert_int_equal(s->world.mcx_asked, 3);
 }
 
 static void a_publish_says_what_it_is_about(void **state)
 {
     stage *s = *state;
-    assert_int_equal(ask(&s->alice, &(request){ .method = "PUBLISH", .more = "Event: presence\r\n", .body = "x" }),
-                     489);
-    assert_header(&s->alice, "Allow-Events", "poc-settings");
-    assert_int_equal(ask(&s->alice, &(request){ .method = "PUBLISH", .body = "x" }), 489);
-    assert_int_equal(ask_proved(&s->alice, &(request){ .method = "PUBLISH", .to = PSI, .more = SETTINGS }), 400);
     assert_int_equal(
-        ask(&s->alice, &(request){ .method = "PUBLISH", .uri = "sip:other@home1.example", .more = SETTINGS }), 405);
-    assert_int_equal(ask(&s->alice, PUBLISHES("Content-Encoding: gzip\r\n", "x")), 415);
-    assert_header(&s->alice, "Accept-Encoding", "identity");
+        phone_ask(&s->alice, &(phone_request){ .method = "PUBLISH", .more = "Event: presence\r\n", .body = "x" }), 489);
+    phone_assert_header(&s->alice, "Allow-Events", "poc-settings");
+    assert_int_equal(phone_ask(&s->alice, &(phone_request){ .method = "PUBLISH", .body = "x" }), 489);
+    assert_int_equal(ask_proved(s, &(phone_request){ .method = "PUBLISH", .to = PSI, .more = SETTINGS }), 400);
+    assert_int_equal(
+        phone_ask(&s->alice,
+                  &(phone_request){ .method = "PUBLISH", .uri = "sip:other@home1.example", .more = SETTINGS }),
+        405);
+    assert_int_equal(phone_ask(&s->alice, PUBLISHES("Content-Encoding: gzip\r\n", "x")), 415);
+    phone_assert_header(&s->alice, "Accept-Encoding", "identity");
     assert_int_equal(s->world.mcx_asked, 0);
 }
 
@@ -469,13 +301,13 @@ static void one_who_publishes_again_and_again_takes_no_room_from_others(void **s
 {
     stage *s = *state;
     char first[64], more[256];
-    assert_int_equal(ask_proved(&s->alice, PUBLISHES("", "x")), 200);
-    (void)snprintf(first, sizeof(first), "%s", header(&s->alice, "SIP-ETag"));
+    assert_int_equal(ask_proved(s, PUBLISHES("", "x")), 200);
+    (void)snprintf(first, sizeof(first), "%s", phone_header(&s->alice, "SIP-ETag"));
     for (int i = 0; i < 4; i++)
-        assert_int_equal(ask_proved(&s->alice, PUBLISHES("", "x")), 200);
+        assert_int_equal(ask_proved(s, PUBLISHES("", "x")), 200);
     assert_int_equal(s->world.sip->mcx->publishers.count, 1);
     (void)snprintf(more, sizeof(more), SETTINGS "SIP-If-Match: %s\r\n", first);
-    assert_int_equal(ask_proved(&s->alice, &(request){ .method = "PUBLISH", .to = PSI, .more = more }), 412);
+    assert_int_equal(ask_proved(s, &(phone_request){ .method = "PUBLISH", .to = PSI, .more = more }), 412);
 }
 
 /* ---- MESSAGE and OPTIONS ---- */
@@ -484,14 +316,14 @@ static void a_message_to_our_identity_is_ours_and_any_other_goes_on(void **state
 {
     stage *s = *state;
     assert_int_equal(
-        ask_proved(&s->alice, &(request){ .method = "MESSAGE", .to = PSI, .type = "text/plain", .body = "x" }), 200);
+        ask_proved(s, &(phone_request){ .method = "MESSAGE", .to = PSI, .type = "text/plain", .body = "x" }), 200);
     assert_int_equal(s->world.mcx_request.method, WIRE_MCX_MESSAGE);
-    assert_header(&s->alice, "SIP-ETag", "");
-    assert_header(&s->alice, "Expires", "");
+    phone_assert_header(&s->alice, "SIP-ETag", "");
+    phone_assert_header(&s->alice, "Expires", "");
     assert_string_equal(s->world.cf.diary, "");
     assert_int_equal(
-        ask_proved(&s->alice,
-                   &(request){
+        ask_proved(s,
+                   &(phone_request){
                        .method = "MESSAGE", .uri = WORLD_GROUP, .to = WORLD_GROUP, .type = "text/plain", .body = "x" }),
         200);
     assert_true(world_wait_diary(&s->world, &s->world.cf, "MESSAGE "));
@@ -501,8 +333,8 @@ static void a_message_to_our_identity_is_ours_and_any_other_goes_on(void **state
 static void options_tell_what_is_allowed(void **state)
 {
     stage *s = *state;
-    assert_int_equal(ask(&s->alice, &(request){ .method = "OPTIONS", .to = PSI }), 200);
-    assert_non_null(strstr(header(&s->alice, "Allow"), "REGISTER, PUBLISH"));
+    assert_int_equal(phone_ask(&s->alice, &(phone_request){ .method = "OPTIONS", .to = PSI }), 200);
+    assert_non_null(strstr(phone_header(&s->alice, "Allow"), "REGISTER, PUBLISH"));
 }
 
 /* ---- answers ---- */
@@ -515,18 +347,18 @@ static void a_refusal_has_its_warning(void **state)
                                              .phrase = "Forbidden",
                                              .warning = "136 authentication of the MIKEY-SAKKE I_MESSAGE failed",
                                              .why = "signature" };
-    assert_int_equal(ask_proved(&s->alice, PUBLISHES("", "x")), 403);
-    assert_header(&s->alice, "Warning",
-                  "399 " WORLD_FQDN " \"136 authentication of the MIKEY-SAKKE I_MESSAGE failed\"");
-    assert_header(&s->alice, "SIP-ETag", "");
+    assert_int_equal(ask_proved(s, PUBLISHES("", "x")), 403);
+    phone_assert_header(&s->alice, "Warning",
+                        "399 " WORLD_FQDN " \"136 authentication of the MIKEY-SAKKE I_MESSAGE failed\"");
+    phone_assert_header(&s->alice, "SIP-ETag", "");
     s->world.mcx_answer =
         (wire_mcx_answer){ .status = 423, .phrase = "Interval Too Brief", .min_expires_s = 60, .why = "x" };
-    assert_int_equal(ask_proved(&s->alice, PUBLISHES("Expires: 1\r\n", "x")), 423);
-    assert_header(&s->alice, "Min-Expires", "60");
+    assert_int_equal(ask_proved(s, PUBLISHES("Expires: 1\r\n", "x")), 423);
+    phone_assert_header(&s->alice, "Min-Expires", "60");
     s->world.mcx_answer =
         (wire_mcx_answer){ .status = 503, .phrase = "Service Unavailable", .retry_after_s = 7, .why = "" };
-    assert_int_equal(ask_proved(&s->alice, PUBLISHES("", "x")), 503);
-    assert_header(&s->alice, "Retry-After", "7");
+    assert_int_equal(ask_proved(s, PUBLISHES("", "x")), 503);
+    phone_assert_header(&s->alice, "Retry-After", "7");
 }
 
 /* The answer may wait for the store, and a repeated request meanwhile is not another one. */
@@ -534,27 +366,26 @@ static void an_answer_may_come_later(void **state)
 {
     stage *s = *state;
     s->world.mcx_hold = true;
-    const request q = { .method = "REGISTER", .from = CSCF };
-    say(&s->core, &q);
-    s->core.requests--;
-    say(&s->core, &q);
-    hears_nothing(&s->core);
+    const phone_request q = { .method = "REGISTER", .from = CSCF };
+    phone_say(&s->core, &q);
+    phone_repeat(&s->core);
+    phone_hears_nothing(&s->core);
     assert_int_equal(s->world.mcx_asked, 1);
     sip_mcx_answer(s->world.mcx_open, &s->world.mcx_answer);
     (void)phone_hear(&s->core);
-    assert_int_equal(status_of(&s->core), 200);
+    assert_int_equal(phone_status(&s->core), 200);
 }
 
 static void who_still_waits_when_it_ends_is_told_to_come_again(void **state)
 {
     stage *s = *state;
     s->world.mcx_hold = true;
-    say(&s->core, &(request){ .method = "REGISTER", .from = CSCF });
+    phone_say(&s->core, &(phone_request){ .method = "REGISTER", .from = CSCF });
     assert_true(world_wait(&s->world, &s->world.mcx_asked, 1));
     sip_free(s->world.sip);
     s->world.sip = NULL;
     (void)phone_hear(&s->core);
-    assert_int_equal(status_of(&s->core), 503);
+    assert_int_equal(phone_status(&s->core), 503);
 }
 
 /* ---- requests of ours ---- */
@@ -565,6 +396,7 @@ static poc_err send_key(stage *s, const char *where, const char *body, bool by_n
     w->inside_call = true;
     poc_err err = sip_mcx_send(w->sip, &(sip_mcx_message){ .impu = WORLD_ALICE,
                                                            .where = where,
+                                                           .subject = "alice's",
                                                            .number = 42,
                                                            .service = MCX_MCPTT,
                                                            .by_notify = by_notify,
@@ -582,21 +414,6 @@ static const char *contact_of(const phone *p)
     return contact;
 }
 
-static void reply(phone *p, const char *status)
-{
-    char via[512], from[512], to[512], call_id[256], cseq[64], text[2048];
-    (void)snprintf(via, sizeof(via), "%s", header(p, "Via"));
-    (void)snprintf(from, sizeof(from), "%s", header(p, "From"));
-    (void)snprintf(to, sizeof(to), "%s", header(p, "To"));
-    (void)snprintf(call_id, sizeof(call_id), "%s", header(p, "Call-ID"));
-    (void)snprintf(cseq, sizeof(cseq), "%s", header(p, "CSeq"));
-    int n = snprintf(text, sizeof(text),
-                     "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=t\r\nCall-ID: %s\r\nCSeq: %s\r\n"
-                     "Content-Length: 0\r\n\r\n",
-                     status, via, from, to, call_id, cseq);
-    phone_say(p, text, (size_t)n);
-}
-
 /* MCX-1, MCX-26: the headers of digest 7.2. */
 static void a_key_goes_out_as_a_message_from_our_identity(void **state)
 {
@@ -606,18 +423,18 @@ static void a_key_goes_out_as_a_message_from_our_identity(void **state)
     char start[128];
     (void)snprintf(start, sizeof(start), "MESSAGE %s SIP/2.0\r\n", contact_of(&s->alice));
     assert_memory_equal(s->alice.heard, start, strlen(start));
-    assert_memory_equal(header(&s->alice, "From"), "<" PSI ">;tag=", strlen("<" PSI ">;tag="));
-    assert_header(&s->alice, "To", "<" WORLD_ALICE ">");
-    assert_header(&s->alice, "P-Asserted-Identity", "<" PSI ">");
-    assert_header(&s->alice, "P-Asserted-Service", "urn:urn-7:3gpp-service.ims.icsi.mcptt");
-    assert_says(&s->alice, "*;+g.3gpp.mcptt;require;explicit");
-    assert_says(&s->alice, "*;+g.3gpp.icsi-ref=\"urn%3Aurn-7%3A3gpp-service.ims.icsi.mcptt\";require;explicit");
-    assert_header(&s->alice, "Content-Type", "multipart/mixed;boundary=b");
-    assert_header(&s->alice, "Contact", "");
-    assert_says(&s->alice, "\r\n\r\n--b\r\nkey\r\n--b--\r\n");
-    reply(&s->alice, "200 OK");
+    assert_memory_equal(phone_header(&s->alice, "From"), "<" PSI ">;tag=", strlen("<" PSI ">;tag="));
+    phone_assert_header(&s->alice, "To", "<" WORLD_ALICE ">");
+    phone_assert_header(&s->alice, "P-Asserted-Identity", "<" PSI ">");
+    phone_assert_header(&s->alice, "P-Asserted-Service", "urn:urn-7:3gpp-service.ims.icsi.mcptt");
+    phone_assert_says(&s->alice, "*;+g.3gpp.mcptt;require;explicit");
+    phone_assert_says(&s->alice, "*;+g.3gpp.icsi-ref=\"urn%3Aurn-7%3A3gpp-service.ims.icsi.mcptt\";require;explicit");
+    phone_assert_header(&s->alice, "Content-Type", "multipart/mixed;boundary=b");
+    phone_assert_header(&s->alice, "Contact", "");
+    phone_assert_says(&s->alice, "\r\n\r\n--b\r\nkey\r\n--b--\r\n");
+    phone_reply(&s->alice, "200 OK");
     assert_true(world_wait(&s->world, &s->world.mcx_ended, 1));
-    assert_string_equal(s->world.mcx_sent_impu, WORLD_ALICE);
+    assert_string_equal(s->world.mcx_sent_subject, "alice's");
     assert_int_equal(s->world.mcx_sent_number, 42);
     assert_int_equal(s->world.mcx_sent_status, 200);
 }
@@ -639,10 +456,10 @@ static void it_may_be_a_notify(void **state)
     assert_int_equal(send_key(s, contact_of(&s->alice), "--b--\r\n", true, 5000), POC_OK);
     (void)phone_hear(&s->alice);
     assert_memory_equal(s->alice.heard, "NOTIFY ", 7);
-    assert_header(&s->alice, "Event", "poc-settings");
-    assert_header(&s->alice, "Subscription-State", "active");
-    assert_string_not_equal(header(&s->alice, "Contact"), "");
-    reply(&s->alice, "200 OK");
+    phone_assert_header(&s->alice, "Event", "poc-settings");
+    phone_assert_header(&s->alice, "Subscription-State", "active");
+    assert_string_not_equal(phone_header(&s->alice, "Contact"), "");
+    phone_reply(&s->alice, "200 OK");
     assert_true(world_wait(&s->world, &s->world.mcx_ended, 1));
 }
 
@@ -666,8 +483,8 @@ static void what_is_larger_than_a_datagram_should_be_goes_over_tcp(void **state)
     (void)phone_hear(&s->alice);
     assert_true(s->alice.by_tcp);
     assert_memory_equal(s->alice.heard, "MESSAGE ", 8);
-    assert_says(&s->alice, "Via: SIP/2.0/TCP");
-    assert_says(&s->alice, large_body());
+    phone_assert_says(&s->alice, "Via: SIP/2.0/TCP");
+    phone_assert_says(&s->alice, large_body());
 }
 
 static void who_has_no_tcp_gets_it_by_udp(void **state)
@@ -676,8 +493,8 @@ static void who_has_no_tcp_gets_it_by_udp(void **state)
     assert_int_equal(send_key(s, contact_of(&s->alice), large_body(), false, 5000), POC_OK);
     (void)phone_hear(&s->alice);
     assert_false(s->alice.by_tcp);
-    assert_says(&s->alice, large_body());
-    reply(&s->alice, "200 OK");
+    phone_assert_says(&s->alice, large_body());
+    phone_reply(&s->alice, "200 OK");
     assert_true(world_wait(&s->world, &s->world.mcx_ended, 1));
     assert_int_equal(s->world.mcx_sent_status, 200);
 }
@@ -697,11 +514,11 @@ static void whoever_challenges_or_redirects_has_not_taken_the_key(void **state)
     for (uint32_t i = 0; i < POC_COUNT(answers); i++) {
         assert_int_equal(send_key(s, contact_of(&s->alice), "--b--\r\n", false, 5000), POC_OK);
         (void)phone_hear(&s->alice);
-        reply(&s->alice, answers[i]);
+        phone_reply(&s->alice, answers[i]);
         assert_true(world_wait(&s->world, &s->world.mcx_ended, i + 1));
         assert_int_equal(s->world.mcx_sent_status, atoi(answers[i]));
     }
-    hears_nothing(&s->alice);
+    phone_hears_nothing(&s->alice);
 }
 
 static void who_says_nothing_is_given_up_in_time(void **state)
@@ -712,7 +529,7 @@ static void who_says_nothing_is_given_up_in_time(void **state)
     assert_int_equal(s->world.mcx_sent_status, 408);
     assert_int_equal(s->world.sip->mcx->sent_count, 0);
     (void)phone_hear(&s->alice);
-    reply(&s->alice, "200 OK"); /* too late */
+    phone_reply(&s->alice, "200 OK"); /* too late */
     world_settle(&s->world);
     assert_int_equal(s->world.mcx_ended, 1);
 }
@@ -737,7 +554,7 @@ static void who_is_shutting_down_takes_and_sends_no_keys(void **state)
 {
     stage *s = *state;
     sip_drain(s->world.sip, on_drained, &s->world);
-    assert_int_equal(ask(&s->core, &(request){ .method = "REGISTER", .from = CSCF }), 503);
+    assert_int_equal(phone_ask(&s->core, &(phone_request){ .method = "REGISTER", .from = CSCF }), 503);
     assert_int_equal(send_key(s, "", "x", false, 50), POC_E_STATE);
 }
 
