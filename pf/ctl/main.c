@@ -26,13 +26,13 @@ static void help(const char *group)
     if (group == NULL) {
         puts("\nCommands for a running pocpfd:");
         for (size_t i = 0; i < ctl_order_count; i++)
-            printf("  %-8s %-*s %s\n", ctl_orders[i].name, NAME_WIDTH - 1, ctl_orders[i].synopsis, ctl_orders[i].what);
+            printf("  %-11s %-*s %s\n", ctl_orders[i].name, NAME_WIDTH - 1, ctl_orders[i].synopsis, ctl_orders[i].what);
     }
     puts("\nCommands that work without a running daemon, for debugging a peer:");
     for (size_t i = 0; i < POC_COUNT(commands); i++) {
         const ctl_command *c = commands[i];
         if (group == NULL || strcmp(group, c->group) == 0)
-            printf("  %s %-*s %s\n", c->group, NAME_WIDTH + 8 - (int)strlen(c->group), c->name, c->what);
+            printf("  %s %-*s %s\n", c->group, NAME_WIDTH + 11 - (int)strlen(c->group), c->name, c->what);
     }
     puts(
         "\n  -s SOCKET       where pocpfd listens (its option admin.socket); " CTL_SOCKET "\n"
@@ -89,12 +89,24 @@ static int order_run(const ctl_order *o, const ctl_door *door, int argc, char **
     return CTL_USAGE;
 }
 
+/** How many words the name of an order takes from the command line; 0: it is another one. */
+static int order_words(const ctl_order *o, int argc, char **argv)
+{
+    const size_t n = strlen(argv[0]);
+    if (strncmp(o->name, argv[0], n) != 0)
+        return 0;
+    if (o->name[n] == '\0')
+        return 1;
+    return o->name[n] == ' ' && argc > 1 && strcmp(o->name + n + 1, argv[1]) == 0 ? 2 : 0;
+}
+
 static int dispatch(const ctl_door *door, int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < ctl_order_count; i++) {
-        if (strcmp(ctl_orders[i].name, argv[0]) == 0)
-            return order_run(&ctl_orders[i], door, argc - 1, argv + 1);
+        const int words = order_words(&ctl_orders[i], argc, argv);
+        if (words > 0)
+            return order_run(&ctl_orders[i], door, argc - words, argv + words);
     }
     if (is_group(argv[0]) && is_help(name)) {
         help(argv[0]);

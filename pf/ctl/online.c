@@ -72,7 +72,7 @@ static void print_refusals(json_t *refused)
 
 static int print_status(const json_t *o, void *user)
 {
-    static const char *const groups[] = { "sip", "relay", "store", "push", "key_management", "content" };
+    static const char *const groups[] = { "sip", "relay", "store", "push", "key_management", "content", "mcx" };
     const char *version;
     json_int_t up_s, channels, sessions;
     char cell[320];
@@ -135,19 +135,19 @@ static int run_service(const ctl_door *door, int argc, char **argv)
     return channel_path(path, argv[0], "/service") ? ask(door, path, NULL, print_service, NULL) : CTL_USAGE;
 }
 
-/** All members, page by page, owned by the caller. */
-static int members_of(json_t **out, const ctl_door *door, const char *channel)
+/** The whole list of a route that gives it page by page, owned by the caller. */
+static int pages_of(json_t **out, const ctl_door *door, const char *route, const char *key)
 {
     json_t *all = json_array(), *page, *list, *next = NULL;
     json_int_t at = 0;
     int status;
     do {
-        char path[PATH_MAX_OCTETS], rest[64];
-        (void)snprintf(rest, sizeof(rest), "/members?at=%" JSON_INTEGER_FORMAT, at);
-        status = channel_path(path, channel, rest) ? ctl_request(&page, door, path, NULL) : CTL_USAGE;
+        char path[PATH_MAX_OCTETS + 64];
+        (void)snprintf(path, sizeof(path), "%s?at=%" JSON_INTEGER_FORMAT, route, at);
+        status = ctl_request(&page, door, path, NULL);
         if (status != CTL_OK)
             break;
-        if (json_unpack(page, "{s:o,s:o}", "members", &list, "next", &next) != 0 || json_array_extend(all, list) != 0 ||
+        if (json_unpack(page, "{s:o,s:o}", key, &list, "next", &next) != 0 || json_array_extend(all, list) != 0 ||
             (json_is_integer(next) && json_integer_value(next) <= at))
             status = ctl_nonsense();
         at = json_integer_value(next);
@@ -160,6 +160,26 @@ static int members_of(json_t **out, const ctl_door *door, const char *channel)
     return status;
 }
 
+static int members_of(json_t **out, const ctl_door *door, const char *channel)
+{
+    char path[PATH_MAX_OCTETS];
+    return channel_path(path, channel, "/members") ? pages_of(out, door, path, "members") : CTL_USAGE;
+}
+
+/** Prints a whole list and lets go of it. */
+static int print_list(json_t *all, const ctl_door *door, const char *key, const ctl_column *columns, size_t count)
+{
+    if (!door->is_json) {
+        int status = ctl_table_print(all, columns, count);
+        json_decref(all);
+        return status;
+    }
+    json_t *o = json_pack("{s:o}", key, all);
+    int status = print_line(o);
+    json_decref(o);
+    return status;
+}
+
 static int run_members(const ctl_door *door, int argc, char **argv)
 {
     static const ctl_column columns[] = {
@@ -168,17 +188,19 @@ static int run_members(const ctl_door *door, int argc, char **argv)
     json_t *all = NULL;
     (void)argc;
     int status = members_of(&all, door, argv[0]);
-    if (status != CTL_OK)
-        return status;
-    if (!door->is_json) {
-        status = ctl_table_print(all, columns, POC_COUNT(columns));
-        json_decref(all);
-        return status;
-    }
-    json_t *o = json_pack("{s:o}", "members", all);
-    status = print_line(o);
-    json_decref(o);
-    return status;
+    return status == CTL_OK ? print_list(all, door, "members", columns, POC_COUNT(columns)) : status;
+}
+
+/* ---- mission critical services ---- */
+
+static int run_mcx_users(const ctl_door *door, int argc, char **argv)
+{
+    static const ctl_column columns[] = { { "USER", "user" },  { "MC-ID", "mc_id" },         { "SERVICES", "services" },
+                                          { "CSK", "csk_id" }, { "ALGORITHM", "algorithm" }, { "UNTIL", "expires" } };
+    json_t *all = NULL;
+    (void)argc, (void)argv;
+    int status = pages_of(&all, door, "/v1/mcx/users", "users");
+    return status == CTL_OK ? print_list(all, door, "users", columns, POC_COUNT(columns)) : status;
 }
 
 /* ---- orders ---- */
@@ -247,13 +269,9 @@ static int user_of(char out[USER_MAX], const ctl_door *door, const char *channel
     return CTL_USAGE;
 }
 
-/** Posts an order about a user, or about all of a channel when `user` is NULL. */
-static int order(const ctl_door *door, const char *rest, const char *user, int (*print)(const json_t *o, void *words),
-                 char **argv)
+static int post(const ctl_door *door, const char *path, const char *user, int (*print)(const json_t *o, void *words),
+                char **argv)
 {
-    char path[PATH_MAX_OCTETS];
-    if (!channel_path(path, argv[0], rest))
-        return CTL_USAGE;
     json_t *o = user == NULL ? json_object() : json_pack("{s:s}", "user", user);
     char *body = o == NULL ? NULL : json_dumps(o, JSON_COMPACT);
     json_decref(o);
@@ -264,6 +282,27 @@ static int order(const ctl_door *door, const char *rest, const char *user, int (
     int status = ask(door, path, body, print, argv);
     free(body);
     return status;
+}
+
+/** Posts an order about a user, or about all of a channel when `user` is NULL. */
+static int order(const ctl_door *door, const char *rest, const char *user, int (*print)(const json_t *o, void *words),
+                 char **argv)
+{
+    char path[PATH_MAX_OCTETS];
+    return channel_path(path, argv[0], rest) ? post(door, path, user, print, argv) : CTL_USAGE;
+}
+
+static int print_logged_off(const json_t *o, void *user)
+{
+    (void)o;
+    (void)printf("%s is logged off\n", ((char *const *)user)[0]);
+    return CTL_OK;
+}
+
+static int run_mcx_log_off(const ctl_door *door, int argc, char **argv)
+{
+    (void)argc;
+    return post(door, "/v1/mcx/log-off", argv[0], print_logged_off, argv);
 }
 
 static int run_expel(const ctl_door *door, int argc, char **argv)
@@ -419,6 +458,8 @@ const ctl_order ctl_orders[] = {
     { "admit", "CHANNEL USER", "Lets one who was expelled register again.", 2, 2, run_admit },
     { "solicit", "CHANNEL [USER]", "Asks members to request the MSK.", 1, 2, run_solicit },
     { "rekey", "CHANNEL", "Makes a new MSK.", 1, 1, run_rekey },
+    { "mcx users", "", "Who is registered for mission critical services.", 0, 0, run_mcx_users },
+    { "mcx log-off", "USER", "Ends a registration and forgets its key.", 1, 1, run_mcx_log_off },
     { "reload", "", "Reads the configuration again, as SIGHUP does.", 0, 0, run_reload },
     { "events", "[--follow]", "What happened lately; with --follow also what happens.", 0, 1, run_events },
 };

@@ -37,6 +37,17 @@ static json_t *json_id(uint32_t msk_id)
     return json_string(hex);
 }
 
+/** Null: never, or not now. */
+static json_t *json_time(int64_t unix_s)
+{
+    char text[32];
+    poc_wr wr = poc_wr_into(text, sizeof(text));
+    if (unix_s == 0)
+        return json_null();
+    poc_time_put(&wr, unix_s);
+    return poc_wr_text(&wr) == POC_OK ? json_string(text) : json_null();
+}
+
 static json_t *json_name(const char *name)
 {
     return name == NULL || name[0] == '\0' ? json_null() : json_string(name);
@@ -85,6 +96,21 @@ static json_t *counts_of_content(const content_counts *c)
     return json_pack("{s:I,s:I}", "packets", (json_int_t)c->packets, "foreign_dropped", (json_int_t)c->foreign_dropped);
 }
 
+/** Null without the group `mcx`. */
+static json_t *status_of_mcx(const shell_mcx_status *m)
+{
+    const shell_mcx_counts *c = &m->counts;
+    if (!m->is_on)
+        return json_null();
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I}", "users", (json_int_t)m->users,
+                     "requests", (json_int_t)c->requests, "done", (json_int_t)c->done, "refused",
+                     (json_int_t)c->refused, "uploads", (json_int_t)c->uploads, "downloads", (json_int_t)c->downloads,
+                     "downloaded", (json_int_t)c->downloaded, "not_downloaded", (json_int_t)c->not_downloaded,
+                     "announcements", (json_int_t)c->announcements, "keys_until", json_time(m->keeper.ready_until_s),
+                     "kms_asked", (json_int_t)m->keeper.requests, "kms_failed", (json_int_t)m->keeper.failures,
+                     "kms_served", (json_int_t)m->kms.served, "kms_refused", (json_int_t)m->kms.refused);
+}
+
 static json_t *counts_of_refusals(void)
 {
     log_refused refused[LOG_REFUSED_MAX];
@@ -99,21 +125,22 @@ static json_t *get_status(admin_call *call)
 {
     shell_status s;
     shell_look(call->shell, &s);
-    return json_pack("{s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", POC_VERSION, "uptime_s",
+    return json_pack("{s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", POC_VERSION, "uptime_s",
                      (json_int_t)(s.up_ms / 1000), "channels", (json_int_t)s.channels, "sessions",
                      (json_int_t)s.sip.sessions, "sip", counts_of_sip(&s.sip), "relay", counts_of_relay(&s.relay),
                      "store", counts_of_store(&s.store), "push", counts_of_push(&s.push), "key_management",
-                     counts_of_keyman(&s.keyman), "content", counts_of_content(&s.content), "refused",
-                     counts_of_refusals());
+                     counts_of_keyman(&s.keyman), "content", counts_of_content(&s.content), "mcx",
+                     status_of_mcx(&s.mcx), "refused", counts_of_refusals());
 }
 
 static json_t *json_channel(const shell_channel_status *c)
 {
     const pocpf_channel_status *e = &c->engine;
-    return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I,s:b,s:b}", "id", c->id, "group", json_name(c->group),
-                     "service", json_name(c->service), "state", e->state, "msk_id", json_id(e->msk_id), "next_msk_id",
-                     json_id(e->next_msk_id), "members", (json_int_t)e->members, "confirmed", (json_int_t)e->confirmed,
-                     "unicast", (json_int_t)e->unicast, "blind", e->blind, "held", e->held);
+    return json_pack("{s:s,s:s,s:o,s:o,s:s,s:o,s:o,s:I,s:I,s:I,s:b,s:b}", "id", c->id, "key",
+                     c->is_musik ? "musik" : "msk", "group", json_name(c->group), "service", json_name(c->service),
+                     "state", e->state, "msk_id", json_id(e->msk_id), "next_msk_id", json_id(e->next_msk_id), "members",
+                     (json_int_t)e->members, "confirmed", (json_int_t)e->confirmed, "unicast", (json_int_t)e->unicast,
+                     "blind", e->blind, "held", e->held);
 }
 
 static json_t *get_channels(admin_call *call)
@@ -189,6 +216,44 @@ static json_t *get_members(admin_call *call)
         (void)json_array_append_new(list, json_member(&m));
     bool is_full = json_array_size(list) == PAGE;
     return json_pack("{s:o,s:o}", "members", list, "next", is_full ? json_integer((json_int_t)at) : json_null());
+}
+
+static json_t *json_services(uint32_t services)
+{
+    json_t *list = json_array();
+    if ((services & WIRE_MCX_SERVICE_BIT(MCX_MCPTT)) != 0)
+        (void)json_array_append_new(list, json_string("mcptt"));
+    if ((services & WIRE_MCX_SERVICE_BIT(MCX_MCVIDEO)) != 0)
+        (void)json_array_append_new(list, json_string("mcvideo"));
+    return list;
+}
+
+static json_t *json_mcx_user(const shell_mcx_user *u)
+{
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o}", "user", u->user, "impu", u->impu, "mc_id", u->mc_id, "services",
+                     json_services(u->services), "csk_id", json_id(u->csk_id), "algorithm", json_name(u->algorithm),
+                     "expires", json_time(u->expires_ms / 1000));
+}
+
+static json_t *get_mcx_users(admin_call *call)
+{
+    shell_mcx_user u;
+    size_t at = call->number[0];
+    json_t *list = json_array();
+    while (json_array_size(list) < PAGE && shell_mcx_user_next(call->shell, &at, &u))
+        (void)json_array_append_new(list, json_mcx_user(&u));
+    bool is_full = json_array_size(list) == PAGE;
+    return json_pack("{s:o,s:o}", "users", list, "next", is_full ? json_integer((json_int_t)at) : json_null());
+}
+
+/** The name is one of /v1/mcx/users, as it stands there. */
+static json_t *post_mcx_log_off(admin_call *call)
+{
+    const poc_err err = shell_mcx_log_off(call->shell, call->text);
+    if (err == POC_E_STATE)
+        return refuse(call, 404, "not_found", "%s is not registered for mission critical services", call->text);
+    return err == POC_OK ? json_pack("{s:s}", "user", call->text)
+                         : refuse(call, 409, poc_err_name(err), "the engine refuses");
 }
 
 static json_t *json_event(const audit_event *e)
@@ -307,6 +372,8 @@ const admin_route admin_routes[] = {
     { "POST", "/v1/channels/(id)/admit", { NULL }, "user", false, post_admit },
     { "POST", "/v1/channels/(id)/solicit", { NULL }, "user", true, post_solicit },
     { "POST", "/v1/channels/(id)/rekey", { NULL }, NULL, false, post_rekey },
+    { "GET", "/v1/mcx/users", { "at" }, NULL, false, get_mcx_users },
+    { "POST", "/v1/mcx/log-off", { NULL }, "user", false, post_mcx_log_off },
     { "POST", "/v1/reload", { NULL }, NULL, false, post_reload },
     { "GET", "/v1/events", { "after", "wait_s" }, NULL, false, get_events },
 };
