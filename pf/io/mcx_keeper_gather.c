@@ -78,11 +78,11 @@ static int64_t retry_ms(mcx_keeper *k, bool has_keys)
 
 /* ---- keeping count ---- */
 
-static void count(mcx_keeper *k, bool failed)
+static void count(mcx_keeper *k, unsigned requests, unsigned failures)
 {
     (void)pthread_mutex_lock(&k->lock);
-    k->counts.requests++;
-    k->counts.failures += failed;
+    k->counts.requests += requests;
+    k->counts.failures += failures;
     (void)pthread_mutex_unlock(&k->lock);
 }
 
@@ -99,10 +99,13 @@ static void count_readiness(mcx_keeper *k)
     (void)pthread_mutex_unlock(&k->lock);
 }
 
-static void log_failed(const mcx_keeper *k, size_t identity, poc_err err, const char *what, const char *why)
+static void fail(mcx_keeper *k, size_t identity, poc_err err, const char *what, const char *why)
 {
+    if (atomic_load(&k->is_ending))
+        return;
     log_event(LOG_LEVEL_WARNING, "mcx_keys_missing", LOG_TEXT("identity", k->c->mcx.identities.item[identity]),
               LOG_TEXT("wanted", what), LOG_TEXT("kind", poc_err_name(err)), LOG_TEXT("reason", why));
+    count(k, 0, 1);
 }
 
 /** Asks, and counts and logs when it was in vain. */
@@ -116,9 +119,9 @@ static poc_err ask(mcx_keeper *k, size_t identity, const char *path, mcx_kms_kin
         err = POC_E_INPUT;
         why = "an answer to another question";
     }
-    count(k, err != POC_OK);
-    if (err != POC_OK && !atomic_load(&k->is_ending))
-        log_failed(k, identity, err, what, why);
+    count(k, 1, 0);
+    if (err != POC_OK)
+        fail(k, identity, err, what, why);
     return err;
 }
 
@@ -163,7 +166,7 @@ static void know_own(mcx_keeper *k)
     take_kms(k, &found);
 }
 
-static poc_err check_root(const mcx_keeper *k, const mcx_kms_certificate *c)
+static poc_err check_root(mcx_keeper *k, const mcx_kms_certificate *c)
 {
     const char *why = NULL;
     if (strcmp(c->kms_uri, k->c->mcx.kms_uri) != 0)
@@ -173,7 +176,7 @@ static poc_err check_root(const mcx_keeper *k, const mcx_kms_certificate *c)
     else if (c->period_s == 0)
         why = "a certificate without key periods";
     if (why != NULL)
-        log_failed(k, 0, POC_E_DENIED, "certificate", why);
+        fail(k, 0, POC_E_DENIED, "certificate", why);
     return why == NULL ? POC_OK : POC_E_DENIED;
 }
 
@@ -230,6 +233,7 @@ static poc_err keep_keys(mcx_keeper *k, size_t identity, uint64_t number, const 
     item->signs = identity == 0;
     k->like = item->keys;
     k->numbers[identity] = number;
+    count_readiness(k); /* before the loop hears of it */
     keeper_tell(k, item);
     return POC_OK;
 }
@@ -245,9 +249,9 @@ static poc_err issue(mcx_keeper *k, size_t identity, uint64_t number)
         err = keep_keys(k, identity, number, &keys);
         mcx_user_keys_done(&keys);
     }
-    count(k, err != POC_OK);
+    count(k, 1, 0);
     if (err != POC_OK)
-        log_failed(k, identity, err, "keys", "the embedded KMS could not issue them");
+        fail(k, identity, err, "keys", "the embedded KMS could not issue them");
     return err;
 }
 
@@ -281,7 +285,7 @@ static poc_err ask_keys(mcx_keeper *k, size_t identity, uint64_t number)
     const mcx_kms_key_set *set = pick(k, &r, identity, number, &why);
     const poc_err err = set == NULL ? POC_E_AUTH : keep_keys(k, identity, number, &set->keys);
     if (err != POC_OK)
-        log_failed(k, identity, err, "keys", set == NULL ? why : "keys that are not those of this identity");
+        fail(k, identity, err, "keys", set == NULL ? why : "keys that are not those of this identity");
     mcx_kms_response_done(&r);
     return err;
 }
