@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "base/xml.h"
+#include "pf/wire/mcx.h"
 #include "pf/wire/mcx_desk.h"
 
 #define MIKEY "application/mikey"
@@ -121,15 +122,38 @@ static mcx_service service_said(poc_span i_message)
     return s;
 }
 
-mcx_service mcx_key_service(const mcx_parts *parts, size_t i)
+/* The one whose document is encrypted under the key; that it is so is seen when it is opened. */
+static mcx_service service_named(const mcx_parts *parts, poc_span i_message)
 {
-    const mcx_service said = service_said(parts->keys[i]);
-    if (said < MCX_SERVICES && (parts->services == 0 || parts->info[said] != NULL))
-        return said;
+    char text[POC_BASE64_LEN(4)];
+    poc_wr name = poc_wr_into(text, sizeof(text));
+    mikey_msg msg;
+    if (mcx_i_message_read(&msg, i_message, NULL) != POC_OK)
+        return MCX_SERVICES;
+    mcx_key_name_put(&name, msg.csb_id);
+    mcx_service s = MCX_MCPTT;
+    while (s < MCX_SERVICES &&
+           (parts->info[s] == NULL || memmem(parts->info[s]->body.p, parts->info[s]->body.n, text, name.len) == NULL))
+        s++;
+    return s;
+}
+
+/* In the order in which keys and documents stand. */
+static mcx_service service_counted(const mcx_parts *parts, size_t i)
+{
     for (mcx_service s = MCX_MCPTT; s < MCX_SERVICES; s++)
         if (parts->info[s] != NULL && (parts->key_count == 1 || i-- == 0))
             return s;
     return MCX_MCPTT;
+}
+
+mcx_service mcx_key_service(const mcx_parts *parts, size_t i)
+{
+    mcx_service s = service_said(parts->keys[i]);
+    if (s < MCX_SERVICES && (parts->services == 0 || parts->info[s] != NULL))
+        return s;
+    s = parts->key_count == 1 ? MCX_SERVICES : service_named(parts, parts->keys[i]);
+    return s < MCX_SERVICES ? s : service_counted(parts, i);
 }
 
 /* ---- refusals ---- */
@@ -187,10 +211,7 @@ static poc_err ring_of(key_ring *r, const wire_mcx_desk *d, mcx_account *a)
     uint32_t current, previous;
     *r = (key_ring){ .ring = { NULL, 0 } };
     POC_TRY(ring_add_of(r, d, a, 0, &current));
-    if (current != 0 && current != a->csk_id) {
-        a->previous_csk_id = a->csk_id;
-        a->csk_id = current;
-    }
+    mcx_account_keys(a, current);
     return a->previous_csk_id == 0 ? POC_OK : ring_add_of(r, d, a, a->previous_csk_id, &previous);
 }
 
@@ -276,11 +297,14 @@ static poc_err service_prove(mcx_proof *p, mcx_service service, const wire_mcx_r
     return POC_OK;
 }
 
-/* One service that says no does not take the other from him; a document that is malformed, or an outage of ours, does. */
+/* One service that says no does not take the other from him; a document that is malformed, or an outage of ours, does. Where
+ * each service has a key of its own, no key is for another's document. */
 static poc_err services_prove(mcx_proof *p, const wire_mcx_ring *ring, const char *sender)
 {
+    const bool is_alone = p->parts->key_count == 1;
     poc_err first = POC_OK;
-    for (mcx_service s = MCX_MCPTT; s < MCX_SERVICES; s++) {
+    for (unsigned i = 0; i < MCX_SERVICES && (is_alone || p->services == 0); i++) {
+        const mcx_service s = (mcx_service)((p->service + i) % MCX_SERVICES);
         if (p->parts->info[s] == NULL || (p->claimed & WIRE_MCX_SERVICE_BIT(s)) != 0)
             continue;
         const poc_err err = service_prove(p, s, ring, sender);

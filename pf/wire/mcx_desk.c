@@ -115,16 +115,17 @@ mcx_account *mcx_account_find(const wire_mcx_desk *d, const char *impu, mcx_serv
 
 static poc_err account_make(wire_mcx_desk *d, mcx_account **out, const char *name, size_t impu_len, mcx_service service)
 {
-    const size_t n = strlen(name);
+    const size_t n = strlen(name), room = n + 1 + impu_len + 1;
     if (d->accounts.count >= d->rules.users_max)
         return POC_E_LIMIT;
-    mcx_account *a = calloc(1, sizeof(*a) + n + 1 + impu_len + 1);
+    mcx_account *a = calloc(1, sizeof(*a) + room);
     if (a == NULL)
         return POC_E_NOMEM;
-    *a = (mcx_account){ .service = service, .expires_ms = INT64_MAX };
-    memcpy(a->name, name, n);
-    a->impu = a->name + n + 1;
-    memcpy(a->impu, name, impu_len);
+    *a = (mcx_account){ .service = service, .expires_ms = INT64_MAX, .impu = a->name + n + 1 };
+    poc_wr texts = poc_wr_into(a->name, room);
+    poc_wr_put(&texts, name, n + 1);
+    poc_wr_put(&texts, name, impu_len);
+    poc_wr_u8(&texts, '\0');
     a->mc_id = mcx_texts("", "", &a->where);
     const poc_err err = a->mc_id == NULL ? POC_E_NOMEM : poc_table_put(&d->accounts, poc_span_str(a->name), a);
     if (err != POC_OK)
@@ -209,6 +210,14 @@ void mcx_account_sync(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
 
 /* ---- registration ---- */
 
+void mcx_account_keys(mcx_account *a, uint32_t csk_id)
+{
+    if (csk_id == 0 || csk_id == a->csk_id)
+        return;
+    a->previous_csk_id = a->csk_id;
+    a->csk_id = csk_id;
+}
+
 /* The latest key for a service is the one that counts. */
 static void claim(wire_mcx_desk *d, int64_t now_ms, const mcx_account *winner, uint32_t services)
 {
@@ -292,7 +301,7 @@ static poc_err channel_add(wire_mcx_desk *d, const char *id)
     mcx_desk_channel *c = calloc(1, sizeof(*c));
     if (c == NULL)
         return POC_E_NOMEM;
-    strcpy(c->id, id);
+    memcpy(c->id, id, strlen(id) + 1);
     d->channels[d->channel_count++] = c;
     return POC_OK;
 }
@@ -458,6 +467,7 @@ bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uin
     mcx_account *a = p->account;
     a->waiting--;
     if (ok) {
+        mcx_account_keys(a, csk_id);
         mcx_account_register(d, now_ms, a, p->services, p->expires_s, p->mc_id, p->where);
         p->mc_id = NULL;
     } else {

@@ -12,7 +12,7 @@ typedef struct mcx_account {
     uint32_t services;   /* that it is registered for; 0: not yet */
     unsigned waiting;    /* keys that are not durable yet */
     int64_t expires_ms;
-    uint32_t csk_id, previous_csk_id; /* seen last in the engine, and before */
+    uint32_t csk_id, previous_csk_id; /* as far as was heard of them */
     char *mc_id;                      /* "" before it is registered; owns the block in which `where` lies */
     const char *where;
     char *impu;  /* behind the name */
@@ -68,6 +68,8 @@ void mcx_account_drop(wire_mcx_desk *d, mcx_account *a);
 /** Registers it, or registers it anew: for these services, and no other account of the IMPU for them. Takes `mc_id`. */
 void mcx_account_register(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services, uint32_t expires_s,
                           char *mc_id, const char *where);
+/** The key of this id is the current one: the one of before is still good for what is under way. */
+void mcx_account_keys(mcx_account *a, uint32_t csk_id);
 /** Takes services from it; with the last one it is logged off, and is gone if it waits for nothing. On error (POC_E_NOMEM)
  *  nothing has changed. */
 poc_err mcx_account_leave(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services);

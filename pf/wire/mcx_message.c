@@ -5,9 +5,7 @@
 #include "base/text.h"
 #include "pf/wire/mcx.h"
 
-enum { BOUNDARY_RANDOM = 16, INFO_ROOM = 2048, USAGE_ROOM = 8192 };
-
-#define BOUNDARY_SIZE (sizeof("mcx-") + 2 * BOUNDARY_RANDOM)
+enum { BOUNDARY_RANDOM = 16, BOUNDARY_SIZE = 4 + 2 * BOUNDARY_RANDOM + 1, INFO_ROOM = 2048, USAGE_ROOM = 8192 };
 
 static poc_err boundary_draw(char out[BOUNDARY_SIZE], const poc_rng *rng)
 {

@@ -128,6 +128,12 @@ static poc_err engine_make(bureau *b)
     return (poc_err)pocpf_mcx_identity_add(b->pf, b->o->now_ms, &own);
 }
 
+poc_err bureau_make(bureau *b)
+{
+    POC_TRY(engine_make(b));
+    return desk_make(b);
+}
+
 poc_err bureau_new(bureau *b, mcx_town *town)
 {
     *b = (bureau){ .o = office_new(town), .where = BUREAU_WHERE, .listed = ALICE_ID };
@@ -139,8 +145,7 @@ poc_err bureau_new(bureau *b, mcx_town *town)
                                  .known = known,
                                  .listed = listed,
                                  .user = b };
-    POC_TRY(engine_make(b));
-    return desk_make(b);
+    return bureau_make(b);
 }
 
 bureau *bureau_open(void **state)
@@ -165,8 +170,7 @@ void bureau_crash(bureau *b)
 {
     wire_mcx_desk_free(b->d);
     pocpf_free(b->pf);
-    assert_int_equal(engine_make(b), POC_OK);
-    assert_int_equal(desk_make(b), POC_OK);
+    assert_int_equal(bureau_make(b), POC_OK);
     assert_int_equal(wire_mcx_desk_restored(b->d, b->o->now_ms), POC_OK);
     bureau_run(b);
     b->did[0] = '\0';
@@ -211,11 +215,20 @@ static void do_bound(bureau *b, const pocpf_effect *fx)
     b->answers++;
 }
 
+static void keep_download(bureau *b, const pocpf_effect *fx)
+{
+    office_download *kept = &b->o->download;
+    kept->len = fx->u.download.len < sizeof(kept->octets) ? fx->u.download.len : 0;
+    memcpy(kept->octets, fx->u.download.i_message, kept->len);
+}
+
 static void do_download(bureau *b, const pocpf_effect *fx)
 {
     wire_mcx_user user;
     const bool is_csk = fx->u.download.key_id >> 28 == MCX_CSK;
     say(b, "%s:%s ", fx->user + 4, is_csk ? "CSK" : fx->channel);
+    if (is_csk)
+        keep_download(b, fx);
     if (wire_mcx_desk_look(b->d, fx->user, &user) && strcmp(user.mc_id, fx->u.download.mc_id) != 0)
         say(b, "WRONG ");
     (void)pocpf_download_answered(b->pf, b->o->now_ms, fx->user, fx->u.download.number, true);
@@ -281,15 +294,16 @@ void bureau_expect_nothing(const bureau *b, const char *impu)
 
 static void key_seal(bureau *b, bureau_key *k, const mcx_person *who, const bureau_oddity *odd)
 {
-    const bool has_cs = odd->cs_id != 0;
+    const mcx_algorithm offered[] = { mcx_aes128_gcm, mcx_aes256_gcm };
+    const size_t count = odd->cs_id == 0 ? 0 : odd->offers_256 ? 2 : 1;
     const uint64_t ntp_s = (uint64_t)(b->o->now_ms / 1000 - odd->sent_s) + MCX_NTP_MINUS_UNIX;
     mcx_seal_params params = { .sender = &who->identity,
                                .key_id = k->id,
                                .ntp = ntp_s << 32 | (test_rng_next(&b->o->chance) & 0xffff),
                                .ntp_s = ntp_s,
                                .cs_id = odd->cs_id,
-                               .algorithms = has_cs ? &mcx_aes128_gcm : NULL,
-                               .algorithm_count = has_cs ? 1 : 0,
+                               .algorithms = offered,
+                               .algorithm_count = count,
                                .hides_identities = odd->hides };
     mcx_seal_job job = { .uri = poc_span_str(odd->server == NULL ? MDSI : odd->server),
                          .kms = &b->o->town->certificate,
@@ -463,4 +477,45 @@ void bureau_register(bureau *b, const mcx_person *who, const char *impu, uint32_
     bureau_put_key(b, k);
     bureau_put_info(b, MCX_MCPTT, token, k);
     bureau_send(b, WIRE_MCX_REGISTER, impu, -1);
+}
+
+/* ---- what there is ---- */
+
+wire_mcx_user bureau_look(const bureau *b, const char *user)
+{
+    wire_mcx_user u;
+    if (!wire_mcx_desk_look(b->d, user, &u))
+        fail_msg("%s is not registered", user);
+    return u;
+}
+
+uint32_t bureau_csk(const bureau *b, const char *user)
+{
+    pocpf_csk_status csk = { .size = sizeof(csk) };
+    return pocpf_csk_look(b->pf, user, 0, &csk) == POCPF_OK ? csk.csk_id : 0;
+}
+
+bureau_key *bureau_seal_later(bureau *b, const mcx_person *who, uint32_t id, const bureau_oddity *odd)
+{
+    b->o->now_ms += 1000;
+    return bureau_seal(b, who, id, odd);
+}
+
+void bureau_expect_answer(const bureau *b, int status, bool is_authorised, const char *warning)
+{
+    if (b->answer.status != status || b->answer.is_authorised != is_authorised)
+        fail_msg("%d, %s authorised: %s", b->answer.status, b->answer.is_authorised ? "" : "not", b->answer.why);
+    assert_int_equal(b->answer.warning == NULL, warning == NULL);
+    if (warning != NULL)
+        assert_memory_equal(b->answer.warning, warning, strlen(warning));
+}
+
+bureau *bureau_open_with_alice(void **state)
+{
+    bureau *b = bureau_open(state);
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(1), ALICE_TOKEN);
+    bureau_expect_answer(b, 200, true, NULL);
+    b->did[0] = '\0';
+    b->answers = 0;
+    return b;
 }

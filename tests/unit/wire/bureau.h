@@ -29,6 +29,7 @@ typedef struct bureau_key {
 typedef struct bureau_oddity {
     const char *server; /* NULL: MDSI */
     uint8_t cs_id;      /* 0: no map */
+    bool offers_256;    /* AES-256 as well, in a map */
     bool hides;
     int64_t sent_s; /* behind now */
 } bureau_oddity;
@@ -59,7 +60,11 @@ typedef struct bureau {
 /** `state` of a test in a group with town_open and town_close. Channels: "all" (open, MCPTT), "list" (listed, MCPTT), "north" (a
  *  region, listed), "video" (open, MCVideo). */
 bureau *bureau_open(void **state);
+/** With alice registered for MCPTT under CSK(1), and in the channels that she may be in. */
+bureau *bureau_open_with_alice(void **state);
 poc_err bureau_new(bureau *b, mcx_town *town);
+/** Engine and desk alone, where there is none. */
+poc_err bureau_make(bureau *b);
 void bureau_done(bureau *b);
 void bureau_close(bureau *b);
 /** Another engine from what was durable, and another desk. */
@@ -75,6 +80,8 @@ void bureau_expect(bureau *b, const char *text);
 void bureau_expect_in(const bureau *b, const char *user, const char *channels);
 
 bureau_key *bureau_seal(bureau *b, const mcx_person *who, uint32_t id, const bureau_oddity *odd);
+/** A second later than before. */
+bureau_key *bureau_seal_later(bureau *b, const mcx_person *who, uint32_t id, const bureau_oddity *odd);
 void bureau_key_free(bureau_key *k);
 POC_DEFINE_OWNED(bureau_key, bureau_key_free)
 
@@ -95,6 +102,11 @@ wire_mcx_outcome bureau_serve(bureau *b, wire_mcx_method method, const char *imp
 void bureau_send(bureau *b, wire_mcx_method method, const char *impu, int64_t expires_s);
 /** A REGISTER with key and encrypted token, a second later. */
 void bureau_register(bureau *b, const mcx_person *who, const char *impu, uint32_t id, const char *token);
+wire_mcx_user bureau_look(const bureau *b, const char *user);
+/** The id of the current CSK; 0: none. */
+uint32_t bureau_csk(const bureau *b, const char *user);
+/** The last answer, whose warning begins with `warning`. */
+void bureau_expect_answer(const bureau *b, int status, bool is_authorised, const char *warning);
 /** The desk and the engine have nothing of this IMPU. */
 void bureau_expect_nothing(const bureau *b, const char *impu);
 
