@@ -423,16 +423,26 @@ static void tell_option(const shell *s, const option *o, log_level level, const 
     shell_told(s, what, name, NULL);
 }
 
-/** The log changes now; what is only read at the start is named, as long as it differs from then. */
+/** What a reload takes over; the rest is only read at the start. */
+static bool is_taken_by_reload(const option *o)
+{
+    static const char *const of_mcx[] = { "users", "token_key", "token_issuer", "token_audience" };
+    bool is_taken = strcmp(o->group, "log") == 0;
+    for (size_t i = 0; strcmp(o->group, "mcx") == 0 && i < POC_COUNT(of_mcx); i++)
+        is_taken = is_taken || strcmp(o->name, of_mcx[i]) == 0;
+    return is_taken;
+}
+
+/** The log changes now, and who is authorised for mission critical services; what is only read at the start is named, as long as it differs from then. */
 static void tell_options(const shell *s, const config *after)
 {
     for (size_t i = 0; i < option_count; i++) {
         const option *o = &options[i];
         if (option_is_of_channel(o))
             continue;
-        if (strcmp(o->group, "log") == 0 && !config_same(o, s->current, after))
+        if (is_taken_by_reload(o) && !config_same(o, s->current, after))
             tell_option(s, o, LOG_LEVEL_INFO, "option_changed");
-        else if (strcmp(o->group, "log") != 0 && !config_same(o, s->boot, after))
+        else if (!is_taken_by_reload(o) && !config_same(o, s->boot, after))
             tell_option(s, o, LOG_LEVEL_WARNING, "reload_needs_restart");
     }
 }

@@ -186,6 +186,8 @@ static void do_audit(shell *s, const pocpf_effect *e)
     size_t without_counts = POC_COUNT(fields) - 2;
     log_fields(level, what, fields, e->u.audit.total > 0 ? POC_COUNT(fields) : without_counts);
     events_put(s->events, io_now_ms(), e);
+    if (e->u.audit.what == POCPF_AUDIT_CSK_LOGGED_OFF)
+        shell_mcx_logged_off(s, e->user);
 }
 
 typedef void effect_fn(shell *s, const pocpf_effect *e);

@@ -14,11 +14,10 @@
 static poc_err on_authorise(void *user, const char *impu, mcx_service service, const char *token, int64_t now_s,
                             char mc_id[WIRE_MCX_TEXT_MAX + 1])
 {
-    const shell_mcx *x = (const shell_mcx *)user;
-    const char *why = NULL;
-    const poc_err err = mcx_people_authorise(x->people, impu, service, token, now_s, mc_id, &why);
-    if (err != POC_OK)
-        log_refusal("not_authorised", poc_err_name(err), impu, why != NULL ? why : "this user may not use the service");
+    shell_mcx *x = (shell_mcx *)user;
+    const poc_err err = mcx_people_authorise(x->people, impu, service, token, now_s, mc_id, &x->not_authorised);
+    if (err == POC_OK)
+        x->not_authorised = NULL;
     return err;
 }
 
@@ -234,6 +233,12 @@ void shell_mcx_guard(shell *s, sip_session *session)
 {
     if (s->mcx != NULL)
         guard(s->mcx, session);
+}
+
+void shell_mcx_logged_off(shell *s, const char *user)
+{
+    if (s->mcx != NULL)
+        wire_mcx_floor_forget(s->mcx->floor, user);
 }
 
 void shell_mcx_guard_user(shell *s, const char *user)

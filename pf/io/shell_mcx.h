@@ -33,8 +33,9 @@ struct shell_mcx {
     mcx_people *people;
     mcx_own_kms *own;
     mcx_keeper *keeper;
-    mcx_kms_http *kms_http; /* NULL: mcx.kms_listen is empty */
-    wake *timer;            /* registrations that end */
+    mcx_kms_http *kms_http;     /* NULL: mcx.kms_listen is empty */
+    wake *timer;                /* registrations that end */
+    const char *not_authorised; /* why, of the request that is served; NULL: not for that */
     shell_mcx_waiting *waiting;
     shell_mcx_notice *first, **last;
     uint32_t notices_open; /* sent, without an answer */

@@ -104,7 +104,10 @@ void shell_mcx_request(void *user, sip_mcx_transaction *t, const wire_mcx_reques
         sip_mcx_answer(t, &a);
         return;
     }
+    x->not_authorised = NULL;
     const wire_mcx_outcome outcome = wire_mcx_desk_serve(x->desk, io_now_ms(), request, &a);
+    if (a.why[0] != '\0' && x->not_authorised != NULL)
+        a.why = x->not_authorised; /* they know better than the desk */
     shell_mcx_timer_set(x);
     if (outcome == WIRE_MCX_ANSWERED) {
         answer_when_durable(x, w, &a);

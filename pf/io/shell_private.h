@@ -122,7 +122,9 @@ void shell_mcx_free(shell *s);
 void shell_mcx_reload(shell *s, const config *c);
 /** A session is up or was restored: its floor control is guarded when its user has a CSK. */
 void shell_mcx_guard(shell *s, sip_session *session);
-/** The same for all sessions of a user. */
+/** His CSKs are wiped: what floor control keeps of them too. */
+void shell_mcx_logged_off(shell *s, const char *user);
+/** The same as shell_mcx_guard for all sessions of a user. */
 void shell_mcx_guard_user(shell *s, const char *user);
 
 /* shell_mcx_sip.c */
