@@ -46,9 +46,9 @@ void daemon_configure(const daemon_bench *b, const char *sip, const char *gba, c
         "store = { path = \"store.db\"; key_file = \"store.key\"; };\nadmin = { socket = \"admin.sock\"; };\n"
         "limits = { drain_s = 0; };\n"
         "mbms = { key_management_listen = [ \"127.0.0.1:%u\", \"[::1]:%u\" ]; push_listen = [ \"0.0.0.0:0\", "
-        "\"[::]:0\" ]; push_port = %u; retransmission_ms = 200; %s };\nchannels = ( %s );\n",
+        "\"[::]:0\" ]; push_port = %u; retransmission_ms = 200; %s };\nchannels = ( %s );\n%s\n",
         b->port[DAEMON_SIP_PORT], b->port[DAEMON_CF_PORT], sip, b->port[DAEMON_UB_PORT], gba, b->port[DAEMON_HTTP_PORT],
-        b->port[DAEMON_HTTP_PORT], b->port[DAEMON_PUSH_PORT], mbms, channels);
+        b->port[DAEMON_HTTP_PORT], b->port[DAEMON_PUSH_PORT], mbms, channels, b->more != NULL ? b->more : "");
     (void)fclose(f);
 }
 

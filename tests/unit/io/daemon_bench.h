@@ -11,6 +11,7 @@ enum { DAEMON_SIP_PORT, DAEMON_CF_PORT, DAEMON_UB_PORT, DAEMON_HTTP_PORT, DAEMON
 
 typedef struct daemon_bench {
     const char *program;
+    const char *more; /* further groups of the configuration; NULL: none */
     char folder[64], config[96], socket[96];
     uint16_t port[DAEMON_PORTS];
     pid_t pid; /* 0: not running */

@@ -90,7 +90,7 @@ static bool take_tcp(phone *p)
     return true;
 }
 
-static bool take(phone *p)
+bool phone_takes(phone *p)
 {
     ssize_t n = recv(p->fd, p->heard, sizeof(p->heard) - 1, MSG_DONTWAIT);
     if (n < 0)
@@ -104,7 +104,7 @@ static bool take(phone *p)
 const char *phone_hear(phone *p)
 {
     for (int i = 0; i < PATIENCE_ROUNDS; i++) {
-        if (take(p))
+        if (phone_takes(p))
             return p->heard;
         turn(p);
     }
@@ -114,7 +114,7 @@ const char *phone_hear(phone *p)
 
 void phone_forget(phone *p)
 {
-    while (take(p)) {
+    while (phone_takes(p)) {
     }
 }
 
@@ -122,7 +122,7 @@ void phone_hears_nothing(phone *p)
 {
     for (int i = 0; i < QUIET_ROUNDS; i++) {
         turn(p);
-        if (take(p))
+        if (phone_takes(p))
             fail_msg("something came: %s", p->heard);
     }
 }

@@ -41,6 +41,8 @@ void phone_say(phone *p, const phone_request *q);
 void phone_repeat(phone *p);
 /** Waits for the next message; fails the test when none comes. */
 const char *phone_hear(phone *p);
+/** Has another message come? Does not wait for it. */
+bool phone_takes(phone *p);
 /** Lets go of what has come and was not heard. */
 void phone_forget(phone *p);
 /** Fails the test when something comes in a while. */

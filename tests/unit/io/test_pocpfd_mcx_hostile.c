@@ -1,0 +1,232 @@
+/* What mission critical clients and others may send to a pocpfd and must not get through with, and what its operator sees of
+ * it all. The arguments are pocpfd and pocpfctl. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mime.h"
+#include "base/text.h"
+#include "tests/unit/io/mcx_bench.h"
+
+#define FAILED "136 authentication of the MIKEY-SAKKE I_MESSAGE failed"
+
+static const char *program, *tool;
+
+/* ---- one daemon for all tests: its keys take a while ---- */
+
+static int open_bench(void **state)
+{
+    *state = mcx_bench_new(program, tool, "");
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    mcx_bench_free(*state);
+    return 0;
+}
+
+static int refresh(void **state)
+{
+    mcx_bench_refresh(*state);
+    return 0;
+}
+
+/* ---- bad input ---- */
+
+/** The I_MESSAGE in the upload, to be spoilt. */
+static uint8_t *i_message_of(mcx_client *c, size_t *n)
+{
+    poc_parts parts;
+    assert_int_equal(poc_parts_read(&parts, poc_span_str(c->content_type), poc_span_of(c->body, c->body_len), NULL),
+                     POC_OK);
+    const poc_part *key = poc_part_of(&parts, "application/mikey");
+    assert_non_null(key);
+    *n = key->body.n;
+    return c->body + (key->body.p - c->body);
+}
+
+static void spoil_version(mcx_client *c)
+{
+    size_t n;
+    i_message_of(c, &n)[0] = 9;
+}
+
+static void spoil_purpose(mcx_client *c)
+{
+    size_t n;
+    i_message_of(c, &n)[4] ^= 0xF0; /* CSB ID: of no kind that there is */
+}
+
+static void spoil_middle(mcx_client *c)
+{
+    size_t n;
+    uint8_t *m = i_message_of(c, &n);
+    m[n / 2] ^= 1; /* in the SAKKE payload: a point off the curve */
+}
+
+static void spoil_signature(mcx_client *c)
+{
+    size_t n;
+    uint8_t *m = i_message_of(c, &n);
+    m[n - 100] ^= 1;
+}
+
+static void spoil_boundary(mcx_client *c)
+{
+    c->body_len -= 8; /* no closing delimiter */
+}
+
+static void spoil_token(mcx_client *c)
+{
+    (void)snprintf(c->token, sizeof(c->token), "pass of somebody");
+    pocue_mcx_uploaded(c->ue, mcx_client_now_ms(), false);
+    mcx_client_upload(c, mcx_client_now_ms());
+    (void)snprintf(c->token, sizeof(c->token), "pass of alice");
+}
+
+static void spoil_time(mcx_client *c)
+{
+    pocue_mcx_uploaded(c->ue, mcx_client_now_ms(), false);
+    mcx_client_upload(c, mcx_client_now_ms() - 400 * 1000);
+}
+
+static void spoil_sender(mcx_client *c)
+{
+    (void)snprintf(c->impu, sizeof(c->impu), "sip:bob@home1.example");
+}
+
+static const struct {
+    const char *what;
+    void (*spoil)(mcx_client *c);
+    int status;
+    bool is_key; /* the Warning says that the key does not hold */
+} spoils[] = {
+    { "version", spoil_version, 403, true },    { "purpose", spoil_purpose, 403, true },
+    { "point", spoil_middle, 403, true },       { "signature", spoil_signature, 403, true },
+    { "boundary", spoil_boundary, 400, false }, { "token", spoil_token, 403, false },
+    { "time", spoil_time, 403, true },          { "another's IMPU", spoil_sender, 403, false },
+};
+
+/* MCX-17, MCX-19, MCX-20, MCX-21, MCX-28: the protocol's own error, a counter, and no change of state. */
+static void what_does_not_hold_is_refused_and_nothing_is_stored(void **state)
+{
+    mcx_bench *b = *state;
+    const int64_t refused = daemon_counter(&b->pf, "mcx", "refused");
+    mcx_bench_provision(b, &b->alice);
+    for (size_t i = 0; i < POC_COUNT(spoils); i++) {
+        mcx_client_upload(&b->alice, mcx_client_now_ms());
+        spoils[i].spoil(&b->alice);
+        const int status = mcx_bench_ask_with_his(b, &b->alice, "PUBLISH", MCX_SETTINGS);
+        const bool is_key = strstr(phone_header(&b->core, "Warning"), FAILED) != NULL;
+        if (status != spoils[i].status || is_key != spoils[i].is_key)
+            fail_msg("%s: %s", spoils[i].what, b->core.heard);
+        pocue_mcx_uploaded(b->alice.ue, mcx_client_now_ms(), false);
+        (void)snprintf(b->alice.impu, sizeof(b->alice.impu), MCX_ALICE);
+    }
+    mcx_bench_assert_empty(b);
+    assert_int_equal(daemon_counter(&b->pf, "mcx", "refused"), refused + (int64_t)POC_COUNT(spoils));
+    daemon_stop(&b->pf);
+    assert_non_null(strstr(b->pf.words, "mcx_refused"));
+    assert_null(strstr(b->pf.words, "pass of")); /* not in the log either */
+}
+
+/* A REGISTER goes through: whose key does not hold is registered in the core, and not authorised here. */
+static void a_register_with_a_key_that_does_not_hold_authorises_nobody(void **state)
+{
+    mcx_bench *b = *state;
+    mcx_bench_provision(b, &b->alice);
+    mcx_client_upload(&b->alice, mcx_client_now_ms());
+    spoil_signature(&b->alice);
+    assert_int_equal(mcx_bench_ask_with_his(b, &b->alice, "REGISTER", ""), 200);
+    assert_non_null(strstr(phone_header(&b->core, "Warning"), FAILED));
+    mcx_bench_assert_empty(b);
+}
+
+/* MCX-19: it was meant for another server. */
+static void a_key_for_another_server_is_refused(void **state)
+{
+    mcx_bench *b = *state;
+    mcx_client stray;
+    mcx_client_make(&stray, "alice", "sip:other@pf.example", MCX_KMS);
+    mcx_bench_provision(b, &stray);
+    mcx_client_upload(&stray, mcx_client_now_ms());
+    assert_int_equal(mcx_bench_ask_with_his(b, &stray, "PUBLISH", MCX_SETTINGS), 403);
+    phone_assert_says(&b->core, FAILED);
+    mcx_bench_assert_empty(b);
+    mcx_client_done(&stray);
+}
+
+static void a_repeated_upload_is_refused_and_the_first_one_stays(void **state)
+{
+    mcx_bench *b = *state;
+    char csk[32];
+    mcx_bench_provision(b, &b->alice);
+    mcx_bench_upload(b, &b->alice);
+    mcx_bench_hear_all(b, &b->alice);
+    assert_int_equal(mcx_bench_ask_with_his(b, &b->alice, "PUBLISH", MCX_SETTINGS), 403);
+    phone_assert_says(&b->core, FAILED);
+    (void)snprintf(csk, sizeof(csk), "\"csk_id\":\"%08x\"", (unsigned)b->alice.csk_id);
+    assert_true(daemon_asks(&b->pf, "/mcx/users", NULL));
+    assert_non_null(strstr(b->pf.admin, csk));
+}
+
+/* ---- the operator ---- */
+
+static void run_tool(mcx_bench *b, const char *words, char *out, size_t cap)
+{
+    char command[512];
+    (void)snprintf(command, sizeof(command), "'%s' -s '%s' %s 2>&1", tool, b->pf.socket, words);
+    FILE *f = popen(command, "re");
+    assert_non_null(f);
+    out[fread(out, 1, cap - 1, f)] = '\0';
+    if (pclose(f) != 0)
+        fail_msg("%s: %s", words, out);
+}
+
+static void the_operator_sees_users_and_logs_them_off(void **state)
+{
+    mcx_bench *b = *state;
+    char out[8192], csk[32];
+    mcx_bench_come(b, &b->alice);
+    (void)snprintf(csk, sizeof(csk), "%08x", (unsigned)b->alice.csk_id);
+    run_tool(b, "mcx users", out, sizeof(out));
+    assert_non_null(strstr(out, "USER"));
+    assert_non_null(strstr(out, MCX_ALICE));
+    assert_non_null(strstr(out, csk));
+    run_tool(b, "--json mcx users", out, sizeof(out));
+    assert_memory_equal(out, "{\"users\":[{\"user\":\"" MCX_ALICE "\"",
+                        strlen("{\"users\":[{\"user\":\"" MCX_ALICE "\""));
+    run_tool(b, "status", out, sizeof(out));
+    assert_non_null(strstr(out, "uploads"));
+    run_tool(b, "members north", out, sizeof(out));
+    assert_non_null(strstr(out, MCX_ALICE));
+    run_tool(b, "mcx log-off " MCX_ALICE, out, sizeof(out));
+    assert_string_equal(out, MCX_ALICE " is logged off\n");
+    mcx_bench_assert_empty(b);
+    assert_false(daemon_asks(&b->pf, "/mcx/log-off", "{\"user\":\"" MCX_ALICE "\"}"));
+    assert_non_null(strstr(b->pf.admin, "is not registered"));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(what_does_not_hold_is_refused_and_nothing_is_stored, refresh),
+        cmocka_unit_test_setup(a_register_with_a_key_that_does_not_hold_authorises_nobody, refresh),
+        cmocka_unit_test_setup(a_key_for_another_server_is_refused, refresh),
+        cmocka_unit_test_setup(a_repeated_upload_is_refused_and_the_first_one_stays, refresh),
+        cmocka_unit_test_setup(the_operator_sees_users_and_logs_them_off, refresh),
+    };
+    if (argc != 3)
+        return 64;
+    program = argv[1];
+    tool = argv[2];
+    return cmocka_run_group_tests(tests, open_bench, close_bench);
+}
