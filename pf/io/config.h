@@ -79,8 +79,7 @@ typedef struct config_musik {
 typedef struct config_channel {
     config_kind kind;
     char *id, *group, *address, *source; /* group "": no PoC session */
-    uint32_t port, floor_port, ttl, key_group;
-    uint32_t stkm_port; /* of a MuSiK: of the general purpose subchannel */
+    uint32_t port, floor_port, stkm_port, ttl, key_group;
     uint8_t key_domain_id[POC_KEY_DOMAIN_LEN];
     config_rekey rekey; /* of a MuSiK without max_mtk, on_refusal and delivery */
     config_mbms mbms;   /* of a channel with an MSK */

@@ -32,13 +32,14 @@ static poc_err check_ports(checker *k, config_channel *ch)
     if (ch->port % 2 != 0)
         return FAIL(k, ch->line, "%s.port = %u must be even (RTP)", list_of(ch), ch->port);
     if (ch->port > UINT16_MAX - 4u)
-        return FAIL(k, ch->line, "%s.port = %u leaves no room for the other two ports behind it", list_of(ch),
-                    ch->port);
+        return FAIL(k, ch->line, "%s.port = %u leaves no room for the ports behind it", list_of(ch), ch->port);
     uint32_t floor = ch->floor_port != 0 ? ch->floor_port : ch->port + 2;
     uint32_t stkm = ch->stkm_port != 0 ? ch->stkm_port : ch->port + 4;
+    if (ch->kind == CONFIG_MUSIK)
+        stkm = 0; /* MuSiKs do not come this way */
     if (floor == ch->port || stkm == ch->port || floor == stkm)
-        return FAIL(k, ch->line, "%s.port, floor_port and %s of \"%s\" must differ", list_of(ch),
-                    ch->kind == CONFIG_MUSIK ? "control_port" : "stkm_port", ch->id);
+        return FAIL(k, ch->line, "%s.port, floor_port%s of \"%s\" must differ", list_of(ch),
+                    ch->kind == CONFIG_MUSIK ? "" : " and stkm_port", ch->id);
     ch->air.port[BCAST_FLOW_RTP] = (uint16_t)ch->port;
     ch->air.port[BCAST_FLOW_FLOOR] = (uint16_t)floor;
     ch->air.port[BCAST_FLOW_STKM] = (uint16_t)stkm;
@@ -69,7 +70,7 @@ static bool share_a_flow(const bcast_channel *a, const bcast_channel *b)
         return false;
     for (int i = 0; i < BCAST_FLOW_COUNT; i++)
         for (int j = 0; j < BCAST_FLOW_COUNT; j++)
-            if (a->port[i] == b->port[j])
+            if (a->port[i] != 0 && a->port[i] == b->port[j])
                 return true;
     return false;
 }

@@ -365,7 +365,6 @@ static void drop_other(mcx_keeper *k, const char *uri)
         free(item);
         return;
     }
-    log_event(LOG_LEVEL_WARNING, "mcx_kms_revoked", LOG_TEXT("kms", uri));
     *known = k->others[--k->other_count];
     keeper_tell(k, item);
 }

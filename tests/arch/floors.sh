@@ -50,6 +50,7 @@ hits=$(
     only_in '#include <sqlite3' 'pf/io' SQLite
     only_in '#include <microhttpd' 'pf/io' libmicrohttpd
     only_in '#include <curl/' 'ue/io|pf/io|pf/ctl' libcurl
+    only_in '#include <jwt' 'pf/io' libjwt
     only_in '#include <libconfig' 'pf/io' libconfig
     only_in '#include <libxml/' 'base' libxml2
     true

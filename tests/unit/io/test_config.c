@@ -129,7 +129,7 @@ static void a_musik_is_a_channel_with_groups_a_bearer_and_people_of_its_own(void
         HEAD MCX_HEAD
         "neighbours = [ \"n.xml\" ]; musik = ( { " MUSIK "service = \"mcvideo\"; groups = [ \"sip:g1@x\" ]; "
         "tmgi = \"0102030a0b0c\"; areas = [ \"00ff\", \"1234\" ]; qci = 69; admit = \"listed\"; users = [ "
-        "\"sip:Alice@MC.example\" ]; lifetime_s = 90; revoke = false; control_port = 5100; rekey = { interval_s = 60; gate = "
+        "\"sip:Alice@MC.example\" ]; lifetime_s = 90; revoke = false; rekey = { interval_s = 60; gate = "
         "\"continue\"; }; feed = { floor_listen = \"udp:127.0.0.1:7002\"; listen = \"udp:127.0.0.1:7000\"; source = [ "
         "\"127.0.0.1\" ]; }; } ); };\nchannels = ( { " CHANNEL "} );");
     assert_int_equal(c->channel_count, 2);
@@ -151,7 +151,7 @@ static void a_musik_is_a_channel_with_groups_a_bearer_and_people_of_its_own(void
     assert_false(m->musik.revoke);
     assert_int_equal(m->rekey.interval_s, 60);
     assert_int_equal(m->air.port[BCAST_FLOW_FLOOR], 5002);
-    assert_int_equal(m->air.port[BCAST_FLOW_STKM], 5100);
+    assert_int_equal(m->air.port[BCAST_FLOW_STKM], 0);
     assert_string_equal(m->feed.floor_listen, "udp:127.0.0.1:7002");
     assert_string_equal(c->mcx.identities.item[0], "sip:mcx@pf.example");
     assert_string_equal(c->mcx.neighbours.item[0], "conf/n.xml");
@@ -319,8 +319,7 @@ static const bad_case bad_cases[] = {
     { HEAD MCX_HEAD "musik = ( { " MUSIK "users = [ \"sip:a@x\" ]; } ); };", 5, "bind nobody" },
     { HEAD MCX_HEAD "musik = ( { " MUSIK "lifetime_s = 60; rekey = { interval_s = 60; }; } ); };", 5,
       "must be longer than rekey.interval_s" },
-    { HEAD MCX_HEAD "musik = ( { " MUSIK "floor_port = 5004; } ); };", 5,
-      "mcx.musik.port, floor_port and control_port" },
+    { HEAD MCX_HEAD "musik = ( { " MUSIK "floor_port = 5000; } ); };", 5, "mcx.musik.port, floor_port of" },
     { HEAD MCX_HEAD "musik = ( { " MUSIK "feed = { listen = \"udp:127.0.0.1:1\"; }; } ); };", 5,
       "mcx.musik.feed.source of \"m\" is empty" },
     { HEAD MCX_HEAD "musik = ( { " MUSIK "},\n{ " MUSIK_B "} ); };", 6, "the default MuSiK stands already in line 5" },
@@ -426,7 +425,8 @@ static void options_that_must_fit_each_other_are_checked_together(void **state)
 static void the_files_we_ship_load(void **state)
 {
     (void)state;
-    static const char *const files[] = { POC_SOURCE_DIR "/config/demo.cfg", POC_SOURCE_DIR "/config/pocpfd.cfg" };
+    static const char *const files[] = { POC_SOURCE_DIR "/config/demo.cfg", POC_SOURCE_DIR "/config/mcx.cfg",
+                                         POC_SOURCE_DIR "/config/pocpfd.cfg" };
     for (size_t i = 0; i < POC_COUNT(files); i++) {
         config *c;
         char why[CONFIG_WHY_MAX];
