@@ -123,6 +123,7 @@ static poc_err new_channel(core_engine *e, const core_channel_conf *c, core_keyg
 /* A channel that was stopped comes back under its id; who is still in its session may have its key again. */
 static poc_err revive(core_engine *e, core_channel *ch, const core_channel_conf *c, core_keygroup *g)
 {
+    POC_TRY(kind_renew(ch, c));
     if (g != NULL) {
         ch->group->channel = NULL;
         ch->group = g;

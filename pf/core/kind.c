@@ -54,7 +54,7 @@ static bool is_used(const core_engine *e, uint32_t id)
     for (uint32_t i = 0; i < e->channel_count; i++) {
         const core_keyset *ks = &e->channel_list[i]->keys;
         if (ks->previous_id == id || (ks->current != NULL && ks->current->id == id) ||
-            (ks->next != NULL && ks->next->id == id))
+            (ks->next != NULL && ks->next->id == id) || revoke_names(e->channel_list[i], id))
             return true;
     }
     return false;
@@ -178,11 +178,14 @@ static poc_err make_scope(core_channel *ch, const core_musik *k)
     size_t total = strlen(text);
     for (size_t i = 0; i < k->group_count; i++)
         total += strlen(k->groups[i]);
+    uint8_t cs_id;
+    POC_TRY(mcx_cs_id_of(&cs_id, MCX_MUSIK, (mcx_service)k->service));
     core_scope *s = calloc(1, sizeof(*s) + total);
     if (s == NULL)
         return POC_E_NOMEM;
     char *at = s->texts;
     s->service = k->service;
+    s->cs_id = cs_id;
     s->lifetime_s = k->lifetime_s;
     s->without_revocation = k->without_revocation;
     s->parameters = (mcx_key_parameters){ .type = MCX_MUSIK, .text = put(&at, text), .group_count = k->group_count };
@@ -190,13 +193,24 @@ static poc_err make_scope(core_channel *ch, const core_musik *k)
         s->parameters.groups[i] = put(&at, k->groups[i]);
     ch->scope = s;
     ch->group = &s->group;
-    return mcx_cs_id_of(&s->cs_id, MCX_MUSIK, (mcx_service)k->service);
+    s->group.channel = ch;
+    return POC_OK;
 }
 
 poc_err kind_set(core_channel *ch, const core_channel_conf *c)
 {
     ch->kind = &kinds[c->kind];
     return c->kind == CORE_KIND_MSK ? POC_OK : make_scope(ch, &c->musik);
+}
+
+poc_err kind_renew(core_channel *ch, const core_channel_conf *c)
+{
+    core_scope *old = ch->scope;
+    if (old == NULL)
+        return POC_OK;
+    POC_TRY(make_scope(ch, &c->musik));
+    free(old);
+    return POC_OK;
 }
 
 void kind_free(core_channel *ch)

@@ -127,10 +127,12 @@ static void want_key(core_engine *e, core_member *m, const core_event *ev)
         engine_tell_member(e, m, ME_MUK);
 }
 
+/* What he was offered he has not, and is to be offered again, before the barrier too. */
 static void lose_key(core_engine *e, core_member *m, const core_event *ev)
 {
     (void)ev;
     forget_offer(m);
+    m->offered_id = 0;
     fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, m->channel->kind->lost);
     if (m->channel->state != C_PREPARE) /* else it still hears what is on air, until the switch */
         member_serve(e, m, false);

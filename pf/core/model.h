@@ -590,6 +590,8 @@ typedef struct kind_row {
 poc_err kind_check(core_channel_conf *c);
 /** Before the channel is in any list. */
 poc_err kind_set(core_channel *ch, const core_channel_conf *c);
+/** What it is for from now on, when it comes back after it was stopped. POC_E_NOMEM: as before. */
+poc_err kind_renew(core_channel *ch, const core_channel_conf *c);
 void kind_free(core_channel *ch);
 /** There is who signs what is given: until there is, members wait for their turn. */
 bool kind_may_give(const core_engine *e, const core_channel *ch);
@@ -603,6 +605,8 @@ bool kind_gathers(const core_engine *e, const core_channel *ch);
 /** At those who were given it, when the channel hands out no key. Best effort. */
 void revoke_begin(core_engine *e, core_channel *ch, core_msk *key);
 void revoke_forget(core_engine *e, core_channel *ch);
+/** The key with this id is being revoked. */
+bool revoke_names(const core_channel *ch, poc_msk_id id);
 void revoke_pump(core_engine *e, core_channel *ch);
 int64_t revoke_deadline(const core_channel *ch);
 bool fx_show_offer(core_engine *e, core_todo *t, core_effect *out);

@@ -136,6 +136,11 @@ static core_revocation *revocation_of(const core_channel *ch, poc_msk_id id)
     return r;
 }
 
+bool revoke_names(const core_channel *ch, poc_msk_id id)
+{
+    return ch->scope != NULL && revocation_of(ch, id) != NULL;
+}
+
 static revoked_one *one_of(const core_todo *t, core_revocation **of)
 {
     core_revocation *r = revocation_of(t->channel, t->u.revoked.id);

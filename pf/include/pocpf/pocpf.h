@@ -148,7 +148,7 @@ typedef struct pocpf_channel {
     uint16_t key_group;       /* one per channel */
     pocpf_rekey_policy rekey; /* delivery, on_refusal and max_mtk are without meaning for a MuSiK */
     pocpf_kind kind;          /* a MuSiK has no group_uri, key domain or key group */
-    pocpf_musik musik;        /* fixed when the channel is added; what is added to it is added here */
+    pocpf_musik musik; /* fixed until the channel is stopped and added again; what is added to it is added here */
 } pocpf_channel;
 
 /** A new channel, idle until the first member. POCPF_E_STATE: id or key group are taken; POCPF_E_LIMIT. */

@@ -264,6 +264,138 @@ static void another_user_of_the_same_device_has_to_be_let_in_anew(void **state)
     office_free(o);
 }
 
+/* ---- while a key is handed out ---- */
+
+static void leave_text(office *o)
+{
+    office_run(o);
+    o->text[0] = '\0';
+}
+
+/* MCX-22: the download is in the queue, behind a write. */
+static void a_download_that_was_not_sent_yet_is_not_sent_to_who_is_expelled(void **state)
+{
+    office *o = open_office(state);
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    bring(o, &o->town->bob, BOB_IMPU, CSK(2));
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    o->store_holds = true;
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    leave_text(o);
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    o->store_holds = false;
+    assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
+    office_run(o);
+    assert_null(strstr(o->text, "DOWNLOAD:bob"));
+    assert_non_null(strstr(o->text, "DOWNLOAD:ali"));
+    office_free(o);
+}
+
+/* MCX-22: it is out, and its answer comes late: what he may have is not what goes on. */
+static void the_answer_of_who_is_expelled_meanwhile_counts_for_nothing(void **state)
+{
+    office *o = open_pair(state);
+    o->answers = false;
+    bring(o, &o->town->bob, BOB_IMPU, CSK(3));
+    const office_download late = o->download;
+    assert_string_equal(late.user, BOB_IMPU);
+    assert_int_equal(late.key_id, o->air_id);
+    o->answers = true;
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    office_run(o);
+    assert_int_not_equal(o->air_id, late.key_id);
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, BOB_IMPU, late.number, true), POCPF_E_STATE);
+    leave_text(o);
+    pass(o, 60000);
+    office_expect(o, "");
+    office_free(o);
+}
+
+/* MCX-22 */
+static void who_logs_off_during_a_rekey_is_not_waited_for(void **state)
+{
+    office *o = open_pair(state);
+    const uint32_t before = o->air_id;
+    o->answers = false;
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    const office_download last = o->download; /* of one of them */
+    const bool is_bob = strcmp(last.user, BOB_IMPU) == 0;
+    pass(o, 1000);
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, is_bob ? ALICE_IMPU : BOB_IMPU), POCPF_OK);
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, last.user, last.number, true), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->air_id, before); /* announced for later */
+    pass(o, 1000);
+    assert_int_equal(o->air_id, last.key_id);
+    assert_string_equal(state_of(o), "active");
+    pocpf_channel_status s = { .size = sizeof(s) };
+    assert_int_equal(pocpf_channel_look(o->pf, CHANNEL, &s), POCPF_OK);
+    assert_true(s.members == 1 && s.confirmed == 1);
+    office_free(o);
+}
+
+/* MCX-22: he may have lost what he had: the next key goes to him once more, and the switch waits for that. */
+static void who_brings_another_csk_during_a_rekey_is_sent_the_next_key_again(void **state)
+{
+    office *o = open_pair(state);
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    const uint32_t next = o->download.key_id;
+    o->text[0] = '\0';
+    bring(o, &o->town->bob, BOB_IMPU, CSK(3));
+    office_expect(o, "PERSIST BOUND:20000003 DOWNLOAD:bob ");
+    assert_int_equal(o->download.key_id, next);
+    pass(o, 1000);
+    office_expect(o, "UPDATE ");
+    pocpf_channel_status s = { .size = sizeof(s) };
+    assert_int_equal(pocpf_channel_look(o->pf, CHANNEL, &s), POCPF_OK);
+    assert_int_equal(s.confirmed, 2);
+    office_free(o);
+}
+
+/* MCX-22: whichever write the crash cuts off, he is either not yet out for anybody or out for good. */
+static void who_is_expelled_stays_out_over_a_crash(void **state)
+{
+    office *o = open_pair(state);
+    o->store_holds = true;
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    office_run(o);
+    office_expect(o, "HOLD PERSIST ");
+    o->store_holds = false;
+    office_crash(o);
+    office_run(o);
+    assert_non_null(strstr(o->text, "DOWNLOAD:bob"));
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    leave_text(o);
+    office_crash(o);
+    office_run(o);
+    assert_non_null(strstr(o->text, "DOWNLOAD:ali"));
+    assert_null(strstr(o->text, "DOWNLOAD:bob"));
+    assert_int_equal(join(o, BOB_IMPU), POCPF_E_DENIED);
+    office_free(o);
+}
+
+/* MCX-8 */
+static void a_channel_that_comes_back_is_for_what_it_is_added_for(void **state)
+{
+    office *o = open_pair(state);
+    mcx_opened opened;
+    pocpf_channel other = channel;
+    other.musik = (pocpf_musik){ .text = "South" };
+    assert_int_equal(pocpf_channel_stop(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, &other), POCPF_OK);
+    office_run(o);
+    assert_string_equal(state_of(o), "active");
+    const mcx_person *who = strcmp(o->download.user, ALICE_IMPU) == 0 ? &o->town->alice : &o->town->bob;
+    assert_int_equal(office_open(o, who, &opened), POC_OK);
+    assert_true(poc_span_eq_str(opened.parameters.text, "South"));
+    assert_int_equal(opened.parameters.group_count, 0);
+    mcx_opened_done(&opened);
+    office_free(o);
+}
+
 /* ---- what an expelled client still has ---- */
 
 static void expel(office *o, const char *impu)
@@ -484,6 +616,12 @@ int main(void)
         cmocka_unit_test(nobody_is_sent_anything_before_there_is_an_identity_that_signs),
         cmocka_unit_test(an_expulsion_holds_for_all_public_identities_of_the_user),
         cmocka_unit_test(another_user_of_the_same_device_has_to_be_let_in_anew),
+        cmocka_unit_test(a_download_that_was_not_sent_yet_is_not_sent_to_who_is_expelled),
+        cmocka_unit_test(the_answer_of_who_is_expelled_meanwhile_counts_for_nothing),
+        cmocka_unit_test(who_logs_off_during_a_rekey_is_not_waited_for),
+        cmocka_unit_test(who_brings_another_csk_during_a_rekey_is_sent_the_next_key_again),
+        cmocka_unit_test(who_is_expelled_stays_out_over_a_crash),
+        cmocka_unit_test(a_channel_that_comes_back_is_for_what_it_is_added_for),
         cmocka_unit_test(the_key_of_who_was_expelled_is_revoked_at_those_who_stay_and_had_it),
         cmocka_unit_test(a_revocation_without_answer_is_tried_again_and_then_let_be),
         cmocka_unit_test(a_revocation_waits_while_a_key_is_handed_out),
