@@ -251,7 +251,7 @@ static void see_musik(walk *w, const world_seen *seen)
     const bool leaves_all = seen->what == WORLD_LOGGED_OFF, is_deaf = seen->what == WORLD_COVERED;
     for (size_t i = 0; i < RECORD_CHANNELS_MAX; i++) {
         w->held[i] &= leaves_all ? ~me : ~UINT64_C(0);
-        w->follow[i] &= leaves_all || is_deaf || seen->what == WORLD_OFF_GROUP ? ~me : ~UINT64_C(0);
+        w->follow[i] &= leaves_all || is_deaf ? ~me : ~UINT64_C(0);
     }
     if (!is_musik(w, channel))
         return;
@@ -261,6 +261,8 @@ static void see_musik(walk *w, const world_seen *seen)
         w->held[channel] &= ~me;
         w->follow[channel] &= ~me;
     }
+    if (seen->what == WORLD_OFF_GROUP)
+        w->follow[channel] &= ~me;
     if (seen->what == WORLD_EXPELLED)
         w->channel_of[seen->client] = channel;
     if (seen->what == WORLD_FLOOR || seen->what == WORLD_MAPPED)

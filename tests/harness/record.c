@@ -78,7 +78,9 @@ bool record_is_keyed(const record *rec, int client, int channel)
 {
     const record_client *c = &rec->clients[client];
     const record_channel *on = &rec->channels[channel];
-    return on->msk_id != 0 && (on->made.musik.is_one ? c->musik_id[channel] : c->msk_id) == on->msk_id;
+    if (on->msk_id == 0 || !on->made.musik.is_one)
+        return on->msk_id != 0 && c->msk_id == on->msk_id;
+    return c->musik_id[channel][0] == on->msk_id || c->musik_id[channel][1] == on->msk_id;
 }
 
 static bool has_room(record *rec)
@@ -121,7 +123,9 @@ static void learn_key(record *rec, record_client *c, poc_msk_id id)
 {
     const record_musik *musik = musik_of(rec, id);
     if (musik != NULL) {
-        c->musik_id[musik->channel] = id;
+        uint32_t *held = c->musik_id[musik->channel];
+        held[1] = held[0] != id ? held[0] : held[1];
+        held[0] = id;
         return;
     }
     c->msk_id = id;
@@ -132,8 +136,9 @@ static void learn_key(record *rec, record_client *c, poc_msk_id id)
 static void lose_musik(record_client *c, poc_msk_id id)
 {
     for (size_t i = 0; i < RECORD_CHANNELS_MAX; i++)
-        if (c->musik_id[i] == id)
-            c->musik_id[i] = 0;
+        for (size_t k = 0; k < POC_COUNT(c->musik_id[i]); k++)
+            if (c->musik_id[i][k] == id)
+                c->musik_id[i][k] = 0;
 }
 
 static void play(record_client *c, const world_seen *seen)
@@ -244,6 +249,8 @@ static void follow_client(record *rec, record_client *c, const world_seen *seen)
     case WORLD_ON_GROUP:
     case WORLD_OFF_GROUP:
         c->listening = seen->what == WORLD_ON_GROUP;
+        if (seen->channel > 0)
+            c->hears[seen->channel - 1] = c->listening;
         break;
     case WORLD_KEY:
         learn_key(rec, c, seen->mki.msk_id);

@@ -29,8 +29,10 @@ typedef struct record_client {
     bool bootstrapped, in, out, refused, listening, opened_mtk;
     bool registered, denied, left_service;
     bool provisioned, authorised;
-    int algorithm;                          /* key length in octets of what protects its signalling, 0: nothing */
-    uint32_t musik_id[RECORD_CHANNELS_MAX]; /* MuSiK received last of each channel under one, 0: none */
+    int algorithm;                   /* key length in octets of what protects its signalling, 0: nothing */
+    bool hears[RECORD_CHANNELS_MAX]; /* listens to the group of a channel under a MuSiK */
+    /* The MuSiKs of each channel under one that were received last, and before that, since one comes ahead of its time; 0: none. */
+    uint32_t musik_id[RECORD_CHANNELS_MAX][2];
     int denied_status;
     bool heard, heard_by_multicast; /* the last packet played */
     poc_msk_id msk_id;              /* MSK received last, 0: none */

@@ -263,15 +263,24 @@ static int judge_keyed(lua_State *lua)
     return 1;
 }
 
+static int judge_hears(lua_State *lua)
+{
+    const record *rec = script_play_of(lua)->run->rec;
+    int client = (int)lua_tointeger(lua, lua_upvalueindex(1));
+    lua_pushboolean(lua, rec->clients[client].hears[lua_tointeger(lua, lua_upvalueindex(2))]);
+    return 1;
+}
+
 static int c_is(lua_State *lua)
 {
     int client = script_client_arg(lua, 1);
     const char *word = luaL_checkstring(lua, 2);
     if (!lua_isnoneornil(lua, 3)) {
-        luaL_argcheck(lua, strcmp(word, "keyed") == 0, 3, "only \"keyed\" is asked of a channel");
+        bool is_hearing = strcmp(word, "listening") == 0;
+        luaL_argcheck(lua, is_hearing || strcmp(word, "keyed") == 0, 3, "neither \"keyed\" nor \"listening\"");
         lua_pushinteger(lua, client);
         lua_pushinteger(lua, script_channel_arg(lua, 3));
-        lua_pushcclosure(lua, judge_keyed, 2);
+        lua_pushcclosure(lua, is_hearing ? judge_hears : judge_keyed, 2);
         return 1;
     }
     for (size_t i = 0; i < POC_COUNT(states); i++) {
@@ -322,9 +331,9 @@ const script_call script_client_calls[] = {
     { "client", "name", c_name, "client:name()", "Its name." },
     { "client", "is", c_is, "client:is(state, channel)",
       "The condition that it is \"bootstrapped\", \"in\", \"out\", \"refused\", \"registered\", \"denied\", \"gone\" (gave the "
-      "service up), \"listening\", \"keyed\" (with the MSK that is on air; of a channel under a MuSiK it has to be said which), \"by multicast\" or "
-      "\"by unicast\" (as its last packet came), \"provisioned\", \"authorised\" (its CSK was accepted), \"aes-128-gcm\" or "
-      "\"aes-256-gcm\" (what it protects signalling with)." },
+      "service up), \"listening\", \"keyed\" (with the MSK that is on air), \"by multicast\" or \"by unicast\" (as its last "
+      "packet came), \"provisioned\", \"authorised\" (its CSK was accepted), \"aes-128-gcm\" or \"aes-256-gcm\" (what it protects "
+      "signalling with). Of a channel under a MuSiK \"listening\" and \"keyed\" have to say which." },
     { "client", "count", c_count, "client:count(what)",
       "How often so far: different \"keys\" received, \"bootstrappings\", \"registrations\", \"grants\" and \"denials\" of requests, "
       "\"missed\" MSKs on air, \"offers\" of the PF answered, \"csks\" in force, \"floor\" messages off the air opened, "

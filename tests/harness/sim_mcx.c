@@ -89,26 +89,6 @@ static poc_err keys_give(sim *s)
     return POC_OK;
 }
 
-poc_err sim_mcx_restored(sim *s)
-{
-    if (!s->has_mcx)
-        return POC_OK;
-    POC_TRY(keys_give(s));
-    for (int c = 0; c < s->channel_count; c++)
-        if (s->channels[c].musik.is_one)
-            POC_TRY(sim_mcx_channel(s, c));
-    return wire_mcx_desk_restored(s->pf.desk, sim_now_ms(s));
-}
-
-poc_err sim_mcx_begin(sim *s)
-{
-    if (s->has_mcx)
-        return keys_give(s);
-    s->has_mcx = true;
-    POC_TRY(sim_mcx_make(s));
-    return sim_mcx_restored(s);
-}
-
 void sim_mcx_stop(sim *s)
 {
     wire_mcx_desk_free(s->pf.desk);
@@ -208,6 +188,32 @@ static void announce_all(sim *s, const char *user)
             (is_open || is_listed(s, made->id, u.mc_id)))
             announce_again(s, NULL, errand(client, c, 0));
     }
+}
+
+/* ---- beginning ---- */
+
+poc_err sim_mcx_restored(sim *s)
+{
+    if (!s->has_mcx)
+        return POC_OK;
+    POC_TRY(keys_give(s));
+    for (int c = 0; c < s->channel_count; c++)
+        if (s->channels[c].musik.is_one)
+            POC_TRY(sim_mcx_channel(s, c));
+    POC_TRY(wire_mcx_desk_restored(s->pf.desk, sim_now_ms(s)));
+    size_t at = 0;
+    for (wire_mcx_user u; wire_mcx_desk_next(s->pf.desk, &at, &u);)
+        announce_all(s, u.user); /* an announcement may have died with the former life */
+    return POC_OK;
+}
+
+poc_err sim_mcx_begin(sim *s)
+{
+    if (s->has_mcx)
+        return keys_give(s);
+    s->has_mcx = true;
+    POC_TRY(sim_mcx_make(s));
+    return sim_mcx_restored(s);
 }
 
 /* ---- requests ---- */

@@ -64,7 +64,8 @@ static void musik_of(sim *s, int channel, pocpf_channel *c)
                               .group_count = n,
                               .text = made->id,
                               .service = made->musik.is_video ? MCX_MCVIDEO : MCX_MCPTT,
-                              .lifetime_s = made->musik.lifetime_s };
+                              .lifetime_s = made->musik.lifetime_s,
+                              .without_revocation = !made->musik.revokes };
 }
 
 poc_err sim_pf_channel_add(sim *s, int channel)

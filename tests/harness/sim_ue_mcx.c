@@ -296,11 +296,23 @@ static uint8_t number_by_name(const sim *s, poc_span name)
     return 0;
 }
 
+static uint8_t number_by_group(const sim *s, const bcast_channel *bearer)
+{
+    struct sockaddr_storage group = bearer->group;
+    poc_addr_set_port((struct sockaddr *)&group, 0);
+    for (int c = 0; c < s->channel_count; c++)
+        if (poc_addr_eq((const struct sockaddr *)&s->pf.channels[c].on_wire.group, (struct sockaddr *)&group))
+            return sim_mcx_number(s, c);
+    return 0;
+}
+
 void sim_ue_mcx_see(sim *s, int client, const pocue_event *e, world_seen *seen)
 {
     const sim_ue_mcx *m = &s->clients[client].mcx;
     if (e->type == POCUE_MCX_KEY && e->key_id >> 28 == MCX_MUSIK)
         seen->channel = number_by_name(s, e->payload);
+    if ((e->type == POCUE_JOIN_GROUP || e->type == POCUE_LEAVE_GROUP) && e->is_mcx)
+        seen->channel = number_by_group(s, &e->channel);
     if ((e->type == POCUE_FLOOR || e->type == POCUE_MCX_MAPPED) && e->by_multicast) {
         seen->ssrc = m->hearing_ssrc;
         seen->seq = m->hearing_seq;

@@ -43,7 +43,9 @@ static void see_played(timeline *t, const record *rec, const world_seen *seen)
         return;
     t->hears[c] = true;
     t->heard_by[c] = seen->by_multicast;
-    if (seen->by_multicast)
+    if (seen->by_multicast && seen->mki.msk_id == 0)
+        line(t, rec, seen, GOOD, "hears by multicast");
+    else if (seen->by_multicast)
         line(t, rec, seen, GOOD, "hears by multicast (MSK %08x, MTK %u)", seen->mki.msk_id, seen->mki.mtk_id);
     else
         line(t, rec, seen, GOOD, "hears by unicast");
@@ -59,6 +61,8 @@ static bool is_same_channel(const record *rec, poc_msk_id a, poc_msk_id b)
 static void see_on_air(timeline *t, const record *rec, const world_seen *seen)
 {
     size_t i = 0;
+    if (seen->mki.msk_id == 0) /* media under no key of ours */
+        return;
     while (i < t->on_air_count && !is_same_channel(rec, t->on_air[i].msk_id, seen->mki.msk_id))
         i++;
     if (i == RECORD_CHANNELS_MAX || (i < t->on_air_count && poc_mki_eq(t->on_air[i], seen->mki)))
