@@ -331,8 +331,10 @@ static wire_mcx_outcome refresh(serving *s)
     uint32_t proved[ACCOUNTS_OF_IMPU] = { 0 };
     const bool names_services = s->request->method == WIRE_MCX_PUBLISH && s->parts.services != 0;
     const size_t n = accounts_of(s, accounts);
-    if (n == 0)
+    if (n == 0) {
+        s->answer->warning = MCX_WARNING_SERVICE; /* who believes to have brought one brings another */
         return say(s, 200, "no CSK yet");
+    }
     for (size_t i = 0; i < n; i++) {
         const uint32_t documents = documents_for(s, accounts[i], i == 0);
         mcx_proof proof = {

@@ -170,7 +170,8 @@ void pocue_tick(pocue *ue, int64_t now_ms);
  * pocue_mcx_start once; what the KMS gave goes to pocue_mcx_kms and pocue_mcx_keys, for the next period too as it nears; then
  * pocue_mcx_upload makes a CSK with the body of a REGISTER or PUBLISH, and pocue_mcx_uploaded tells what was answered. Key
  * downloads go to pocue_mcx_download, control packets to pocue_mcx_control. pocue_deadline_ms and pocue_tick count for the times
- * of these keys as well. */
+ * of these keys as well. One pocue is one user of one service, who has his CSKs with one server: for a second service, or a
+ * second server that wants a CSK, there is a second one (pocue_mcx_provision_like, where the identity is the same). */
 
 #define POCUE_MCX_SERVERS_MAX 4u
 

@@ -91,7 +91,12 @@ void radio_mcx_close(radio *r)
 
 poc_err radio_mcx_renew_token(radio *r, const char *access_token)
 {
-    return r->mcx == NULL ? POC_E_STATE : token_take(r->mcx, access_token);
+    if (r->mcx == NULL)
+        return POC_E_STATE;
+    POC_TRY(token_take(r->mcx, access_token));
+    mcx_supply_let_in(r->mcx);
+    radio_pump(r);
+    return POC_OK;
 }
 
 /* ---- time ---- */

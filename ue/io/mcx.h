@@ -46,6 +46,7 @@ typedef struct mcx_supply {
     int64_t from_ms;                /* keys wanted are those of the period of this time */
     int64_t ask_at_ms;              /* INT64_MAX: not by itself */
     unsigned failures;
+    bool is_barred; /* the token is not good */
 } mcx_supply;
 
 /* A MESSAGE of ours, waiting for its answer. */
@@ -123,6 +124,8 @@ void mcx_reports_close(struct mcx *m);
 /* mcx_kms.c: provisioning */
 poc_err mcx_supply_open(struct mcx *m, const radio_mcx_settings *s);
 void mcx_supply_run(struct mcx *m, int64_t now_ms);
+/** There is another token: whoever was not let in asks again. */
+void mcx_supply_let_in(struct mcx *m);
 int64_t mcx_supply_deadline_ms(const struct mcx *m);
 void mcx_supply_close(struct mcx *m);
 

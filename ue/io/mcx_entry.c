@@ -187,15 +187,22 @@ static int64_t back_off_ms(const mcx_entry *e, sip_t const *sip)
     return mcx_spread_ms(later_ms((int64_t)BACK_OFF_MS << doublings, asked_s * 1000));
 }
 
+static bool is_ours(const struct mcx *m, url_t const *url)
+{
+    char uri[RADIO_TEXT_MAX];
+    const char *ours = m->radio->contact_uri;
+    const int n = snprintf(uri, sizeof(uri), "sip:%s:%s", url->url_host == NULL ? "" : url->url_host,
+                           url->url_port == NULL ? "5060" : url->url_port);
+    return n > 0 && (size_t)n < sizeof(uri) && strncmp(ours, uri, (size_t)n) == 0 &&
+           (ours[n] == ';' || ours[n] == '\0');
+}
+
 /* The time granted for our contact, else for the whole, else what was asked for. */
 static uint32_t granted_s(const struct mcx *m, sip_t const *sip)
 {
-    char uri[RADIO_TEXT_MAX];
     uint64_t s;
     for (sip_contact_t const *c = sip->sip_contact; c != NULL; c = c->m_next) {
-        snprintf(uri, sizeof(uri), "sip:%s:%s", c->m_url->url_host == NULL ? "" : c->m_url->url_host,
-                 c->m_url->url_port == NULL ? "5060" : c->m_url->url_port);
-        if (c->m_expires != NULL && strncmp(m->radio->contact_uri, uri, strlen(uri)) == 0 &&
+        if (c->m_expires != NULL && is_ours(m, c->m_url) &&
             poc_u64_get(&s, UINT32_MAX, poc_span_str(c->m_expires)) == POC_OK)
             return (uint32_t)s;
     }
@@ -244,28 +251,33 @@ static void entry_again(mcx_entry *e, mcx_deed deed, int64_t now_ms, sip_t const
         e->wants_upload = true;
 }
 
-static void entry_follow(struct mcx *m, mcx_deed deed, int status, bool is_accepted, sip_t const *sip)
+/* The server does not know any more what was published (412, RFC 3903), or has no CSK of this user. */
+static bool is_forgotten(mcx_deed deed, int status)
+{
+    return deed == MCX_REFRESHES && (status == 412 || status < 300);
+}
+
+static void entry_follow(struct mcx *m, mcx_deed deed, int status, bool accepted, sip_t const *sip)
 {
     mcx_entry *e = &m->entry;
     const int64_t now_ms = radio_now_ms();
-    if (deed == MCX_LOGS_OFF)
-        entry_lost(e);
-    else if (is_accepted)
+    if (accepted && deed != MCX_LOGS_OFF) {
         entry_granted(m, now_ms, sip);
-    else if (is_passing(status))
+        return;
+    }
+    if (deed != MCX_LOGS_OFF && is_passing(status)) {
         entry_again(e, deed, now_ms, sip);
-    else if (deed == MCX_REFRESHES && status == 412) { /* the server does not know what was published (RFC 3903) */
-        entry_lost(e);
-        e->wants_upload = true;
-        e->retry_at_ms = now_ms;
-    } else
-        entry_lost(e);
+        return;
+    }
+    entry_lost(e);
+    if (is_forgotten(deed, status))
+        entry_again(e, MCX_UPLOADS, now_ms, sip);
 }
 
 /* A REGISTER is answered with 2xx in any case; that it was no authorisation stands in a Warning. */
-static bool is_accepted(const mcx_entry *e, int status, sip_t const *sip)
+static bool is_accepted(int status, sip_t const *sip)
 {
-    return status < 300 && (e->deed != MCX_UPLOADS || sip == NULL || sip->sip_warning == NULL);
+    return status < 300 && (sip == NULL || sip->sip_warning == NULL);
 }
 
 static void entry_settle(struct mcx *m, int status, sip_t const *sip)
@@ -275,7 +287,7 @@ static void entry_settle(struct mcx *m, int status, sip_t const *sip)
     const char *reason = mcx_reason(sip, status, room, sizeof(room));
     const char *method = method_of(e);
     const mcx_deed deed = e->deed;
-    const bool accepted = is_accepted(e, status, sip);
+    const bool accepted = is_accepted(status, sip);
     if (deed == MCX_UPLOADS)
         pocue_mcx_uploaded(m->radio->ue, radio_now_ms(), accepted);
     entry_follow(m, deed, status, accepted, sip);

@@ -169,10 +169,10 @@ static void supply_fail(struct mcx *m, int status, const char *why)
 {
     mcx_supply *s = &m->supply;
     const unsigned doublings = s->failures < BACK_OFF_DOUBLINGS ? s->failures : BACK_OFF_DOUBLINGS;
-    const bool is_barred = status == 401 || status == 403;
+    s->is_barred = status == 401 || status == 403;
     s->step = MCX_KMS_IDLE;
     s->failures++;
-    s->ask_at_ms = is_barred ? INT64_MAX : radio_now_ms() + mcx_spread_ms((int64_t)BACK_OFF_MS << doublings);
+    s->ask_at_ms = s->is_barred ? INT64_MAX : radio_now_ms() + mcx_spread_ms((int64_t)BACK_OFF_MS << doublings);
     mcx_tell(m, RADIO_MCX_UNPROVISIONED, NULL, status, why);
 }
 
@@ -219,6 +219,7 @@ poc_err radio_mcx_provision(radio *r)
         return POC_E_STATE;
     m->supply.from_ms = radio_now_ms();
     m->supply.failures = 0;
+    m->supply.is_barred = false;
     step_begin(m, MCX_KMS_ROOT);
     radio_pump(r);
     return POC_OK;
@@ -234,6 +235,13 @@ void mcx_supply_run(struct mcx *m, int64_t now_ms)
     if (s->from_ms < now_ms)
         s->from_ms = now_ms;
     step_begin(m, s->has_others ? MCX_KMS_OWN_KEYS : MCX_KMS_ROOT);
+}
+
+void mcx_supply_let_in(struct mcx *m)
+{
+    if (m->supply.is_barred && m->supply.step == MCX_KMS_IDLE)
+        m->supply.ask_at_ms = radio_now_ms();
+    m->supply.is_barred = false;
 }
 
 int64_t mcx_supply_deadline_ms(const struct mcx *m)

@@ -174,8 +174,9 @@ static bool is_of_server(const struct mcx *m, sip_t const *sip)
 {
     char canonical[POC_URI_MAX];
     const char *said = header_of(sip, "P-Asserted-Identity");
-    return said != NULL && poc_uri_canonical(canonical, poc_trim(poc_span_str(said))) == POC_OK &&
-           strcmp(canonical, m->psi_canonical) == 0;
+    const char *bracket = said == NULL ? NULL : strchr(said, '<'); /* a name for people may stand before it */
+    const poc_span uri = poc_trim(poc_span_str(bracket != NULL ? bracket : said != NULL ? said : ""));
+    return poc_uri_canonical(canonical, uri) == POC_OK && strcmp(canonical, m->psi_canonical) == 0;
 }
 
 static bool is_from_proxy(const struct mcx *m, nta_incoming_t *irq)

@@ -118,7 +118,7 @@ typedef enum radio_mcx_way {
 
 /** Once. Copies what it needs. Errors of pocue_mcx_start; POC_E_INPUT, POC_E_LIMIT: a text. */
 poc_err radio_mcx_start(radio *r, const radio_mcx_settings *settings);
-/** From now on this token proves the user; NULL: none. POC_E_STATE: not started; POC_E_LIMIT: more than 4,096 octets. */
+/** From now on this token proves the user; NULL: none. A KMS that did not let the former one in is asked again. POC_E_STATE: not started; POC_E_LIMIT: more than 4,096 octets. */
 poc_err radio_mcx_renew_token(radio *r, const char *access_token);
 /** Asks the KMS for its certificates and for the user's keys of this period; again on its own for those of the next. The end is
  *  RADIO_MCX_PROVISIONED or RADIO_MCX_UNPROVISIONED; it tries again by itself, but for a token that is not good. POC_E_STATE: not started, no

@@ -415,10 +415,10 @@ static void headers_note(tiny_mcx *t, sip_t const *sip)
     copy_header(s->event, sizeof(s->event), sip->sip_event);
     copy_header(s->if_match, sizeof(s->if_match), sip->sip_if_match);
     snprintf(s->target, sizeof(s->target), "%s", url_as_string(home, sip->sip_request->rq_url));
-    s->service[0] = '\0';
+    s->service[0] = s->identity[0] = '\0';
     for (sip_unknown_t const *u = sip->sip_unknown; u != NULL; u = u->un_next)
-        if (strstr(u->un_name, "-Service") != NULL)
-            snprintf(s->service, sizeof(s->service), "%s: %s", u->un_name, u->un_value);
+        snprintf(strstr(u->un_name, "-Service") != NULL ? s->service : s->identity, sizeof(s->service), "%s: %s",
+                 u->un_name, u->un_value);
     s->expires_s = sip->sip_expires == NULL ? UINT32_MAX : (uint32_t)sip->sip_expires->ex_delta;
     if (sip->sip_contact != NULL)
         snprintf(t->contact, sizeof(t->contact), "%s", url_as_string(home, sip->sip_contact->m_url));

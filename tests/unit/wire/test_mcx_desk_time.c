@@ -17,7 +17,7 @@ static void a_refresh_without_a_key_is_for_who_has_brought_one(void **state)
 {
     bureau *b = bureau_open_with_alice(state);
     refresh(b, WIRE_MCX_REGISTER, BOB_IMPU, -1);
-    bureau_expect_answer(b, 200, false, NULL);
+    bureau_expect_answer(b, 200, false, "101 ");
     bureau_expect_nothing(b, BOB_IMPU);
     bureau_pass(b, BUREAU_EXPIRES_S - 1);
     b->where = "sip:alice@198.51.100.9:5070";
@@ -29,7 +29,7 @@ static void a_refresh_without_a_key_is_for_who_has_brought_one(void **state)
     bureau_pass(b, 1);
     bureau_expect_nothing(b, ALICE_IMPU);
     refresh(b, WIRE_MCX_PUBLISH, ALICE_IMPU, -1);
-    bureau_expect_answer(b, 200, false, NULL);
+    bureau_expect_answer(b, 200, false, "101 ");
     bureau_close(b);
 }
 
