@@ -45,8 +45,29 @@ enum {
     MCX_E_CIPHER_VALUE
 };
 
-/** The length of key that an Algorithm of EncryptionMethod wants; 0: none of ours. */
-size_t mcx_method_key_len(poc_span algorithm);
+/** First member of what a reader is given that has MCX_ENCRYPTED_ROWS under the element that may be encrypted. */
+typedef struct mcx_encrypted_reading {
+    const wire_mcx_ring *ring;
+    mcx_encrypted encrypted;
+} mcx_encrypted_reading;
+
+/** For the next EncryptedData. */
+void mcx_encrypted_begin(mcx_encrypted_reading *r);
+void mcx_open_data(poc_xml *x);
+void mcx_open_method(poc_xml *x);
+void mcx_close_key_name(poc_xml *x, poc_span text);
+void mcx_close_cipher_value(poc_xml *x, poc_span text);
+
+#define MCX_ENCRYPTED_ROWS(parent)                                                           \
+    { "e:EncryptedData", parent, MCX_E_DATA, mcx_open_data, NULL },                          \
+        { "e:EncryptionMethod", MCX_E_DATA, MCX_E_METHOD, mcx_open_method, NULL },           \
+        { "d:KeyInfo", MCX_E_DATA, MCX_E_KEY_INFO, NULL, NULL },                             \
+        { "d:KeyName", MCX_E_KEY_INFO, MCX_E_KEY_NAME, NULL, mcx_close_key_name },           \
+        { "e:CipherData", MCX_E_DATA, MCX_E_CIPHER_DATA, NULL, NULL },                       \
+    {                                                                                        \
+        "e:CipherValue", MCX_E_CIPHER_DATA, MCX_E_CIPHER_VALUE, NULL, mcx_close_cipher_value \
+    }
+
 /** Decrypts to `out` (room for POC_XML_TEXT_MAX). POC_E_INPUT: not whole; POC_E_AUTH; POC_E_NOMEM. */
 poc_err mcx_decrypt(uint8_t *out, size_t *n, const mcx_encrypted *e, const char **why);
 /** Writes `content` as EncryptedData. POC_E_IO, POC_E_LIMIT, POC_E_NOMEM. */

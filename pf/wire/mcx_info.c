@@ -1,6 +1,5 @@
 /* mcptt-info and mcvideo-info (TS 24.379 F.1, TS 24.281 F.1): who the client is and for whom a message is, in clear or
  * encrypted element by element. */
-#include <stddef.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -11,13 +10,12 @@ enum { DEPTH_MAX = 12 };
 enum element { E_ROOT = 1, E_PARAMS, E_CONTENT, E_VALUE };
 
 typedef struct reading {
+    mcx_encrypted_reading e;
     wire_mcx_info *out;
     const mcx_dialect *dialect;
-    const wire_mcx_ring *ring;
     char *place; /* of the element that is open, and its room */
     size_t size;
     bool wants_encrypted, has_value;
-    mcx_encrypted encrypted;
 } reading;
 
 /* ---- one element ---- */
@@ -31,8 +29,7 @@ static void content_open(poc_xml *x, char *place, size_t size)
     r->place = place;
     r->size = size;
     r->has_value = false;
-    memset(&r->encrypted, 0, offsetof(mcx_encrypted, data));
-    r->encrypted.len = 0;
+    mcx_encrypted_begin(&r->e);
     (void)poc_xml_attribute(x, "type", &type);
     r->wants_encrypted = poc_span_eq_str(type, "Encrypted");
     if (!r->wants_encrypted && !poc_span_eq_str(type, "Normal"))
@@ -111,7 +108,7 @@ static void content_decrypt(poc_xml *x)
     uint8_t content[POC_XML_TEXT_MAX];
     const char *why;
     size_t n = 0;
-    const poc_err err = mcx_decrypt(content, &n, &r->encrypted, &why);
+    const poc_err err = mcx_decrypt(content, &n, &r->e.encrypted, &why);
     if (err == POC_OK)
         content_take(x, poc_trim(poc_span_of(content, n)));
     else
@@ -123,7 +120,7 @@ static void close_content(poc_xml *x, poc_span text)
 {
     reading *r = poc_xml_user(x);
     (void)text;
-    if (r->wants_encrypted != r->encrypted.is_there || r->wants_encrypted == r->has_value) {
+    if (r->wants_encrypted != r->e.encrypted.is_there || r->wants_encrypted == r->has_value) {
         poc_xml_stop(x, POC_E_INPUT, "an element without what its type says");
         return;
     }
@@ -131,38 +128,6 @@ static void close_content(poc_xml *x, poc_span text)
         content_decrypt(x);
     else
         r->out->has_clear = true;
-}
-
-static void open_data(poc_xml *x)
-{
-    reading *r = poc_xml_user(x);
-    if (r->encrypted.is_there)
-        poc_xml_stop(x, POC_E_INPUT, "EncryptedData twice");
-    r->encrypted.is_there = true;
-}
-
-static void open_method(poc_xml *x)
-{
-    reading *r = poc_xml_user(x);
-    poc_span algorithm;
-    r->encrypted.has_method = true;
-    r->encrypted.key_len = poc_xml_attribute(x, "Algorithm", &algorithm) ? mcx_method_key_len(algorithm) : 0;
-    if (r->encrypted.key_len == 0)
-        poc_xml_stop(x, POC_E_INPUT, "encrypted with another algorithm than AES-GCM");
-}
-
-static void close_key_name(poc_xml *x, poc_span text)
-{
-    reading *r = poc_xml_user(x);
-    r->encrypted.keys = mcx_key_named(r->ring, text);
-}
-
-static void close_cipher_value(poc_xml *x, poc_span text)
-{
-    reading *r = poc_xml_user(x);
-    mcx_encrypted *e = &r->encrypted;
-    if (e->len > 0 || !mcx_base64_take(e->data, sizeof(e->data), &e->len, text))
-        poc_xml_stop(x, POC_E_INPUT, "CipherValue is not base64, or stands twice");
 }
 
 /* ---- the document ---- */
@@ -175,12 +140,7 @@ static const poc_xml_row rows[] = {
     { "*-client-id", E_PARAMS, E_CONTENT, open_client_id, close_content },
     { "*String", E_CONTENT, E_VALUE, NULL, value_take },
     { "*URI", E_CONTENT, E_VALUE, NULL, value_take },
-    { "e:EncryptedData", E_CONTENT, MCX_E_DATA, open_data, NULL },
-    { "e:EncryptionMethod", MCX_E_DATA, MCX_E_METHOD, open_method, NULL },
-    { "d:KeyInfo", MCX_E_DATA, MCX_E_KEY_INFO, NULL, NULL },
-    { "d:KeyName", MCX_E_KEY_INFO, MCX_E_KEY_NAME, NULL, close_key_name },
-    { "e:CipherData", MCX_E_DATA, MCX_E_CIPHER_DATA, NULL, NULL },
-    { "e:CipherValue", MCX_E_CIPHER_DATA, MCX_E_CIPHER_VALUE, NULL, close_cipher_value },
+    MCX_ENCRYPTED_ROWS(E_CONTENT),
 };
 
 static bool is_row(const poc_xml *x, const poc_xml_row *row, poc_span name, poc_span uri)
@@ -201,7 +161,7 @@ static const poc_xml_reader reader = { .rows = rows,
 poc_err wire_mcx_info_read(wire_mcx_info *out, mcx_service service, poc_span xml, const wire_mcx_ring *ring,
                            const char **why)
 {
-    reading r = { .out = out, .dialect = &mcx_dialects[service], .ring = ring };
+    reading r = { .e.ring = ring, .out = out, .dialect = &mcx_dialects[service] };
     memset(out, 0, sizeof(*out));
     const poc_err err = poc_xml_read(&reader, &r, xml, why);
     if (err != POC_OK)

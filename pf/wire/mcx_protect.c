@@ -1,4 +1,5 @@
 /* Content of elements encrypted with AES-GCM (TS 33.180 9.3, XML Encryption 1.1): IV of 96 bits || ciphertext || tag. */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/crypto.h"
@@ -13,7 +14,7 @@ static const struct {
     { 32, "http://www.w3.org/2009/xmlenc11#aes256-gcm" },
 };
 
-size_t mcx_method_key_len(poc_span algorithm)
+static size_t mcx_method_key_len(poc_span algorithm)
 {
     for (size_t i = 0; i < POC_COUNT(methods); i++)
         if (poc_span_eq_str(algorithm, methods[i].algorithm))
@@ -67,4 +68,44 @@ poc_err mcx_encrypt_put(poc_wr *out, poc_span content, const wire_mcx_keys *keys
     poc_base64_put(out, poc_span_of(data, len));
     poc_wr_fmt(out, "</CipherValue></CipherData></EncryptedData>");
     return poc_wr_done(out);
+}
+
+/* ---- EncryptedData while it is read ---- */
+
+void mcx_encrypted_begin(mcx_encrypted_reading *r)
+{
+    memset(&r->encrypted, 0, offsetof(mcx_encrypted, data));
+    r->encrypted.len = 0;
+}
+
+void mcx_open_data(poc_xml *x)
+{
+    mcx_encrypted_reading *r = poc_xml_user(x);
+    if (r->encrypted.is_there)
+        poc_xml_stop(x, POC_E_INPUT, "EncryptedData twice");
+    r->encrypted.is_there = true;
+}
+
+void mcx_open_method(poc_xml *x)
+{
+    mcx_encrypted_reading *r = poc_xml_user(x);
+    poc_span algorithm;
+    r->encrypted.has_method = true;
+    r->encrypted.key_len = poc_xml_attribute(x, "Algorithm", &algorithm) ? mcx_method_key_len(algorithm) : 0;
+    if (r->encrypted.key_len == 0)
+        poc_xml_stop(x, POC_E_INPUT, "encrypted with another algorithm than AES-GCM");
+}
+
+void mcx_close_key_name(poc_xml *x, poc_span text)
+{
+    mcx_encrypted_reading *r = poc_xml_user(x);
+    r->encrypted.keys = mcx_key_named(r->ring, text);
+}
+
+void mcx_close_cipher_value(poc_xml *x, poc_span text)
+{
+    mcx_encrypted_reading *r = poc_xml_user(x);
+    mcx_encrypted *e = &r->encrypted;
+    if (e->len > 0 || !mcx_base64_take(e->data, sizeof(e->data), &e->len, text))
+        poc_xml_stop(x, POC_E_INPUT, "CipherValue is not base64, or stands twice");
 }
