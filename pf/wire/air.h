@@ -72,6 +72,29 @@ poc_err wire_mcx_floor_seal(wire_mcx_floor *f, int64_t now_ms, const char *user,
 /** He has logged off: what was kept of him is wiped. */
 void wire_mcx_floor_forget(wire_mcx_floor *f, const char *user);
 
+/* ---- XML content of requests that go through the server (TS 33.180 9.3, digest "MIKEY-SAKKE" 6.2) ---- */
+
+/** What is to be carried on. */
+typedef struct wire_mcx_carried {
+    bool has_changed;                             /* else what came is carried on as it is, and the rest is not set */
+    char content_type[WIRE_MCX_CONTENT_TYPE_MAX]; /* text */
+    uint8_t body[2 * WIRE_MCX_BODY_MAX];
+    size_t len;
+    const char *why; /* constant; "" when all is well */
+} wire_mcx_carried;
+
+/* Of who has no CSK nothing is changed. A part that is changed keeps its type and its Content-ID, no other header; one that is not
+ * changed keeps them in a body of which no part is. */
+
+/** A body from this user to the core: signatures under a CSK of his are checked and taken off, and what is encrypted under one is in
+ *  clear. POC_E_AUTH: under another key, or not with it; POC_E_INPUT: malformed; POC_E_LIMIT, POC_E_NOMEM, POC_E_IO. Not to be carried
+ *  on then. */
+poc_err wire_mcx_carry_up(wire_mcx_carried *out, const pocpf *pf, const char *user, poc_span content_type,
+                          poc_span body, const poc_rng *rng);
+/** A body from the core to this user: every element of type Normal of an MCX document is encrypted under his current CSK. Errors as above. */
+poc_err wire_mcx_carry_down(wire_mcx_carried *out, const pocpf *pf, const char *user, poc_span content_type,
+                            poc_span body, const poc_rng *rng);
+
 /* ---- where a bearer is to be listened to (digest "MIKEY-SAKKE" 7.3; TS 24.379 14.2.2) ---- */
 
 #define WIRE_MCX_SDP_MAX   1024u

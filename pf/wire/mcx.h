@@ -73,4 +73,8 @@ poc_err mcx_decrypt(uint8_t *out, size_t *n, const mcx_encrypted *e, const char 
 /** Writes `content` as EncryptedData. POC_E_IO, POC_E_LIMIT, POC_E_NOMEM. */
 poc_err mcx_encrypt_put(poc_wr *out, poc_span content, const wire_mcx_keys *keys, const poc_rng *rng);
 
+/** Writes a multipart body with a boundary from `rng`, and its Content-Type. POC_E_IO, POC_E_LIMIT. */
+poc_err mcx_multipart_write(poc_wr *body, char content_type[WIRE_MCX_CONTENT_TYPE_MAX], const poc_part *parts,
+                            size_t count, const poc_rng *rng);
+
 #endif

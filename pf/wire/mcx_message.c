@@ -17,8 +17,8 @@ static poc_err boundary_draw(char out[BOUNDARY_SIZE], const poc_rng *rng)
     return poc_wr_text(&wr);
 }
 
-static poc_err multipart_write(poc_wr *body, char content_type[WIRE_MCX_CONTENT_TYPE_MAX], const poc_part *parts,
-                               size_t count, const poc_rng *rng)
+poc_err mcx_multipart_write(poc_wr *body, char content_type[WIRE_MCX_CONTENT_TYPE_MAX], const poc_part *parts,
+                            size_t count, const poc_rng *rng)
 {
     char boundary[BOUNDARY_SIZE];
     poc_wr type = poc_wr_into(content_type, WIRE_MCX_CONTENT_TYPE_MAX);
@@ -49,7 +49,7 @@ poc_err wire_mcx_download_write(poc_wr *body, char content_type[WIRE_MCX_CONTENT
     poc_part parts[2];
     POC_TRY(info_part(&parts[0], room, service, mc_id));
     parts[1] = (poc_part){ .type = poc_span_str("application/mikey"), .body = i_message };
-    return multipart_write(body, content_type, parts, POC_COUNT(parts), rng);
+    return mcx_multipart_write(body, content_type, parts, POC_COUNT(parts), rng);
 }
 
 /* In any of the forms that RFC 4567 and RFC 4568 give a key. */
@@ -84,5 +84,5 @@ poc_err wire_mcx_announcement_write(poc_wr *body, char content_type[WIRE_MCX_CON
                                  .body = poc_span_of(usage_room, usage.len) };
     if (sdp.n > 0)
         parts[count++] = (poc_part){ .type = poc_span_str("application/sdp"), .body = sdp };
-    return multipart_write(body, content_type, parts, count, rng);
+    return mcx_multipart_write(body, content_type, parts, count, rng);
 }
