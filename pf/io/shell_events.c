@@ -155,6 +155,7 @@ const sip_events shell_sip_events = {
     .conference = on_conference,
     .subscription = on_subscription,
     .refused = on_refused,
+    .content = shell_content,
     .mcx = shell_mcx_request,
     .mcx_sent = shell_mcx_sent,
 };

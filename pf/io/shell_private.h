@@ -103,6 +103,11 @@ void shell_enabler_event(void *user, const char *channel_id, bcast_event event, 
 void shell_mtk_made(void *user, const char *channel_id, poc_msk_id msk_id, uint32_t mtks);
 void shell_persisted(void *user, bool ok, const char *why);
 
+/* shell_content.c */
+/** sip_events.content; `user` is the shell. */
+poc_err shell_content(void *user, const char *who, bool from_client, poc_span content_type, poc_span body,
+                      wire_mcx_carried *out);
+
 /* shell_mbms.c */
 /** The push sockets and the key management service. */
 poc_err shell_mbms_make(shell *s, char why[CONFIG_WHY_MAX]);

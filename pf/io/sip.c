@@ -98,8 +98,8 @@ static refusal invite_check(const sip *s, sip_t const *m)
         return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "INVITE without Contact" };
     if (sip_body(m).n == 0)
         return (refusal){ SIP_488_NOT_ACCEPTABLE, POC_E_DENIED, "INVITE without an offer" };
-    if (!sip_body_is_sdp(m))
-        return (refusal){ SIP_415_UNSUPPORTED_MEDIA, POC_E_INPUT, "body is not application/sdp" };
+    if (sip_description(m).n == 0)
+        return (refusal){ SIP_415_UNSUPPORTED_MEDIA, POC_E_INPUT, "no application/sdp in the body" };
     if (sip_timer_too_short(s, m))
         return (refusal){ SIP_422_SESSION_TIMER_TOO_SMALL, POC_E_INPUT, "session interval too small" };
     return (refusal){ 0 };

@@ -12,6 +12,7 @@
 #include "gba/gba.h"
 #include "pf/io/relay.h"
 #include "pf/io/zn.h"
+#include "pf/wire/air.h"
 #include "pf/wire/wire.h"
 #include "pocpf/pocpf.h"
 
@@ -63,6 +64,10 @@ typedef struct sip_events {
     void (*subscription)(void *user, const char *channel, pocpf_subscription what, bool fresh, uint32_t retry_ms);
     /** Something worth a line in the log and a counter: kind, who (may be NULL), constant reason. Rate-limited by the shell. */
     void (*refused)(void *user, poc_err kind, const char *who, const char *reason);
+    /** The body of a request that is carried between the client `who` and the core: what of it goes on, by `out`. POC_OK, or why the
+     *  request does not go on. May be NULL: all bodies go on as they are. */
+    poc_err (*content)(void *user, const char *who, bool from_client, poc_span content_type, poc_span body,
+                       wire_mcx_carried *out);
     /** A REGISTER, or a PUBLISH or MESSAGE to our identity, from who is authenticated: sip_mcx_answer exactly once, now or
      *  later. May be NULL without an identity. */
     void (*mcx)(void *user, sip_mcx_transaction *t, const wire_mcx_request *request);

@@ -21,13 +21,12 @@ bool sip_is_carried(sip_t const *m, bool in_dialog)
 }
 
 /* The headers that mean something to the other side; absent ones are NULL, which Sofia passes over. */
-#define CARRIED_HEADERS(m)                                                                                      \
+#define CARRIED_HEADERS(m, content)                                                                             \
     SIPTAG_EVENT((m)->sip_event), SIPTAG_REFER_TO((m)->sip_refer_to), SIPTAG_REFERRED_BY((m)->sip_referred_by), \
         SIPTAG_SUBSCRIPTION_STATE((m)->sip_subscription_state), SIPTAG_EXPIRES((m)->sip_expires),               \
         SIPTAG_ACCEPT((m)->sip_accept), SIPTAG_ACCEPT_CONTACT((m)->sip_accept_contact),                         \
         SIPTAG_REQUIRE((m)->sip_require), SIPTAG_CONTENT_DISPOSITION((m)->sip_content_disposition),             \
-        SIPTAG_REFER_SUB(sip_refer_sub(m)), SIPTAG_CONTENT_TYPE((m)->sip_content_type),                         \
-        SIPTAG_PAYLOAD((m)->sip_payload)
+        SIPTAG_REFER_SUB(sip_refer_sub(m)), SIPTAG_CONTENT_TYPE((content).type), SIPTAG_PAYLOAD((content).payload)
 
 static sip_carried *carried_new(sip_inbound *in)
 {
@@ -82,9 +81,12 @@ static int carried_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
 {
     sip_carried *c = magic;
     int status = nta_outgoing_status(orq);
+    sip_content content = { NULL, NULL };
     bool outside = c->session == NULL;
     if (status < 200)
         return 0;
+    if (m != NULL)
+        content = (sip_content){ m->sip_content_type, m->sip_payload };
     if (m == NULL || m->sip_status == NULL)
         nta_incoming_treply(c->irq, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
     else
@@ -93,7 +95,7 @@ static int carried_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
                             TAG_IF(outside, SIPTAG_TO(m->sip_to)), TAG_IF(outside, SIPTAG_CONTACT(m->sip_contact)),
                             TAG_IF(outside, SIPTAG_RECORD_ROUTE(m->sip_record_route)), SIPTAG_ALLOW(m->sip_allow),
                             SIPTAG_UNSUPPORTED(m->sip_unsupported), SIPTAG_WARNING(m->sip_warning),
-                            SIPTAG_RETRY_AFTER(m->sip_retry_after), CARRIED_HEADERS(m), TAG_END());
+                            SIPTAG_RETRY_AFTER(m->sip_retry_after), CARRIED_HEADERS(m, content), TAG_END());
     carried_free(c);
     return 0;
 }
@@ -107,15 +109,30 @@ static void carried_failed(sip_carried *c)
     carried_free(c);
 }
 
+/* False: the request was answered. */
+static bool settle(sip_content *out, sip_inbound *in, const char *who, bool from_client)
+{
+    const char *why;
+    const poc_err err = sip_content_settle(out, in, who, from_client, &why);
+    if (err == POC_OK)
+        return true;
+    sip_content_refuse(in, err, who, why);
+    sip_inbound_free(in);
+    return false;
+}
+
 void sip_carry_in_dialog(sip_inbound *in)
 {
     sip_leg *other = sip_leg_other(in->leg);
     sip_t const *m = in->m;
+    sip_content content;
+    if (!settle(&content, in, in->leg->session->user, sip_leg_side(in->leg) == RELAY_CLIENT))
+        return;
     sip_carried *c = carried_new(in);
     if (c != NULL) {
         c->orq = nta_outgoing_tcreate(other->nta, carried_answered, c, NULL, m->sip_request->rq_method,
                                       m->sip_request->rq_method_name, NULL, SIPTAG_CONTACT_STR(other->contact),
-                                      SIPTAG_USER_AGENT_STR(SIP_USER_AGENT), CARRIED_HEADERS(m), TAG_END());
+                                      SIPTAG_USER_AGENT_STR(SIP_USER_AGENT), CARRIED_HEADERS(m, content), TAG_END());
         if (c->orq == NULL)
             carried_failed(c);
     }
@@ -124,7 +141,8 @@ void sip_carry_in_dialog(sip_inbound *in)
 
 /* Outside dialogs the PF is a proxy in all but name: From, To, Call-ID and Contact stay, so that a dialog the request
  * opens (SUBSCRIBE) finds its way without us. */
-static nta_outgoing_t *send_on(sip_carried *c, sip_t const *m, const char *asserted, const url_t *route)
+static nta_outgoing_t *send_on(sip_carried *c, sip_t const *m, sip_content content, const char *asserted,
+                               const url_t *route)
 {
     sip *s = c->sip;
     msg_t *msg = nta_msg_create(s->agent, 0);
@@ -139,18 +157,18 @@ static nta_outgoing_t *send_on(sip_carried *c, sip_t const *m, const char *asser
     if (rq == NULL || msg_header_insert(msg, (msg_pub_t *)out, (msg_header_t *)rq) < 0 ||
         sip_add_tl(msg, out, SIPTAG_FROM(m->sip_from), SIPTAG_TO(m->sip_to), SIPTAG_CALL_ID(m->sip_call_id),
                    SIPTAG_CSEQ(m->sip_cseq), SIPTAG_CONTACT(m->sip_contact), SIPTAG_MAX_FORWARDS(&hops),
-                   TAG_IF(asserted != NULL, SIPTAG_HEADER_STR(asserted)), CARRIED_HEADERS(m), TAG_END()) < 0) {
+                   TAG_IF(asserted != NULL, SIPTAG_HEADER_STR(asserted)), CARRIED_HEADERS(m, content), TAG_END()) < 0) {
         msg_destroy(msg);
         return NULL;
     }
     return nta_outgoing_mcreate(s->agent, carried_answered, c, (const url_string_t *)route, msg, TAG_END());
 }
 
-static void carry_outside(sip_inbound *in, const char *asserted, const url_t *route)
+static void carry_outside(sip_inbound *in, sip_content content, const char *asserted, const url_t *route)
 {
     sip_carried *c = carried_new(in);
     if (c != NULL) {
-        c->orq = send_on(c, in->m, asserted, route);
+        c->orq = send_on(c, in->m, content, asserted, route);
         if (c->orq == NULL)
             carried_failed(c);
     }
@@ -161,12 +179,18 @@ void sip_carry_from_client(sip_inbound *in)
 {
     char asserted[POC_URI_MAX + 32];
     poc_wr wr = poc_wr_into(asserted, sizeof(asserted));
+    sip_content content;
     poc_wr_fmt(&wr, "P-Asserted-Identity: <%s>", in->user);
     (void)poc_wr_text(&wr);
-    carry_outside(in, asserted, in->sip->next_hop);
+    if (settle(&content, in, in->user, true))
+        carry_outside(in, content, asserted, in->sip->next_hop);
 }
 
 void sip_carry_from_core(sip_inbound *in)
 {
-    carry_outside(in, NULL, NULL);
+    char user[POC_URI_MAX];
+    sip_content content = { in->m->sip_content_type, in->m->sip_payload };
+    const bool is_known = sip_url_canonical(user, in->m->sip_to->a_url) == POC_OK;
+    if (!is_known || settle(&content, in, user, false))
+        carry_outside(in, content, NULL, NULL);
 }

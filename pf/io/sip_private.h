@@ -280,6 +280,22 @@ void sip_session_media(sip_session *s, const sip_leg *leg);
 poc_err sip_session_make(sip_session **out, sip *sip);
 void sip_session_link(sip_session *s);
 
+/* ---- sip_content.c ---- */
+/** What is carried on; lives as long as the request. */
+typedef struct sip_content {
+    sip_content_type_t const *type;
+    sip_payload_t const *payload;
+} sip_content;
+
+/** Asks the shell about the body of a request from or to the client `who`. Errors as events.content; `why` is constant. */
+poc_err sip_content_settle(sip_content *out, const sip_inbound *in, const char *who, bool from_client,
+                           const char **why);
+/** The same with the description `sdp` in the place of the one it has; with no content in `content`: that description alone. In `home`.
+ *  POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM, POC_E_IO. */
+poc_err sip_content_describe(sip_content *out, su_home_t *home, sip_content content, poc_span sdp);
+/** Answers a request whose body could not be settled. */
+void sip_content_refuse(sip_inbound *in, poc_err err, const char *who, const char *why);
+
 /* ---- sip_carry.c ---- */
 /** A method that is handed on to the other side, inside or outside a dialog. */
 bool sip_is_carried(sip_t const *m, bool in_dialog);
@@ -337,6 +353,8 @@ wake_fn sip_timers_due;
 /* ---- sip_text.c ---- */
 bool sip_body_is_sdp(sip_t const *m);
 poc_span sip_body(sip_t const *m);
+/** The session description in the body, alone or as one of several parts; n 0: there is none. */
+poc_span sip_description(sip_t const *m);
 /** Canonical. POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM. */
 poc_err sip_url_canonical(char out[POC_URI_MAX], const url_t *url);
 const char *sip_unknown_value(sip_t const *m, const char *name);

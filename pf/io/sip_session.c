@@ -190,8 +190,8 @@ static void answer_caller(sip_session *s)
     sip_t const *m = sip_object(msg);
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, sizeof(text));
-    bool written =
-        wire_answer_write(&wr, &local, sip_body(m), &s->callee->peer, NULL) == POC_OK && poc_wr_text(&wr) == POC_OK;
+    bool written = wire_answer_write(&wr, &local, sip_description(m), &s->callee->peer, NULL) == POC_OK &&
+                   poc_wr_text(&wr) == POC_OK;
     bool timed = written && sip_leg_timer_answer(leg, m, expires);
     if (written)
         nta_incoming_treply(leg->server_invite, SIP_200_OK, SIPTAG_CONTACT_STR(leg->contact),
@@ -218,7 +218,7 @@ static void callee_accepted(sip_session *s, sip_t const *m)
         sip_session_bury(s);
         return;
     }
-    if (!sip_body_is_sdp(m) || wire_unicast_read(&leg->peer, sip_body(m), NULL) != POC_OK) {
+    if (wire_unicast_read(&leg->peer, sip_description(m), NULL) != POC_OK) {
         sip_leg_bye(leg, NULL);
         setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, POC_E_INPUT, "2xx to INVITE without a usable description");
         return;
@@ -286,18 +286,19 @@ static poc_err extra_headers(char out[SIP_RELAYED_HEADERS], const sip_session *s
     return poc_wr_text(&wr);
 }
 
-static poc_err call_callee(sip_session *s, sip_t const *m)
+static poc_err call_callee(sip_session *s, su_home_t *home, sip_t const *m, sip_content others)
 {
     sip *owner = s->sip;
     sip_leg *leg = s->callee;
     bool to_cf = leg == &s->cf;
     const url_t *target = m->sip_request->rq_url, *towards = to_cf ? owner->next_hop : target;
     char text[SIP_SDP_MAX], extra[SIP_RELAYED_HEADERS], expires[48], hops[16];
+    sip_content content;
     POC_TRY(sip_leg_call(leg, to_cf ? s->user : s->group, to_cf ? s->group : s->user, towards));
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, sizeof(text));
     POC_TRY(wire_unicast_write(&wr, &local, &s->caller->peer, !to_cf));
-    POC_TRY(poc_wr_text(&wr));
+    POC_TRY(sip_content_describe(&content, home, others, poc_span_of(text, wr.len)));
     POC_TRY(extra_headers(extra, s, m));
     wr = poc_wr_into(expires, sizeof(expires));
     poc_wr_fmt(&wr, "%u;refresher=uas", owner->session_expires_s);
@@ -311,7 +312,7 @@ static poc_err call_callee(sip_session *s, sip_t const *m)
         SIPTAG_ACCEPT_CONTACT_STR(SIP_ACCEPT_CONTACT), SIPTAG_USER_AGENT_STR(SIP_USER_AGENT),
         SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR("timer"),
         TAG_IF(owner->session_expires_s >= owner->session_min_s, SIPTAG_SESSION_EXPIRES_STR(expires)),
-        SIPTAG_HEADER_STR(extra), SIPTAG_CONTENT_TYPE_STR(SIP_SDP_TYPE), SIPTAG_PAYLOAD_STR(text), TAG_END());
+        SIPTAG_HEADER_STR(extra), SIPTAG_CONTENT_TYPE(content.type), SIPTAG_PAYLOAD(content.payload), TAG_END());
     return leg->our_request != NULL ? POC_OK : POC_E_IO;
 }
 
@@ -341,7 +342,7 @@ static void unproved_look(const sip_session *s)
 }
 
 /* Both directions from here on: `s` knows user, group and which leg calls. Takes over `in`. */
-static void setup_go(sip_session *s, sip_inbound *in)
+static void setup_go(sip_session *s, sip_inbound *in, sip_content others)
 {
     sip *owner = s->sip;
     nta_incoming_t *irq = in->irq;
@@ -358,11 +359,26 @@ static void setup_go(sip_session *s, sip_inbound *in)
         setup_fail(s, SIP_400_BAD_REQUEST, err, "From, To or Contact cannot be used");
     } else {
         if (err == POC_OK)
-            err = call_callee(s, in->m);
+            err = call_callee(s, msg_home(in->msg), in->m, others);
         if (err != POC_OK)
             setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, err, "the other side cannot be called");
     }
     sip_inbound_free(in);
+}
+
+/* What stands beside the description goes on with it; nothing where it stands alone. False: the request was answered. */
+static bool others_settle(sip_content *out, sip_inbound *in, bool from_client, const char *user)
+{
+    const char *why;
+    *out = (sip_content){ NULL, NULL };
+    if (sip_body_is_sdp(in->m))
+        return true;
+    const poc_err err = sip_content_settle(out, in, user, from_client, &why);
+    if (err == POC_OK)
+        return true;
+    sip_content_refuse(in, err, user, why);
+    sip_inbound_free(in);
+    return false;
 }
 
 static void invite_begin(sip_inbound *in, bool from_client, const char *user, const char *group)
@@ -371,13 +387,16 @@ static void invite_begin(sip_inbound *in, bool from_client, const char *user, co
     sip_session *s;
     wire_unicast offer;
     poc_fault fault = { 0 };
-    poc_err err = wire_unicast_read(&offer, sip_body(in->m), &fault);
+    sip_content others;
+    poc_err err = wire_unicast_read(&offer, sip_description(in->m), &fault);
     const char *reason = fault.reason != NULL ? fault.reason : "offer cannot be used";
     if (err != POC_OK) {
         bool denied = err == POC_E_DENIED;
         invite_refuse(in, denied ? 488 : 400, denied ? sip_488_Not_acceptable : sip_400_Bad_request, err, reason);
         return;
     }
+    if (!others_settle(&others, in, from_client, user))
+        return;
     /* It may have waited for Zn while the drain began. */
     if (owner->draining || owner->counts.sessions >= owner->sessions_max || session_new(&s, owner) != POC_OK) {
         invite_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "no room for another session");
@@ -388,7 +407,7 @@ static void invite_begin(sip_inbound *in, bool from_client, const char *user, co
     s->caller = from_client ? &s->client : &s->cf;
     s->callee = from_client ? &s->cf : &s->client;
     s->caller->peer = offer;
-    setup_go(s, in);
+    setup_go(s, in, others);
 }
 
 static poc_err uri_of(char out[POC_URI_MAX], const url_t *url)

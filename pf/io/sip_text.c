@@ -49,6 +49,34 @@ poc_span sip_body(sip_t const *m)
     return poc_span_of(m->sip_payload->pl_data, m->sip_payload->pl_len);
 }
 
+/* The value of a Content-Type as it stood, but for white space. */
+static poc_err content_type_text(poc_wr *out, const sip_content_type_t *type)
+{
+    poc_wr_fmt(out, "%s", type->c_type);
+    for (msg_param_t const *p = type->c_params; p != NULL && *p != NULL; p++)
+        poc_wr_fmt(out, ";%s", *p);
+    return poc_wr_done(out);
+}
+
+poc_span sip_description(sip_t const *m)
+{
+    static const char multipart[] = "multipart/";
+    char type[512];
+    poc_wr wr = poc_wr_into(type, sizeof(type));
+    poc_parts parts;
+    if (sip_body_is_sdp(m))
+        return sip_body(m);
+    if (m->sip_content_type == NULL || m->sip_content_type->c_type == NULL ||
+        strncasecmp(m->sip_content_type->c_type, multipart, sizeof(multipart) - 1) != 0 ||
+        content_type_text(&wr, m->sip_content_type) != POC_OK ||
+        poc_parts_read(&parts, poc_span_of(type, wr.len), sip_body(m), NULL) != POC_OK)
+        return (poc_span){ 0 };
+    const poc_part *part = poc_part_of(&parts, SIP_SDP_TYPE);
+    if (part == NULL || part->is_base64)
+        return (poc_span){ 0 };
+    return part->body;
+}
+
 poc_err sip_url_canonical(char out[POC_URI_MAX], const url_t *url)
 {
     su_home_t home[1] = { SU_HOME_INIT(home) };

@@ -95,6 +95,11 @@ poc_err wire_mcx_carry_up(wire_mcx_carried *out, const pocpf *pf, const char *us
 poc_err wire_mcx_carry_down(wire_mcx_carried *out, const pocpf *pf, const char *user, poc_span content_type,
                             poc_span body, const poc_rng *rng);
 
+/** A multipart body with another description (application/sdp) in the place of the one it has. POC_E_INPUT: it has none; POC_E_LIMIT,
+ *  POC_E_IO. `has_changed` is set. */
+poc_err wire_mcx_redescribe(wire_mcx_carried *out, poc_span content_type, poc_span body, poc_span sdp,
+                            const poc_rng *rng);
+
 /* ---- where a bearer is to be listened to (digest "MIKEY-SAKKE" 7.3; TS 24.379 14.2.2) ---- */
 
 #define WIRE_MCX_SDP_MAX   1024u

@@ -260,3 +260,25 @@ poc_err wire_mcx_carry_down(wire_mcx_carried *out, const pocpf *pf, const char *
     ring_done(&r);
     return end(c, err, out, content_type);
 }
+
+poc_err wire_mcx_redescribe(wire_mcx_carried *out, poc_span content_type, poc_span body, poc_span sdp,
+                            const poc_rng *rng)
+{
+    poc_parts parts;
+    poc_fault fault = { 0, NULL };
+    poc_wr wr = poc_wr_into(out->body, sizeof(out->body));
+    out->has_changed = false;
+    out->why = "a malformed body of several parts, or one without a description";
+    POC_TRY(poc_parts_read(&parts, content_type, body, &fault));
+    poc_part *description = (poc_part *)(uintptr_t)poc_part_of(&parts, "application/sdp");
+    if (description == NULL)
+        return POC_E_INPUT;
+    description->body = sdp;
+    description->is_base64 = false;
+    out->why = "too long";
+    POC_TRY(mcx_multipart_write(&wr, out->content_type, parts.part, parts.count, rng));
+    out->len = wr.len;
+    out->has_changed = true;
+    out->why = "";
+    return POC_OK;
+}

@@ -166,6 +166,25 @@ static void on_mcx_sent(void *user, const char *subject, uint64_t number, int st
     w->mcx_sent_status = status;
 }
 
+static poc_err on_content(void *user, const char *who, bool from_client, poc_span content_type, poc_span body,
+                          wire_mcx_carried *out)
+{
+    world *w = user;
+    w->content_asked++;
+    w->content_from_client = from_client;
+    snprintf(w->content_who, sizeof(w->content_who), "%s", who);
+    snprintf(w->content_type, sizeof(w->content_type), "%.*s", (int)content_type.n, (const char *)content_type.p);
+    snprintf(w->content_body, sizeof(w->content_body), "%.*s", (int)body.n, (const char *)body.p);
+    out->has_changed = w->content_new != NULL;
+    out->why = "as the test wants it";
+    if (w->content_new != NULL) {
+        out->len = strlen(w->content_new);
+        memcpy(out->body, w->content_new, out->len);
+        snprintf(out->content_type, sizeof(out->content_type), "%s", w->content_new_type);
+    }
+    return w->content_err;
+}
+
 static const sip_events shell = {
     .channel_of = on_channel_of,
     .authenticated = on_authenticated,
@@ -176,6 +195,7 @@ static const sip_events shell = {
     .conference = on_conference,
     .subscription = on_subscription,
     .refused = on_refused,
+    .content = on_content,
     .mcx = on_mcx,
     .mcx_sent = on_mcx_sent,
 };

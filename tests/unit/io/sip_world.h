@@ -107,6 +107,12 @@ typedef struct world {
     char refusal[128];
     poc_err refusal_kind;
     bool drained;
+    /* content of what is carried */
+    uint32_t content_asked;
+    bool content_from_client;
+    char content_who[POC_URI_MAX], content_type[256], content_body[8192];
+    poc_err content_err;
+    const char *content_new, *content_new_type; /* what goes on; NULL: what came */
     /* mission critical services */
     uint32_t mcx_asked, mcx_ended;
     bool mcx_hold; /* keep the transaction in `mcx_open`, else answer with `mcx_answer` */
