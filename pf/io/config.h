@@ -140,7 +140,7 @@ typedef struct config {
         char *users, *token_key, *token_issuer, *token_audience;
         uint32_t algorithms, skew_s, expires_s, expires_min_s;
         int forced_algorithm;
-        bool strict_signature;
+        bool strict_signature, refuse_clear;
     } mcx;
     struct {
         int format;

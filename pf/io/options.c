@@ -438,6 +438,8 @@ const option options[] = {
           "How far the time of an uploaded key may be from now."),
     FLAG("mcx", "strict_signature", "false", TOP(mcx.strict_signature),
           "Refuse signatures that old clients make without the header of the signature payload."),
+    FLAG("mcx", "refuse_clear", "false", TOP(mcx.refuse_clear),
+          "Refuse an access token or client id that is not encrypted under the CSK beside it, and reports about bearers that are not signed under the CSK."),
     WORD("mcx", "download", words_download, 3, TOP(mcx.download),
           "How keys are sent to clients: SIP MESSAGE, or, for clients that want it so, NOTIFY."),
     NUMBER("mcx", "expires_s", "s", "3600", 60, 86400, TOP(mcx.expires_s),

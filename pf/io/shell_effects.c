@@ -148,11 +148,14 @@ static void do_restored(shell *s, const pocpf_effect *e)
     names n = names_of(e);
     sip_session *session = NULL;
     poc_err err = sip_session_restore(s->sip, poc_span_of(e->u.restored.dialog, e->u.restored.dialog_len), &session);
-    if (err == POC_OK && (err = shell_member_put(s, n.channel, n.user, session)) != POC_OK)
+    if (err == POC_OK && !shell_mcx_guard(s, session))
+        err = POC_E_NOMEM;
+    if (err == POC_OK)
+        err = shell_member_put(s, n.channel, n.user, session);
+    if (err != POC_OK && session != NULL)
         sip_release(session, POCPF_REASON_RESTART);
     if (err == POC_OK) {
         relay_session_channel(sip_session_relay(session), n.channel);
-        shell_mcx_guard(s, session);
         return;
     }
     log_event(LOG_LEVEL_WARNING, "session_not_restored", LOG_TEXT("channel", n.channel), LOG_TEXT("user", n.user),

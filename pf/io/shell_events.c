@@ -64,7 +64,10 @@ static void on_session_up(void *user, sip_session *session)
     const char *channel = sip_session_channel(session), *who = sip_session_user(session);
     if (s->is_draining)
         return;
-    shell_mcx_guard(s, session);
+    if (!shell_mcx_guard(s, session)) {
+        sip_release(session, POCPF_REASON_NONE);
+        return;
+    }
     if (channel == NULL)
         return;
     shell_member *older = shell_member_of(s, channel, who);
@@ -84,6 +87,17 @@ static shell_member *member_behind(const shell *s, const sip_session *session)
     const char *channel = sip_session_channel(session);
     shell_member *m = channel == NULL ? NULL : shell_member_of(s, channel, sip_session_user(session));
     return m != NULL && m->session == session ? m : NULL;
+}
+
+void shell_session_end(shell *s, sip_session *session)
+{
+    shell_member *m = member_behind(s, session);
+    if (m != NULL) {
+        shell_member_remove(s, m);
+        (void)pocpf_member_departed(s->pf, io_now_ms(), sip_session_channel(session), sip_session_user(session),
+                                    POCPF_LOST);
+    }
+    sip_release(session, POCPF_REASON_NONE);
 }
 
 static void on_session_down(void *user, sip_session *session, pocpf_departure how)

@@ -37,6 +37,7 @@ static poc_err make_desk(shell_mcx *x, const config *c)
     wire_mcx_rules rules = { .users_max = c->limits.members_max,
                              .expires_s = c->mcx.expires_s,
                              .expires_min_s = c->mcx.expires_min_s,
+                             .refuses_clear = c->mcx.refuse_clear,
                              .authorise = on_authorise,
                              .known = on_known,
                              .listed = on_listed,
@@ -222,28 +223,28 @@ void shell_mcx_reload(shell *s, const config *c)
 
 /* ---- floor control ---- */
 
-static void guard(void *user, sip_session *session)
+bool shell_mcx_guard(shell *s, sip_session *session)
 {
-    shell_mcx *x = (shell_mcx *)user;
-    if (mcx_floor_guard(x->floor, sip_session_relay(session), sip_session_user(session)) == POC_E_NOMEM)
-        sip_release(session, POCPF_REASON_NONE); /* rather no session than a floor in clear (MCX-6) */
+    return s->mcx == NULL ||
+           mcx_floor_guard(s->mcx->floor, sip_session_relay(session), sip_session_user(session)) != POC_E_NOMEM;
 }
 
-void shell_mcx_guard(shell *s, sip_session *session)
+static void guard_or_end(void *user, sip_session *session)
 {
-    if (s->mcx != NULL)
-        guard(s->mcx, session);
+    shell *s = (shell *)user;
+    if (!shell_mcx_guard(s, session))
+        shell_session_end(s, session);
+}
+
+void shell_mcx_guard_user(shell *s, const char *user)
+{
+    sip_sessions_of(s->sip, user, guard_or_end, s);
 }
 
 void shell_mcx_logged_off(shell *s, const char *user)
 {
     if (s->mcx != NULL)
         wire_mcx_floor_forget(s->mcx->floor, user);
-}
-
-void shell_mcx_guard_user(shell *s, const char *user)
-{
-    sip_sessions_of(s->sip, user, guard, s->mcx);
 }
 
 /* ---- for an operator ---- */

@@ -181,16 +181,22 @@ static poc_err tell_desk(shell_mcx *x, const shell_channel *ch)
     return wire_mcx_desk_channel(x->desk, io_now_ms(), &channel);
 }
 
+static bool same_tmgi(const config_musik *a, const config_musik *b)
+{
+    return memcmp(a->tmgi, b->tmgi, sizeof(a->tmgi)) == 0;
+}
+
 static bool same_bearer(const config_musik *a, const config_musik *b)
 {
-    return a->has_tmgi == b->has_tmgi && memcmp(a->tmgi, b->tmgi, sizeof(a->tmgi)) == 0 && a->qci == b->qci &&
+    return is_announced(a) == is_announced(b) && same_tmgi(a, b) && a->qci == b->qci &&
            config_same_texts(&a->areas, &b->areas);
 }
 
 static poc_err load_channel(shell_mcx *x, shell_channel *ch, const config_musik *m)
 {
     const bool is_other = ch->musik == NULL || !same_bearer(ch->musik, m);
-    if (is_other && ch->musik != NULL)
+    const bool goes_on = is_announced(m) && ch->musik != NULL && same_tmgi(ch->musik, m);
+    if (is_other && ch->musik != NULL && !goes_on)
         announce_to_all(x, ch, true);
     ch->musik = m;
     POC_TRY(shell_users_list(ch, &m->users));

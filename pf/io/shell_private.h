@@ -98,6 +98,8 @@ void shell_carry_out(shell *s, const pocpf_effect *e);
 
 /* shell_events.c */
 extern const sip_events shell_sip_events;
+/** Ends a session that is up, and the membership that it is of. */
+void shell_session_end(shell *s, sip_session *session);
 void shell_feed(void *user, const char *channel, bcast_flow flow, poc_span packet);
 void shell_enabler_event(void *user, const char *channel_id, bcast_event event, const char *why);
 void shell_mtk_made(void *user, const char *channel_id, poc_msk_id msk_id, uint32_t mtks);
@@ -125,11 +127,12 @@ void shell_mcx_stop(shell *s);
 void shell_mcx_free(shell *s);
 /** Takes over who is authorised. */
 void shell_mcx_reload(shell *s, const config *c);
-/** A session is up or was restored: its floor control is guarded when its user has a CSK. */
-void shell_mcx_guard(shell *s, sip_session *session);
+/** A session is up or was restored: its floor control is guarded when its user has a CSK. False: it cannot be, so the session
+ *  has to end, since its floor control must not pass in clear (MCX-6). */
+bool shell_mcx_guard(shell *s, sip_session *session);
 /** His CSKs are wiped: what floor control keeps of them too. */
 void shell_mcx_logged_off(shell *s, const char *user);
-/** The same as shell_mcx_guard for all sessions of a user. */
+/** The same for all sessions of a user; those that cannot be guarded are ended. */
 void shell_mcx_guard_user(shell *s, const char *user);
 
 /* shell_mcx_sip.c */

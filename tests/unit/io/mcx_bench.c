@@ -36,21 +36,47 @@ static void write_users(mcx_bench *b)
     assert_int_equal(chmod(path, 0600), 0);
 }
 
-static void write_mcx(mcx_bench *b, const char *options)
+static void write_mcx(mcx_bench *b, const char *musiks)
 {
     char trusted[64];
-    const char *const north = b->group[0], *const south = b->group[1];
-    (void)snprintf(
-        b->more, sizeof(b->more),
-        "mcx = { psi = \"" MCX_PSI "\"; kms = \"embedded\"; kms_secrets = \"kms/kms.secret\"; kms_listen = [ "
-        "\"127.0.0.1:%u\" ]; users = \"users.cfg\"; %s musik = ( { id = \"north\"; address = \"%s\"; port = %d; source "
-        "= \"127.0.0.1\"; feed = { listen = \"udp:127.0.0.1:0\"; floor_listen = \"udp:127.0.0.1:%u\"; source = [ "
-        "\"127.0.0.5\" ]; }; }, { id = \"south\"; address = \"%s\"; port = %d; source = \"127.0.0.1\"; tmgi = \"" MCX_TMGI
-        "\"; areas = [ \"0001\", \"00ff\" ]; } ); };",
-        b->pf.port[DAEMON_PUSH_PORT], options, north, MCX_AIR_PORT, b->pf.port[DAEMON_HTTP_PORT], south, MCX_AIR_PORT);
+    (void)snprintf(b->more, sizeof(b->more),
+                   "mcx = { psi = \"" MCX_PSI
+                   "\"; kms = \"embedded\"; kms_secrets = \"kms/kms.secret\"; kms_listen = [ "
+                   "\"127.0.0.1:%u\" ]; users = \"users.cfg\"; %s musik = ( %s ); };",
+                   b->pf.port[DAEMON_PUSH_PORT], b->options, musiks);
     b->pf.more = b->more;
     (void)snprintf(trusted, sizeof(trusted), "trusted_peers = [ \"127.0.0.1:%u\" ];", b->pf.port[DAEMON_CF_PORT]);
     daemon_configure(&b->pf, trusted, "sip_auth = \"registered\";", "", "");
+}
+
+const char *mcx_bench_north(const mcx_bench *b, const char *more)
+{
+    static char text[1024];
+    (void)snprintf(text, sizeof(text),
+                   "{ id = \"north\"; address = \"%s\"; port = %d; source = \"127.0.0.1\"; feed = { listen = "
+                   "\"udp:127.0.0.1:0\"; floor_listen = \"udp:127.0.0.1:%u\"; source = [ \"127.0.0.5\" ]; }; %s }",
+                   b->group[0], MCX_AIR_PORT, b->pf.port[DAEMON_HTTP_PORT], more);
+    return text;
+}
+
+static void write_both(mcx_bench *b)
+{
+    char musiks[2048];
+    (void)snprintf(musiks, sizeof(musiks),
+                   "%s, { id = \"south\"; address = \"%s\"; port = %d; source = \"127.0.0.1\"; tmgi = \"" MCX_TMGI
+                   "\"; areas = [ \"0001\", \"00ff\" ]; }",
+                   mcx_bench_north(b, ""), b->group[1], MCX_AIR_PORT);
+    write_mcx(b, musiks);
+}
+
+void mcx_bench_reload(mcx_bench *b, const char *musiks)
+{
+    if (musiks != NULL)
+        write_mcx(b, musiks);
+    else
+        write_both(b);
+    if (!daemon_asks(&b->pf, "/reload", ""))
+        fail_msg("%s", b->pf.admin);
 }
 
 static void make_kms(const mcx_bench *b, const char *tool)
@@ -95,7 +121,8 @@ mcx_bench *mcx_bench_new(const char *program, const char *tool, const char *opti
     assert_int_equal(bind(b->source, (struct sockaddr *)&source, sizeof(source)), 0);
     make_kms(b, tool);
     write_users(b);
-    write_mcx(b, options);
+    (void)snprintf(b->options, sizeof(b->options), "%s", options);
+    write_both(b);
     phone_open(&b->core, "127.0.0.1", b->pf.port[DAEMON_CF_PORT]);
     b->core.pf_port = b->pf.port[DAEMON_SIP_PORT];
     b->core.from = MCX_ALICE;

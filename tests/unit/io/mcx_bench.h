@@ -19,7 +19,7 @@ typedef struct mcx_bench {
     daemon_bench pf;
     phone core;
     mcx_client alice, bob;
-    char more[4096];
+    char options[512], more[4096];
     char group[2][20]; /* of north and south */
     int air, source;   /* hears the floor of north; feeds it */
 } mcx_bench;
@@ -29,6 +29,10 @@ mcx_bench *mcx_bench_new(const char *program, const char *tool, const char *opti
 void mcx_bench_free(mcx_bench *b);
 /** As after mcx_bench_new: nobody is registered or expelled, nothing is under way; what the KMS gave the users stays. */
 void mcx_bench_refresh(mcx_bench *b);
+/** The element north of mcx.musik, with more options; until the next call. */
+const char *mcx_bench_north(const mcx_bench *b, const char *more);
+/** A reload with other MuSiKs, elements of mcx.musik; NULL: those of the start. */
+void mcx_bench_reload(mcx_bench *b, const char *musiks);
 /** kill -9, and another one on what is left. */
 void mcx_bench_crash(mcx_bench *b);
 /** Waits until the daemon has its keys. */

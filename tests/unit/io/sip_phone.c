@@ -215,9 +215,9 @@ static void keep(char *out, size_t cap, const phone *p, const char *name)
     (void)snprintf(out, cap, "%s", phone_header(p, name));
 }
 
-void phone_reply(phone *p, const char *status)
+static void answer(phone *p, const char *status, const char *more, const char *body)
 {
-    char via[512], from[512], to[512], call_id[256], cseq[64], text[2048];
+    char via[512], from[512], to[512], call_id[256], cseq[64], text[8192];
     struct sockaddr_in pf = at("127.0.0.1", p->pf_port);
     keep(via, sizeof(via), p, "Via");
     keep(from, sizeof(from), p, "From");
@@ -225,8 +225,37 @@ void phone_reply(phone *p, const char *status)
     keep(call_id, sizeof(call_id), p, "Call-ID");
     keep(cseq, sizeof(cseq), p, "CSeq");
     int n = snprintf(text, sizeof(text),
-                     "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=t\r\nCall-ID: %s\r\nCSeq: %s\r\n"
-                     "Content-Length: 0\r\n\r\n",
-                     status, via, from, to, call_id, cseq);
+                     "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n%s"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     status, via, from, to, strstr(to, ";tag=") == NULL ? ";tag=t" : "", call_id, cseq, more,
+                     strlen(body), body);
+    assert_int_equal(sendto(p->fd, text, (size_t)n, 0, (struct sockaddr *)&pf, sizeof(pf)), n);
+}
+
+void phone_reply(phone *p, const char *status)
+{
+    answer(p, status, "", "");
+}
+
+void phone_accept(phone *p, const char *sdp)
+{
+    char more[160];
+    (void)snprintf(more, sizeof(more), "Contact: <sip:cf@%s:%u>;isfocus\r\nContent-Type: application/sdp\r\n", p->host,
+                   p->port);
+    answer(p, "200 OK", more, sdp);
+}
+
+void phone_acknowledge(phone *p)
+{
+    char from[512], to[512], call_id[256], text[2048];
+    struct sockaddr_in pf = at("127.0.0.1", p->pf_port);
+    keep(from, sizeof(from), p, "From");
+    keep(to, sizeof(to), p, "To");
+    keep(call_id, sizeof(call_id), p, "Call-ID");
+    int n = snprintf(text, sizeof(text),
+                     "ACK sip:127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP %s:%u;branch=z9hG4bK-ack-%u\r\nMax-Forwards: "
+                     "70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %lu ACK\r\nContent-Length: 0\r\n\r\n",
+                     p->pf_port, p->host, p->port, p->requests, from, to, call_id,
+                     strtoul(phone_header(p, "CSeq"), NULL, 10));
     assert_int_equal(sendto(p->fd, text, (size_t)n, 0, (struct sockaddr *)&pf, sizeof(pf)), n);
 }

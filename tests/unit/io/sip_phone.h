@@ -51,6 +51,10 @@ void phone_hears_nothing(phone *p);
 int phone_ask(phone *p, const phone_request *q);
 /** Answers the request that was heard last, "200 OK". */
 void phone_reply(phone *p, const char *status);
+/** With a session description, and a contact of its own. */
+void phone_accept(phone *p, const char *sdp);
+/** Acknowledges the 2xx to an INVITE that was heard last. */
+void phone_acknowledge(phone *p);
 
 /** Of the answer that was heard last; 0: it was a request. */
 int phone_status(const phone *p);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "tests/unit/io/mcx_bench.h"
@@ -228,6 +229,101 @@ static void keys_may_come_by_notify_and_with_another_algorithm(void **state)
     daemon_comes_to_say(&b->pf, "/mcx/users", "\"algorithm\":\"aes-256-gcm\"");
 }
 
+/* A reload takes MuSiKs, and who may have them: who may not any more leaves, who may is in. */
+static void a_reload_takes_musiks_and_who_may_have_them(void **state)
+{
+    mcx_bench *b = *state;
+    pocue_mcx_bearer bearer;
+    mcx_bench_come(b, &b->alice);
+    daemon_comes_to_say(&b->pf, "/channels/north/members", "\"state\":\"keyed\"");
+    mcx_bench_reload(b, mcx_bench_north(b, "admit = \"listed\"; users = [ \"sip:bob@mcptt.example\" ];"));
+    assert_non_null(strstr(b->pf.admin, "\"change\":\"channel_changed\",\"subject\":\"north\""));
+    assert_non_null(strstr(b->pf.admin, "\"change\":\"channel_removed\",\"subject\":\"south\""));
+    daemon_comes_to_say(&b->pf, "/channels/north/members", "\"members\":[]");
+    while (pocue_mcx_bearers(b->alice.ue, &bearer, 1) > 0) /* told that it is no more */
+        mcx_bench_take(b);
+    mcx_bench_reload(b, NULL);
+    assert_non_null(strstr(b->pf.admin, "\"change\":\"channel_added\",\"subject\":\"south\""));
+    daemon_comes_to_say(&b->pf, "/channels/north/members", "\"user\":\"" MCX_ALICE "\"");
+    while (pocue_mcx_bearers(b->alice.ue, &bearer, 1) == 0)
+        mcx_bench_take(b);
+    mcx_bench_reload(b, mcx_bench_north(b, "text = \"other\";"));
+    assert_non_null(strstr(b->pf.admin, "\"change\":\"reload_needs_restart\",\"subject\":\"north\""));
+    mcx_bench_reload(b, NULL);
+}
+
+/* ---- a session ---- */
+
+#define GROUP "sip:fire@poc.example"
+#define SESSION(audio, floor)                                                                             \
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio " audio " RTP/AVP " \
+    "97\r\na=rtpmap:97 AMR/8000\r\na=sendrecv\r\nm=application " floor " udp TBCP\r\n"                    \
+    "a=fmtp:TBCP queuing=1;tb_priority=2;timestamp=1\r\n"
+
+enum { ALICE_FLOOR = 45302, CF_FLOOR = 40012 };
+
+static int bound(uint16_t port)
+{
+    const struct sockaddr_in at = { .sin_family = AF_INET,
+                                    .sin_port = htons(port),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+    return fd;
+}
+
+/** Alice calls the group through the core, which is the Controlling Function too; where she sends her floor control. */
+static struct sockaddr_in call(mcx_bench *b)
+{
+    const char more[] = "P-Asserted-Identity: <" MCX_ALICE ">\r\n";
+    bool is_up = false;
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    phone_say(&b->core, &(phone_request){ .method = "INVITE",
+                                          .uri = GROUP,
+                                          .to = GROUP,
+                                          .more = more,
+                                          .type = "application/sdp",
+                                          .body = SESSION("45300", "45302") });
+    while (!is_up) {
+        (void)phone_hear(&b->core);
+        if (strncmp(b->core.heard, "INVITE ", 7) == 0)
+            phone_accept(&b->core, SESSION("40010", "40012"));
+        is_up = phone_status(&b->core) == 200 && strstr(phone_header(&b->core, "From"), "tag=a") != NULL;
+    }
+    const char *line = strstr(b->core.heard, "m=application ");
+    assert_non_null(line);
+    to.sin_port = htons((uint16_t)strtoul(line + strlen("m=application "), NULL, 10));
+    phone_acknowledge(&b->core);
+    daemon_comes_to_say(&b->pf, "/status", "\"sessions\":1");
+    return to;
+}
+
+/* MCX-6, MCX-12: in the session of a user with a CSK floor control passes under it, and in clear not at all. */
+static void floor_control_of_who_has_a_csk_passes_under_it_alone(void **state)
+{
+    static const uint8_t request[12] = { 0x80, 0xcc, 0, 2, 0, 0, 0, 1, 'P', 'o', 'C', '1' };
+    mcx_bench *b = *state;
+    uint8_t packet[256], in[256];
+    const int alice = bound(ALICE_FLOOR), cf = bound(CF_FLOOR);
+    struct pollfd wait = { .fd = cf, .events = POLLIN };
+    mcx_bench_come(b, &b->alice);
+    const struct sockaddr_in to = call(b);
+    poc_wr wr = poc_wr_into(packet, sizeof(packet));
+    assert_int_equal(pocue_mcx_protect(b->alice.ue, mcx_client_now_ms(), &wr, poc_span_of(request, sizeof(request))),
+                     POC_OK);
+    assert_int_equal(sendto(alice, request, sizeof(request), 0, (const struct sockaddr *)&to, sizeof(to)),
+                     sizeof(request));
+    while (daemon_counter(&b->pf, "relay", "guard_refused") == 0) {
+    }
+    assert_int_equal(sendto(alice, packet, wr.len, 0, (const struct sockaddr *)&to, sizeof(to)), wr.len);
+    assert_int_equal(poll(&wait, 1, 10000), 1);
+    assert_int_equal(recv(cf, in, sizeof(in), 0), sizeof(request)); /* the first thing that came through */
+    assert_memory_equal(in, request, sizeof(request));
+    assert_int_equal(daemon_counter(&b->pf, "relay", "guard_refused"), 1);
+    (void)close(alice);
+    (void)close(cf);
+}
+
 /* ---- what stays ---- */
 
 /* What was acknowledged to anybody is durable: a CSK, and a log-off. */
@@ -287,6 +383,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(a_third_party_register_brings_a_csk_too, refresh),
         cmocka_unit_test_setup_teardown(keys_may_come_by_notify_and_with_another_algorithm, open_notifying,
                                         close_bench),
+        cmocka_unit_test_setup(a_reload_takes_musiks_and_who_may_have_them, refresh),
+        cmocka_unit_test_setup(floor_control_of_who_has_a_csk_passes_under_it_alone, refresh),
         cmocka_unit_test_setup(an_acknowledged_csk_outlives_a_crash_and_so_does_a_log_off, refresh),
         cmocka_unit_test_setup(an_upload_that_a_crash_cut_off_is_made_again, refresh),
     };
