@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { USERS = 3, IMPUS = 4, CHANNELS = 2, IDS = 3, LISTS = 2, RECORDS = 64, GIVEN = 64 };
 enum {
-    UPLOADS_MAX = 24,
-    DOWNLOADS_MAX = 96,
+    UPLOADS_MAX = 8,
+    DOWNLOADS_MAX = 40,
     PERIOD_S = 2592000
 }; /* each costs some milliseconds under the sanitizers */
 

@@ -389,8 +389,9 @@ pocpf_err pocpf_mcx_joined(pocpf *pf, int64_t now_ms, const char *channel, const
 /** The user is gone from all services: he leaves all MuSiKs, his CSKs are wiped, and their records go. POCPF_E_STATE: there
  *  is none. */
 pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu);
-/** The end of a DOWNLOAD effect. `ok`: a 2xx came. Else it is tried again, later and later, and given up until the client
- *  uploads again. POCPF_E_STATE: late or repeated. */
+/** The end of a DOWNLOAD effect. `ok`: a 2xx came. Else it is tried again, later and later: a MuSiK as long as it is in use,
+ *  a CSK until it is given up and the client uploads again, a revocation until it is let be. POCPF_E_STATE: late or
+ *  repeated. */
 pocpf_err pocpf_download_answered(pocpf *pf, int64_t now_ms, const char *user, uint64_t number, bool ok);
 
 typedef struct pocpf_csk_status {
