@@ -396,6 +396,62 @@ static void a_channel_that_comes_back_is_for_what_it_is_added_for(void **state)
     office_free(o);
 }
 
+static void bring_both_algorithms(office *o, const mcx_person *who, const char *impu, uint32_t id)
+{
+    const mcx_algorithm both[] = { mcx_aes128_gcm, mcx_aes256_gcm };
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    o->now_ms += 1000;
+    const size_t n = office_seal(o, who, id, both, POC_COUNT(both), octets);
+    assert_int_equal(office_upload(o, impu, who->uri, octets, n, NULL), POCPF_OK);
+    office_run(o);
+}
+
+/* The time of the next message to ALICE; a second passes after every message to anybody else. */
+static void next_to_alice(office *o, uint8_t time[8])
+{
+    for (pocpf_effect fx; pocpf_poll(o->pf, &fx);) {
+        mikey_msg msg;
+        if (fx.type == POCPF_DO_PERSIST)
+            assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
+        if (fx.type != POCPF_DO_DOWNLOAD)
+            continue;
+        const bool is_hers = strcmp(fx.user, ALICE_IMPU) == 0;
+        const poc_span octets = poc_span_of(fx.u.download.i_message, fx.u.download.len);
+        assert_int_equal(mcx_i_message_read(&msg, octets, NULL), POC_OK);
+        memcpy(time, msg.ts.p, 8);
+        if (is_hers)
+            return;
+        o->now_ms += 1000;
+        pocpf_tick(o->pf, o->now_ms);
+    }
+    fail_msg("nothing for her");
+}
+
+/* MCX-26: hers was sealed with BOB's, and a CSK goes to her before it is its turn. */
+static void messages_to_one_user_leave_in_the_order_of_their_times(void **state)
+{
+    office *o = office_new(*state);
+    uint8_t first[8], second[8];
+    o->channel = &channel;
+    o->set.mcx_forced = POCPF_AES256_GCM;
+    office_boot(o);
+    bring_both_algorithms(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    bring_both_algorithms(o, &o->town->bob, BOB_IMPU, CSK(2));
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, BOB_IMPU, o->download.number, true), POCPF_OK);
+    leave_text(o);
+    o->now_ms += 33000; /* the shell has forgotten her CSK: it is due again */
+    pocpf_tick(o->pf, o->now_ms);
+    o->now_ms += 500;
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    o->now_ms += 500;
+    pocpf_tick(o->pf, o->now_ms);
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    next_to_alice(o, first);
+    next_to_alice(o, second);
+    assert_true(memcmp(first, second, sizeof(first)) <= 0);
+    office_free(o);
+}
+
 /* ---- what an expelled client still has ---- */
 
 static void expel(office *o, const char *impu)
@@ -621,6 +677,7 @@ int main(void)
         cmocka_unit_test(who_logs_off_during_a_rekey_is_not_waited_for),
         cmocka_unit_test(who_brings_another_csk_during_a_rekey_is_sent_the_next_key_again),
         cmocka_unit_test(who_is_expelled_stays_out_over_a_crash),
+        cmocka_unit_test(messages_to_one_user_leave_in_the_order_of_their_times),
         cmocka_unit_test(a_channel_that_comes_back_is_for_what_it_is_added_for),
         cmocka_unit_test(the_key_of_who_was_expelled_is_revoked_at_those_who_stay_and_had_it),
         cmocka_unit_test(a_revocation_without_answer_is_tried_again_and_then_let_be),
