@@ -6,11 +6,10 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/p256_words.h"
 #include "base/secret.h"
 
-__extension__ typedef unsigned __int128 wide;
-
-enum { WORDS = 4, BYTES = POC_P256_SCALAR_LEN };
+enum { WORDS = P256_WORDS, BYTES = POC_P256_SCALAR_LEN };
 
 /* FIPS 186-4 D.1.2.3: the order, R = 2^256 and R^2 modulo it, -1/order modulo 2^64; the generator; p. */
 static const poc_p256_scalar order = { { UINT64_C(0xf3b9cac2fc632551), UINT64_C(0xbce6faada7179e84),
@@ -49,24 +48,42 @@ static void reduce_once(poc_p256_scalar *out, const uint64_t t[WORDS], uint64_t 
         out->w[i] = (t[i] & keep) | (less[i] & ~keep);
 }
 
-/* Montgomery's product, a word of `b` at a time. One of both may be any number below 2^256. */
-void poc_p256_scalar_mul(poc_p256_scalar *out, const poc_p256_scalar *a, const poc_p256_scalar *b)
+/* t / R. The upper words of the order, 2^64 - 1 and 2^64 - 2^32, need no multiplication. */
+static inline void reduce(poc_p256_scalar *out, uint64_t t[2 * WORDS])
 {
-    uint64_t t[WORDS] = { 0 }, top = 0;
+    uint64_t top = 0;
+#pragma GCC unroll 4
     for (size_t i = 0; i < WORDS; i++) {
-        wide x = (wide)a->w[0] * b->w[i] + t[0];
-        const uint64_t m = (uint64_t)x * n0;
-        wide y = (wide)m * order.w[0] + (uint64_t)x;
-        for (size_t j = 1; j < WORDS; j++) {
-            x = (wide)a->w[j] * b->w[i] + t[j] + (uint64_t)(x >> 64);
-            y = (wide)m * order.w[j] + (uint64_t)x + (uint64_t)(y >> 64);
-            t[j - 1] = (uint64_t)y;
-        }
-        x = (wide)top + (uint64_t)(x >> 64) + (uint64_t)(y >> 64);
-        t[WORDS - 1] = (uint64_t)x;
+        const uint64_t m = t[i] * n0;
+        wide x = (wide)m * order.w[0] + t[i];
+        x = (wide)m * order.w[1] + t[i + 1] + (uint64_t)(x >> 64);
+        t[i + 1] = (uint64_t)x;
+        x = ((wide)m << 64) - m + t[i + 2] + (uint64_t)(x >> 64);
+        t[i + 2] = (uint64_t)x;
+        x = ((wide)m << 64) - ((wide)m << 32) + t[i + 3] + (uint64_t)(x >> 64);
+        t[i + 3] = (uint64_t)x;
+        x = (wide)t[i + 4] + (uint64_t)(x >> 64) + top;
+        t[i + 4] = (uint64_t)x;
         top = (uint64_t)(x >> 64);
     }
-    reduce_once(out, t, top);
+    reduce_once(out, t + WORDS, top);
+}
+
+/* Montgomery's product; one of both may be any number below 2^256. */
+void poc_p256_scalar_mul(poc_p256_scalar *out, const poc_p256_scalar *a, const poc_p256_scalar *b)
+{
+    uint64_t t[2 * WORDS];
+    p256_product(t, a->w, b->w);
+    reduce(out, t);
+}
+
+static void square_often(poc_p256_scalar *a, size_t times)
+{
+    uint64_t t[2 * WORDS];
+    for (; times > 0; times--) {
+        p256_square(t, a->w);
+        reduce(a, t);
+    }
 }
 
 void poc_p256_scalar_add(poc_p256_scalar *out, const poc_p256_scalar *a, const poc_p256_scalar *b)
@@ -118,21 +135,32 @@ void poc_p256_scalar_put(uint8_t octets[BYTES], const poc_p256_scalar *a)
     poc_wipe(&plain, sizeof(plain));
 }
 
-/* Fermat, four bits of the order less 2 at a time. */
+/* Fermat. The upper half of the order less 2 is ffffffff 00000000 ffffffff ffffffff, the lower one is taken four bits at a time. */
 void poc_p256_scalar_inv(poc_p256_scalar *out, const poc_p256_scalar *a)
 {
-    poc_p256_scalar power[16], r = one;
+    poc_p256_scalar power[16], ones, r;
     power[0] = one;
     for (size_t i = 1; i < 16; i++)
         poc_p256_scalar_mul(&power[i], &power[i - 1], a);
-    for (size_t at = WORDS * 16; at-- > 0;) {
+    ones = power[15];
+    for (size_t bits = 4; bits < 32; bits *= 2) {
+        r = ones;
+        square_often(&r, bits);
+        poc_p256_scalar_mul(&ones, &ones, &r); /* a^(2^(2 bits) - 1) */
+    }
+    r = ones;
+    square_often(&r, 64);
+    poc_p256_scalar_mul(&r, &r, &ones);
+    square_often(&r, 32);
+    poc_p256_scalar_mul(&r, &r, &ones);
+    for (size_t at = WORDS * 8; at-- > 0;) {
         const uint64_t word = order.w[at / 16] - (at / 16 == 0 ? 2 : 0);
-        for (size_t i = 0; i < 4; i++)
-            poc_p256_scalar_mul(&r, &r, &r);
+        square_often(&r, 4);
         poc_p256_scalar_mul(&r, &r, &power[word >> (at % 16 * 4) & 15]);
     }
     *out = r;
     poc_wipe(power, sizeof(power));
+    poc_wipe(&ones, sizeof(ones));
     poc_wipe(&r, sizeof(r));
 }
 

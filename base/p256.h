@@ -1,4 +1,5 @@
-/* NIST P-256: points by OpenSSL's assembly, numbers modulo the order by ourselves in constant time. Points are 04 || x || y,
+/* NIST P-256: points by OpenSSL's assembly, but for what a verification does again and again with the same point; numbers modulo
+ * the order by ourselves in constant time. Points are 04 || x || y,
  * numbers 32 octets big-endian. */
 #ifndef BASE_P256_H
 #define BASE_P256_H
@@ -45,5 +46,16 @@ poc_err poc_p256_multiply_both(uint8_t out[POC_P256_POINT_LEN], const poc_p256_s
 /** [k]point + sum, with the same limits. */
 poc_err poc_p256_multiply_add(uint8_t out[POC_P256_POINT_LEN], const poc_p256_scalar *k,
                               const uint8_t point[POC_P256_POINT_LEN], const uint8_t sum[POC_P256_POINT_LEN]);
+
+/** A public point that many multiples will be taken of; POC_P256_TABLE_SIZE octets. Making it takes about as long as two
+ *  multiplications without. */
+#define POC_P256_TABLE_SIZE 4096u
+typedef struct poc_p256_table poc_p256_table;
+/** POC_E_INPUT: not on the curve. POC_E_NOMEM. */
+poc_err poc_p256_table_new(poc_p256_table **out, const uint8_t point[POC_P256_POINT_LEN]);
+void poc_p256_table_free(poc_p256_table *t);
+/** Whether [g]G + [k]point has this x. Of public numbers: not in constant time. */
+bool poc_p256_sum_has_x(const poc_p256_scalar *g, const poc_p256_scalar *k, const poc_p256_table *point,
+                        const uint8_t x[POC_P256_SCALAR_LEN]);
 
 #endif

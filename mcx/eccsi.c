@@ -150,11 +150,13 @@ poc_err mcx_sign(uint8_t signature[MCX_SIGNATURE_LEN], const mcx_signer *s, poc_
 
 /* ---- verifying ---- */
 
-/* Y = [HS]PVT + KPAK of a sender whose signature has held, under the HS that it follows from. */
+/* Y = [HS]PVT + KPAK of a sender whose signature has held, under the HS that it follows from; and when a second one has, the
+ * table of its multiples. */
 typedef struct cached {
     bool used;
     uint8_t hs[POC_SHA256_LEN];
     uint8_t y[MCX_POINT_LEN];
+    poc_p256_table *table;
 } cached;
 
 struct mcx_verifier {
@@ -177,6 +179,8 @@ poc_err mcx_verifier_new(mcx_verifier **out, size_t cached_count)
 
 void mcx_verifier_free(mcx_verifier *v)
 {
+    for (size_t i = 0; v != NULL && i < v->count; i++)
+        poc_p256_table_free(v->slots[i].table);
     free(v);
 }
 
@@ -188,50 +192,72 @@ static cached *slot_of(mcx_verifier *v, const uint8_t hs[POC_SHA256_LEN])
     return v->count == 0 ? NULL : &v->slots[number % v->count];
 }
 
-static poc_err sender_point(uint8_t y[MCX_POINT_LEN], const cached *slot, const uint8_t hs[POC_SHA256_LEN],
-                            const uint8_t kpak[MCX_POINT_LEN], const uint8_t *pvt)
+static bool is_known(const cached *slot, const uint8_t hs[POC_SHA256_LEN])
 {
-    poc_p256_scalar scalar;
-    if (slot != NULL && slot->used && memcmp(slot->hs, hs, POC_SHA256_LEN) == 0) {
-        memcpy(y, slot->y, MCX_POINT_LEN);
-        return POC_OK;
-    }
-    poc_p256_scalar_from(&scalar, hs);
-    return poc_p256_multiply_add(y, &scalar, pvt, kpak);
+    return slot != NULL && slot->used && memcmp(slot->hs, hs, POC_SHA256_LEN) == 0;
 }
 
-/* J = [s]([HE]G + [r]Y) has r as its x (RFC 6507 5.2.2). */
-static poc_err signature_check(const uint8_t *signature, const uint8_t hs[POC_SHA256_LEN],
-                               const uint8_t y[MCX_POINT_LEN], poc_span message)
+/* J = [s]([HE]G + [r]Y) has r as its x (RFC 6507 5.2.2). These are s HE and s r. */
+static poc_err signature_scalars(poc_p256_scalar *g, poc_p256_scalar *k, const uint8_t *signature,
+                                 const uint8_t hs[POC_SHA256_LEN], poc_span message)
+{
+    poc_p256_scalar s;
+    POC_TRY(message_hash(g, hs, signature + R_AT, message));
+    poc_p256_scalar_from(k, signature + R_AT);
+    poc_p256_scalar_from(&s, signature + S_AT);
+    poc_p256_scalar_mul(g, g, &s);
+    poc_p256_scalar_mul(k, k, &s);
+    return POC_OK;
+}
+
+static poc_err sum_check(const poc_p256_scalar *g, const poc_p256_scalar *k, const uint8_t y[MCX_POINT_LEN],
+                         const uint8_t *r)
 {
     uint8_t j[MCX_POINT_LEN];
-    poc_p256_scalar he, r, s;
-    POC_TRY(message_hash(&he, hs, signature + R_AT, message));
-    poc_p256_scalar_from(&r, signature + R_AT);
-    poc_p256_scalar_from(&s, signature + S_AT);
-    poc_p256_scalar_mul(&he, &he, &s);
-    poc_p256_scalar_mul(&r, &r, &s);
-    const poc_err err = poc_p256_multiply_both(j, &he, &r, y);
+    const poc_err err = poc_p256_multiply_both(j, g, k, y);
     if (err == POC_E_NOMEM)
         return err;
-    return err == POC_OK && memcmp(j + 1, signature + R_AT, MCX_SCALAR_LEN) == 0 ? POC_OK : POC_E_AUTH;
+    return err == POC_OK && memcmp(j + 1, r, MCX_SCALAR_LEN) == 0 ? POC_OK : POC_E_AUTH;
+}
+
+/* By a sender that has been verified before. A table that cannot be had is done without. */
+static poc_err verify_known(cached *slot, const uint8_t *signature, const poc_p256_scalar *g, const poc_p256_scalar *k)
+{
+    if (slot->table != NULL)
+        return poc_p256_sum_has_x(g, k, slot->table, signature + R_AT) ? POC_OK : POC_E_AUTH;
+    POC_TRY(sum_check(g, k, slot->y, signature + R_AT));
+    (void)poc_p256_table_new(&slot->table, slot->y);
+    return POC_OK;
+}
+
+static poc_err verify_unknown(cached *slot, const uint8_t hs[POC_SHA256_LEN], const uint8_t kpak[MCX_POINT_LEN],
+                              const uint8_t *signature, const poc_p256_scalar *g, const poc_p256_scalar *k)
+{
+    uint8_t y[MCX_POINT_LEN];
+    poc_p256_scalar scalar;
+    poc_p256_scalar_from(&scalar, hs);
+    POC_TRY(poc_p256_multiply_add(y, &scalar, signature + PVT_AT, kpak));
+    POC_TRY(sum_check(g, k, y, signature + R_AT));
+    if (slot == NULL)
+        return POC_OK;
+    poc_p256_table_free(slot->table);
+    *slot = (cached){ .used = true };
+    memcpy(slot->hs, hs, sizeof(slot->hs));
+    memcpy(slot->y, y, sizeof(slot->y));
+    return POC_OK;
 }
 
 poc_err mcx_verify(mcx_verifier *v, const uint8_t kpak[MCX_POINT_LEN], poc_span id, poc_span message,
                    poc_span signature)
 {
-    uint8_t hs[POC_SHA256_LEN], y[MCX_POINT_LEN];
+    uint8_t hs[POC_SHA256_LEN];
+    poc_p256_scalar g, k;
     if (signature.n != MCX_SIGNATURE_LEN || !poc_p256_coordinate_in_range(signature.p + R_AT) ||
         !poc_p256_scalar_in_range(signature.p + S_AT))
         return POC_E_INPUT;
     POC_TRY(eccsi_hash(hs, kpak, id, signature.p + PVT_AT));
+    POC_TRY(signature_scalars(&g, &k, signature.p, hs, message));
     cached *slot = slot_of(v, hs);
-    POC_TRY(sender_point(y, slot, hs, kpak, signature.p + PVT_AT));
-    POC_TRY(signature_check(signature.p, hs, y, message));
-    if (slot != NULL) {
-        memcpy(slot->hs, hs, sizeof(hs));
-        memcpy(slot->y, y, sizeof(y));
-        slot->used = true;
-    }
-    return POC_OK;
+    return is_known(slot, hs) ? verify_known(slot, signature.p, &g, &k)
+                              : verify_unknown(slot, hs, kpak, signature.p, &g, &k);
 }
