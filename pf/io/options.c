@@ -446,6 +446,8 @@ const option options[] = {
           "Longest life of a service authorisation: clients register or publish again before."),
     NUMBER("mcx", "expires_min_s", "s", "60", 10, 86400, TOP(mcx.expires_min_s),
           "Shortest."),
+    NUMBER("mcx", "requests_per_user_s", "1/s", "10", 0, 100000, TOP(mcx.requests_per_user_s),
+          "SIP requests per second from one user, each of which may bring a key to be opened; what a core tells in a third-party REGISTER is not bounded. 0: no bound."),
 
     TEXT_NEEDED("mcx.musik", "id", 63, check_id, CHANNEL(id),
           "Name of the MuSiK in logs and commands; unlike that of any channel."),

@@ -297,7 +297,7 @@ poc_err sip_new(sip **out, su_root_t *root, const sip_settings *settings, gba_na
     s->events = events;
     s->user = user;
     POC_TRY(settings_take(s, settings));
-    POC_TRY(sip_mcx_make(s, settings->mcx_identity, settings->mcx_users_max));
+    POC_TRY(sip_mcx_make(s, settings));
     POC_TRY(timers_make(s));
     POC_TRY(agent_start(s, settings));
     *out = POC_RELEASE(s);

@@ -42,6 +42,7 @@ typedef struct sip_settings {
     const char *mcx_identity; /* our public service identity (SIP URI); NULL: no mission critical services, REGISTER and
                                  PUBLISH are 405 */
     uint32_t mcx_users_max;   /* publications that are kept; 0: 100,000 */
+    uint32_t mcx_requests_per_user_s; /* of one user, by himself or vouched for; 0: no limit */
 } sip_settings;
 
 /** How the shell hears of things. Never called from inside a sip_* call. */

@@ -9,18 +9,20 @@
 #define EVENT_PACKAGE "poc-settings" /* TS 24.379 7.3.2 */
 #define USERS_MAX     100000u
 
-poc_err sip_mcx_make(sip *s, const char *identity, uint32_t users_max)
+poc_err sip_mcx_make(sip *s, const sip_settings *settings)
 {
     uint64_t seed;
-    if (identity == NULL)
+    if (settings->mcx_identity == NULL)
         return POC_OK;
     sip_mcx *x = s->mcx = calloc(1, sizeof(*x));
     if (x == NULL)
         return POC_E_NOMEM;
     su_randmem(&seed, sizeof(seed));
     poc_table_init(&x->publishers, seed);
-    x->publishers_max = users_max != 0 ? users_max : USERS_MAX;
-    return poc_uri_canonical(x->identity, poc_span_str(identity));
+    x->publishers_max = settings->mcx_users_max != 0 ? settings->mcx_users_max : USERS_MAX;
+    x->requests_per_user_s = settings->mcx_requests_per_user_s;
+    POC_TRY(sources_new(&x->users));
+    return poc_uri_canonical(x->identity, poc_span_str(settings->mcx_identity));
 }
 
 bool sip_mcx_is_named(const sip *s, const url_t *url)
@@ -118,6 +120,7 @@ void sip_mcx_done(sip *s)
         sip_mcx_answer(s->mcx->waiting, &stopping);
     sip_mcx_sent_free_all(s);
     sip_publish_free_all(s);
+    sources_free(s->mcx->users);
     free(s->mcx);
     s->mcx = NULL;
 }
@@ -210,8 +213,18 @@ static refusal register_check(const sip_inbound *in)
     return (refusal){ 0 };
 }
 
+/** What the core tells of a client is not counted against him: a refusal would cost him his registration there. */
+static bool asks_too_often(const sip_inbound *in)
+{
+    const sip_mcx *x = in->sip->mcx;
+    return x->requests_per_user_s > 0 && !sip_is_third_party(in->m) &&
+           sources_add(x->users, poc_span_str(in->user), sip_now_s()) > x->requests_per_user_s;
+}
+
 static refusal check(const sip_inbound *in)
 {
+    if (asks_too_often(in))
+        return (refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "a user sends more requests than he may" };
     if (in->sip->mcx->waiting_count >= SIP_PENDING_MAX)
         return (refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "too many keys wait to be made durable" };
     switch (in->m->sip_request->rq_method) {

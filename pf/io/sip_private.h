@@ -171,6 +171,8 @@ typedef struct sip_mcx {
     uint32_t sent_count;
     poc_table publishers; /* by IMPU */
     uint32_t publishers_max;
+    sources *users; /* how often each asks; keys are costly to open */
+    uint32_t requests_per_user_s;
 } sip_mcx;
 
 enum { SIP_UDP, SIP_TCP, SIP_TLS, SIP_TRANSPORTS };
@@ -306,8 +308,8 @@ void sip_carry_forget(sip *s, const sip_session *session);
 void sip_carry_free_all(sip *s);
 
 /* ---- sip_mcx.c ---- */
-/** `identity` NULL: there are none. POC_E_INPUT: it is no SIP URI. */
-poc_err sip_mcx_make(sip *s, const char *identity, uint32_t users_max);
+/** Without an identity there are none. POC_E_INPUT: it is no SIP URI. */
+poc_err sip_mcx_make(sip *s, const sip_settings *settings);
 /** Requests of both directions end without another word. */
 void sip_mcx_done(sip *s);
 /** Is this our public service identity? */

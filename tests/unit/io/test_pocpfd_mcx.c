@@ -255,39 +255,37 @@ static void a_reload_takes_musiks_and_who_may_have_them(void **state)
 /* ---- a session ---- */
 
 #define GROUP "sip:fire@poc.example"
-#define SESSION(audio, floor)                                                                             \
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio " audio " RTP/AVP " \
-    "97\r\na=rtpmap:97 AMR/8000\r\na=sendrecv\r\nm=application " floor " udp TBCP\r\n"                    \
+#define SESSION                                                                                             \
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 45300 RTP/AVP 97\r\n" \
+    "a=rtpmap:97 AMR/8000\r\na=sendrecv\r\nm=application %u udp TBCP\r\n"                                   \
     "a=fmtp:TBCP queuing=1;tb_priority=2;timestamp=1\r\n"
 
-enum { ALICE_FLOOR = 45302, CF_FLOOR = 40012 };
-
-static int bound(uint16_t port)
+/** A socket of its own, and a description of who receives floor control there. */
+static int floor_open(char sdp[512])
 {
-    const struct sockaddr_in at = { .sin_family = AF_INET,
-                                    .sin_port = htons(port),
-                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof(at);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+    (void)snprintf(sdp, 512, SESSION, ntohs(at.sin_port));
     return fd;
 }
 
 /** Alice calls the group through the core, which is the Controlling Function too; where she sends her floor control. */
-static struct sockaddr_in call(mcx_bench *b)
+static struct sockaddr_in call(mcx_bench *b, const char *offer, const char *answer)
 {
     const char more[] = "P-Asserted-Identity: <" MCX_ALICE ">\r\n";
     bool is_up = false;
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    phone_say(&b->core, &(phone_request){ .method = "INVITE",
-                                          .uri = GROUP,
-                                          .to = GROUP,
-                                          .more = more,
-                                          .type = "application/sdp",
-                                          .body = SESSION("45300", "45302") });
+    phone_say(
+        &b->core,
+        &(phone_request){
+            .method = "INVITE", .uri = GROUP, .to = GROUP, .more = more, .type = "application/sdp", .body = offer });
     while (!is_up) {
         (void)phone_hear(&b->core);
         if (strncmp(b->core.heard, "INVITE ", 7) == 0)
-            phone_accept(&b->core, SESSION("40010", "40012"));
+            phone_accept(&b->core, answer);
         is_up = phone_status(&b->core) == 200 && strstr(phone_header(&b->core, "From"), "tag=a") != NULL;
     }
     const char *line = strstr(b->core.heard, "m=application ");
@@ -304,10 +302,11 @@ static void floor_control_of_who_has_a_csk_passes_under_it_alone(void **state)
     static const uint8_t request[12] = { 0x80, 0xcc, 0, 2, 0, 0, 0, 1, 'P', 'o', 'C', '1' };
     mcx_bench *b = *state;
     uint8_t packet[256], in[256];
-    const int alice = bound(ALICE_FLOOR), cf = bound(CF_FLOOR);
+    char offer[512], answer[512];
+    const int alice = floor_open(offer), cf = floor_open(answer);
     struct pollfd wait = { .fd = cf, .events = POLLIN };
     mcx_bench_come(b, &b->alice);
-    const struct sockaddr_in to = call(b);
+    const struct sockaddr_in to = call(b, offer, answer);
     poc_wr wr = poc_wr_into(packet, sizeof(packet));
     assert_int_equal(pocue_mcx_protect(b->alice.ue, mcx_client_now_ms(), &wr, poc_span_of(request, sizeof(request))),
                      POC_OK);

@@ -89,6 +89,15 @@ static int set_up_registered(void **state)
     return 0;
 }
 
+static int set_up_limited(void **state)
+{
+    stage_make(state, &(world_options){ .transport = "udp",
+                                        .auth = SIP_AUTH_REGISTERED,
+                                        .mcx_identity = PSI,
+                                        .mcx_requests_per_user_s = 3 });
+    return 0;
+}
+
 static int set_up_without(void **state)
 {
     stage_make(state, &(world_options){ .transport = "udp" });
@@ -308,6 +317,33 @@ static void one_who_publishes_again_and_again_takes_no_room_from_others(void **s
     assert_int_equal(s->world.sip->mcx->publishers.count, 1);
     (void)snprintf(more, sizeof(more), SETTINGS "SIP-If-Match: %s\r\n", first);
     assert_int_equal(ask_proved(s, &(phone_request){ .method = "PUBLISH", .to = PSI, .more = more }), 412);
+}
+
+/* Opening a key is work: one user may not make more of it than his share, whatever others do. */
+static void who_asks_too_often_is_told_to_come_again(void **state)
+{
+    stage *s = *state;
+    uint32_t asked = 0;
+    const phone_request q = { .method = "PUBLISH",
+                              .more = SETTINGS "P-Asserted-Identity: <" WORLD_ALICE ">\r\n",
+                              .to = PSI,
+                              .type = "application/mikey",
+                              .body = "x" };
+    while (phone_ask(&s->core, &q) == 200)
+        asked++;
+    assert_int_equal(phone_status(&s->core), 503);
+    assert_true(asked >= 3);
+    assert_int_equal(s->world.mcx_asked, asked);
+    assert_string_equal(s->world.refusal, "a user sends more requests than he may");
+    assert_int_equal(phone_ask(&s->core, &(phone_request){ .method = "REGISTER", .from = CSCF, .to = WORLD_ALICE }),
+                     200);
+    assert_int_equal(
+        phone_ask(&s->core, &(phone_request){ .method = "PUBLISH",
+                                              .more = SETTINGS "P-Asserted-Identity: <sip:bob@home1.example>\r\n",
+                                              .to = PSI,
+                                              .type = "application/mikey",
+                                              .body = "x" }),
+        200);
 }
 
 /* ---- MESSAGE and OPTIONS ---- */
@@ -574,6 +610,7 @@ int main(void)
         AT(what_is_published_has_a_tag_that_changes_with_every_answer),
         AT(a_publish_says_what_it_is_about),
         AT(one_who_publishes_again_and_again_takes_no_room_from_others),
+        cmocka_unit_test_setup_teardown(who_asks_too_often_is_told_to_come_again, set_up_limited, tear_down),
         AT(a_message_to_our_identity_is_ours_and_any_other_goes_on),
         AT(options_tell_what_is_allowed),
         AT(a_refusal_has_its_warning),
