@@ -173,6 +173,8 @@ void radio_mcx_run(radio *r);
 void radio_mcx_wait(radio *r);
 /** A CSK has come, or was revoked. */
 void radio_mcx_hear(radio *r, const pocue_event *event);
+/** The end of a bootstrapping run. */
+void radio_mcx_bootstrapped(radio *r, bool has_succeeded);
 /** Answers a MESSAGE or NOTIFY outside of dialogs; false: it is no business of theirs. */
 bool radio_mcx_request(radio *r, nta_incoming_t *irq, sip_t const *sip);
 

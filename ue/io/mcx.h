@@ -24,6 +24,8 @@ typedef struct mcx_entry {
     char content_type[96];
     uint8_t body[MCX_BODY_MAX]; /* of the upload: an access token may stand in it */
     size_t body_len;
+    bool awaits_bootstrap;         /* before the request goes out again */
+    bool has_bootstrapped;         /* for this deed */
     unsigned redirects, too_brief; /* answers of that kind in a row */
     unsigned failures;             /* in a row */
     uint32_t expires_s;            /* asked for */

@@ -108,6 +108,7 @@ static void entry_rest(mcx_entry *e)
     radio_request_end(&e->request);
     poc_wipe(e->body, e->body_len);
     e->body_len = 0;
+    e->awaits_bootstrap = e->has_bootstrapped = false;
     e->deed = MCX_NOTHING;
 }
 
@@ -339,15 +340,35 @@ static bool etag_answer(struct mcx *m)
     return resend(m, NULL);
 }
 
-static bool answer_again(struct mcx *m, int status, sip_t const *sip)
+/* No credentials, or none that are good any more: once in a row. */
+static bool bootstrap_answer(struct mcx *m)
+{
+    mcx_entry *e = &m->entry;
+    if (e->way == RADIO_MCX_BY_THIRD_PARTY || m->radio->is_vouched_for || e->has_bootstrapped ||
+        (!m->radio->ub.is_running && radio_bootstrap(m->radio) != POC_OK))
+        return false;
+    radio_request_end(&e->request);
+    e->awaits_bootstrap = true;
+    e->answer_by_ms = radio_now_ms() + m->answer_ms;
+    return true;
+}
+
+static bool challenge_answer(struct mcx *m, sip_t const *sip)
 {
     char authorization[GBA_HEADER_MAX];
+    mcx_entry *e = &m->entry;
+    if (radio_challenge_answer(m->radio, &e->request, sip, body_of(e), authorization))
+        return resend(m, authorization);
+    return bootstrap_answer(m);
+}
+
+static bool answer_again(struct mcx *m, int status, sip_t const *sip)
+{
     mcx_entry *e = &m->entry;
     if (sip == NULL)
         return false;
     if (status == 401)
-        return radio_challenge_answer(m->radio, &e->request, sip, body_of(e), authorization) &&
-               resend(m, authorization);
+        return challenge_answer(m, sip);
     if (status == 423 && e->deed != MCX_LOGS_OFF)
         return interval_answer(m, sip);
     if (status == 301 || status == 302 || status == 305)
@@ -364,6 +385,16 @@ static int on_answer(radio *r, nta_outgoing_t *orq, sip_t const *sip)
     if (!answer_again(m, status, sip))
         entry_settle(m, status, sip);
     return 0;
+}
+
+void radio_mcx_bootstrapped(radio *r, bool has_succeeded)
+{
+    if (r->mcx == NULL || !r->mcx->entry.awaits_bootstrap)
+        return;
+    r->mcx->entry.awaits_bootstrap = false;
+    r->mcx->entry.has_bootstrapped = true;
+    if (!has_succeeded || !resend(r->mcx, NULL))
+        entry_settle(r->mcx, 401, NULL);
 }
 
 /* ---- what the owner asks for ---- */

@@ -125,7 +125,7 @@ poc_err radio_mcx_renew_token(radio *r, const char *access_token);
  *  kms_url, or asking already. */
 poc_err radio_mcx_provision(radio *r);
 /** Brings a fresh CSK. The end is RADIO_MCX_ANSWERED; when the CSK was taken, POCUE_MCX_KEY came before it: a 2xx with a Warning
- *  says that it was not. Where no answer, or 5xx, came, it tries again with another one, later and later. POC_E_STATE: not
+ *  says that it was not. Bootstraps when that is needed. Where no answer, or 5xx, came, it tries again with another one, later and later. POC_E_STATE: not
  *  started, not provisioned, or a request is under way; errors of pocue_mcx_make_upload. */
 poc_err radio_mcx_upload(radio *r, radio_mcx_way way);
 /** Has the registration refreshed now. POC_E_STATE: there is none, or a request is under way. */

@@ -18,6 +18,7 @@ static poc_err request_send(radio *r)
 static void ub_end(radio *r, radio_event what, int status, const char *text)
 {
     radio_tell(r, what, status, text);
+    radio_mcx_bootstrapped(r, what == RADIO_BOOTSTRAPPED);
     radio_pump(r);
 }
 

@@ -97,14 +97,30 @@ static void a_register_that_answers_the_challenge_brings_a_csk_and_the_token(voi
     assert_int_equal(seen.ue[POCUE_MCX_ALGORITHM], 1);
 }
 
-static void without_bootstrapping_the_challenge_of_an_upload_is_a_refusal(void **state)
+static void a_radio_without_good_credentials_bootstraps_by_itself(void **state)
 {
     (void)state;
     pf_open("tcp", true);
     provision();
     assert_int_equal(radio_mcx_upload(r, RADIO_MCX_BY_REGISTER), POC_OK);
     run_until_answered();
+    assert_int_equal(seen.status[RADIO_MCX_ANSWERED], 200);
+    assert_int_equal(seen.count[RADIO_MCX_ANSWERED], 1);
+    assert_int_equal(seen.count[RADIO_BOOTSTRAPPED], 1);
+    assert_int_equal(at->uploads, 1);
+    assert_int_equal(csk(), at->csk_id);
+}
+
+static void a_challenge_that_nothing_helps_against_is_a_refusal(void **state)
+{
+    (void)state;
+    provision();
+    says->status = 401; /* and nothing to answer to */
+    assert_int_equal(radio_mcx_upload(r, RADIO_MCX_BY_REGISTER), POC_OK);
+    run_until_answered();
     assert_int_equal(seen.status[RADIO_MCX_ANSWERED], 401);
+    assert_int_equal(seen.count[RADIO_BOOTSTRAPPED], 1);
+    assert_int_equal(at->registers, 2);
     assert_int_equal(held(), 0);
 }
 
@@ -250,7 +266,7 @@ static void after_a_lost_answer_another_csk_is_brought(void **state)
 {
     (void)state;
     radio_mcx_settings mcx = settings_of();
-    mcx.answer_ms = 100;
+    mcx.answer_ms = 500;
     radio_open(&mcx);
     provision();
     says->is_silent = true;
@@ -260,9 +276,8 @@ static void after_a_lost_answer_another_csk_is_brought(void **state)
     const uint32_t lost = at->csk_id;
     assert_int_equal(held(), 0);
     says->is_silent = false;
-    run_until(&at->uploads, 2);
-    run_until_answered();
-    assert_int_equal(seen.status[RADIO_MCX_ANSWERED], 200);
+    while (seen.status[RADIO_MCX_ANSWERED] != 200) /* a machine under load loses more than one */
+        run_until_answered();
     assert_int_not_equal(at->csk_id, lost);
     assert_int_equal(csk(), at->csk_id);
     assert_int_equal(held(), 1);
@@ -385,7 +400,8 @@ int main(void)
         T(a_kms_that_answers_wrong_things_provisions_nobody_until_it_answers_right),
         T(a_token_that_is_not_good_is_not_shown_again),
         T(a_register_that_answers_the_challenge_brings_a_csk_and_the_token),
-        T(without_bootstrapping_the_challenge_of_an_upload_is_a_refusal),
+        T(a_radio_without_good_credentials_bootstraps_by_itself),
+        T(a_challenge_that_nothing_helps_against_is_a_refusal),
         T(a_publish_brings_a_csk_with_settings_and_is_refreshed_by_its_etag),
         T(a_core_registers_the_user_with_his_own_request_in_the_body),
         T(an_interval_that_is_too_brief_is_asked_for_again_as_the_server_wants),
