@@ -166,6 +166,13 @@ static void know_own(mcx_keeper *k)
     take_kms(k, &found);
 }
 
+/** ValidFrom and ValidTo, where they are said. */
+static bool is_valid_now(const mcx_kms_certificate *c)
+{
+    const int64_t now_s = io_now_ms() / 1000;
+    return c->valid_from_s <= now_s && (c->valid_to_s == 0 || c->valid_to_s > now_s);
+}
+
 static poc_err check_root(mcx_keeper *k, const mcx_kms_certificate *c)
 {
     const char *why = NULL;
@@ -173,8 +180,8 @@ static poc_err check_root(mcx_keeper *k, const mcx_kms_certificate *c)
         why = "a certificate of another KMS";
     else if (c->is_revoked)
         why = "the certificate of the KMS is revoked";
-    else if (c->period_s == 0)
-        why = "a certificate without key periods";
+    else if (!is_valid_now(c))
+        why = "a certificate that is not valid now";
     if (why != NULL)
         fail(k, 0, POC_E_DENIED, "certificate", why);
     return why == NULL ? POC_OK : POC_E_DENIED;
@@ -347,7 +354,9 @@ static void take_other(void *user, const mcx_kms_certificate *c)
     know(&found, c);
     if (known != NULL && is_same(known, &found))
         return;
-    poc_err err = known == NULL && k->other_count == KEEPER_KMS_MAX ? POC_E_LIMIT : tell_kms(k, &found);
+    poc_err err = known == NULL && k->other_count == KEEPER_KMS_MAX ? POC_E_LIMIT : POC_OK;
+    if (err == POC_OK)
+        err = is_valid_now(c) ? tell_kms(k, &found) : POC_E_DENIED;
     if (err != POC_OK) {
         log_event(LOG_LEVEL_WARNING, "mcx_kms_not_added", LOG_TEXT("kms", c->kms_uri),
                   LOG_TEXT("reason", poc_err_name(err)));

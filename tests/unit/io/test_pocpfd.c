@@ -208,6 +208,10 @@ static void a_subscriber_file_is_checked_too(void **state)
     assert_non_null(strstr(b->said, "gba.subscribers cannot be read"));
 }
 
+#define DEMO  POC_SOURCE_DIR "/config/demo-subscribers.cfg"
+#define USERS POC_SOURCE_DIR "/config/mcx-users.cfg"
+#define MCX   "mcx = { psi = \"sip:mcptt@mcx.example\"; kms_url = \"https://127.0.0.1:1/v1\"; kms_uri = \"kms.example\"; "
+
 static void what_this_machine_has_not_fails_the_check_too(void **state)
 {
     static const struct {
@@ -217,6 +221,15 @@ static void what_this_machine_has_not_fails_the_check_too(void **state)
           "bcast.interface = \"nosuchif0\": there is no such network interface" },
         { "mbms = { tls_certificate = \"none.pem\"; tls_key = \"none.pem\"; };", "none.pem: cannot be read" },
         { "mbms = { tls_certificate = \"pocpfd.cfg\"; tls_key = \"pocpfd.cfg\"; };", "pocpfd.cfg: is no PEM file" },
+        { MCX "users = \"none.cfg\"; };", "none.cfg: cannot be read" },
+        { MCX "users = \"" DEMO "\"; };", "demo-subscribers.cfg:1: a list \"users\" is missing" },
+        { MCX "token_key = \"pocpfd.cfg\"; };", "pocpfd.cfg: mcx.token_key must be a public key in PEM" },
+        { MCX "users = \"" USERS "\"; kms_ca = \"pocpfd.cfg\"; };", "pocpfd.cfg: is no PEM file" },
+        { MCX "users = \"" USERS "\"; neighbours = [ \"pocpfd.cfg\" ]; };",
+          "pocpfd.cfg: mcx.neighbours: no certificate of a KMS" },
+        { "mcx = { psi = \"sip:mcptt@mcx.example\"; kms = \"embedded\"; kms_secrets = \"pocpfd.cfg\"; users = \"" USERS
+          "\"; };",
+          "pocpfd.cfg: mcx.kms_secrets must be a file that only its owner can read" },
     };
     bench *b = (bench *)*state;
     for (size_t i = 0; i < POC_COUNT(rows); i++) {

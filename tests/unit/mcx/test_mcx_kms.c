@@ -474,6 +474,56 @@ static void a_request_is_read_as_it_was_written(void **state)
     assert_int_equal(r.time_s, NOW_S);
 }
 
+/* ---- the secrets of a KMS as text ---- */
+
+static void master_secrets_are_read_as_they_were_written(void **state)
+{
+    const bench *b = *state;
+    char text[1024];
+    poc_wr wr = poc_wr_into(text, sizeof(text));
+    mcx_kms_master master = { .kms_uri = KMS, .period_s = 3600, .offset_s = 1800, .z = b->z, .ksak = b->ksak }, read;
+    assert_int_equal(mcx_kms_master_put(&wr, &master), POC_OK);
+    assert_int_equal(mcx_kms_master_read(&read, poc_span_of(text, wr.len)), POC_OK);
+    assert_string_equal(read.kms_uri, KMS);
+    assert_int_equal(read.period_s, 3600);
+    assert_int_equal(read.offset_s, 1800);
+    assert_true(poc_secret_eq(read.z, b->z));
+    assert_true(poc_secret_eq(read.ksak, b->ksak));
+    mcx_kms_master_done(&read);
+    for (size_t n = 0; n + 1 < wr.len; n++) /* the last octet is a line end, without which it is the same text */
+        assert_int_equal(mcx_kms_master_read(&read, poc_span_of(text, n)), POC_E_INPUT);
+    wr = poc_wr_into(text, wr.len - 1);
+    assert_int_equal(mcx_kms_master_put(&wr, &master), POC_E_LIMIT);
+}
+
+static void a_text_that_is_no_master_secret_leaves_nothing(void **state)
+{
+    static const char *const lines[] = {
+        "period_s 3600\n", "kms_uri b\n",
+        "kms_uri \n",      "kms_uri a b\n",
+        "period_s 59\n",   "period_s -1\n",
+        "offset_s 3600\n", "offset_s x\n",
+        "z 00\n",          "ksak \n",
+        "colour blue\n",   "\n",
+        "period_s\n",      "period_s 99999999999\n",
+    };
+    const bench *b = *state;
+    char text[2048], line[128];
+    const mcx_kms_master master = { .kms_uri = KMS, .period_s = 3600, .offset_s = 1800, .z = b->z, .ksak = b->ksak };
+    for (size_t i = 0; i < POC_COUNT(lines); i++) {
+        mcx_kms_master read;
+        poc_wr wr = poc_wr_into(text, sizeof(text));
+        assert_int_equal(mcx_kms_master_put(&wr, &master), POC_OK);
+        (void)snprintf(line, sizeof(line), "%s", lines[i]);
+        poc_wr_put(&wr, line, strlen(line)); /* once too much, or not a line of ours at all */
+        const size_t live = poc_secret_live_count();
+        assert_int_equal(mcx_kms_master_read(&read, poc_span_of(text, wr.len)), POC_E_INPUT);
+        assert_null(read.z);
+        assert_null(read.ksak);
+        assert_int_equal(poc_secret_live_count(), live);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +542,8 @@ int main(void)
         cmocka_unit_test(more_key_sets_or_certificates_than_there_is_room_for_are_refused),
         cmocka_unit_test(a_certificate_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_signed_certificate_is_read_as_its_certificate),
+        cmocka_unit_test(master_secrets_are_read_as_they_were_written),
+        cmocka_unit_test(a_text_that_is_no_master_secret_leaves_nothing),
         cmocka_unit_test(a_request_is_read_as_it_was_written),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
