@@ -291,6 +291,7 @@ static void do_download(office *o, const pocpf_effect *fx)
     memcpy(d->octets, fx->u.download.i_message, fx->u.download.len);
     d->len = fx->u.download.len;
     o->downloads += !fx->u.download.revokes;
+    o->revocations += fx->u.download.revokes;
     if (d->key_id >> 28 == MCX_CSK)
         say(o, "DOWNLOAD ");
     else
@@ -339,6 +340,8 @@ void office_run(office *o)
             say(o, fx.u.gate.hold ? "HOLD " : "GO ");
         else if (fx.type == POCPF_DO_SERVE)
             say(o, "%s:%.3s ", fx.u.serve.multicast ? "MULTICAST" : "UNICAST", fx.user + 4);
+        else if (fx.type == POCPF_DO_AUDIT && fx.u.audit.what == POCPF_AUDIT_KEY_REVOKED)
+            o->told = fx.u.audit.count, o->to_tell = fx.u.audit.total;
         else if (fx.type == POCPF_DO_AUDIT && o->channel == NULL)
             say(o, "%s ", pocpf_audit_name(fx.u.audit.what));
         else if (fx.type != POCPF_DO_AUDIT)

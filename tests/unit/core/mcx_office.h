@@ -69,7 +69,8 @@ typedef struct office {
     bool keeps_revoked;           /* clients do not answer revocations */
     office_download download;     /* the last that gives a key */
     office_download revocation;   /* the last of those */
-    unsigned downloads, writes;
+    unsigned downloads, revocations, writes;
+    uint32_t told, to_tell; /* that the last key is revoked, as the audit log has it */
     size_t spreads, slices;
     uint8_t service; /* of what is uploaded */
     mcx_verifier *verifier;

@@ -85,15 +85,15 @@ static void restore_member(office *o, unsigned i)
     restore(o, &key, &value);
 }
 
-static office *open_crowd(void **state, unsigned n, bool spreads)
+static office *open_crowd(void **state, const pocpf_channel *c, unsigned n, bool spreads)
 {
     office *o = office_new(*state);
     o->set.members_max = CROWD + 100;
     o->answers = true;
     o->host.spread = spreads ? office_spread : NULL;
     assert_int_equal(pocpf_new(&o->pf, &o->host, &o->set), POCPF_OK);
-    assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, &channel), POCPF_OK);
-    o->channel = &channel;
+    assert_int_equal(pocpf_channel_add(o->pf, o->now_ms, c), POCPF_OK);
+    o->channel = c;
     for (unsigned i = 0; i < n; i++) {
         restore_csk(o, i);
         restore_member(o, i);
@@ -116,7 +116,7 @@ static pocpf_channel_status status_of(const office *o)
 static void ten_thousand_members_are_given_the_key_after_an_expulsion_with_one_write(void **state)
 {
     char impu[64];
-    office *o = open_crowd(state, CROWD, false);
+    office *o = open_crowd(state, &channel, CROWD, false);
     o->answers = false;
     office_run(o);
     assert_int_equal(o->downloads, 100);
@@ -146,7 +146,7 @@ static void ten_thousand_members_are_given_the_key_after_an_expulsion_with_one_w
 /* MCX-23: whichever thread has sealed it, it is signed by the server, for its user. */
 static void downloads_are_sealed_on_several_threads_and_each_is_signed_for_its_user(void **state)
 {
-    office *o = open_crowd(state, FEW, true);
+    office *o = open_crowd(state, &channel, FEW, true);
     mcx_expected expected = { .any_time = true,
                               .certificates = &o->town->certificate,
                               .certificate_count = 1,
@@ -169,10 +169,39 @@ static void downloads_are_sealed_on_several_threads_and_each_is_signed_for_its_u
     office_free(o);
 }
 
+/* MCX-22: to as many at a time as keys are handed out to. */
+static void a_revocation_goes_to_all_in_windows_and_says_how_many_it_has_reached(void **state)
+{
+    char impu[64];
+    pocpf_channel loud = channel;
+    loud.musik.without_revocation = false;
+    office *o = open_crowd(state, &loud, FEW, true);
+    office_run(o);
+    assert_int_equal(status_of(o).confirmed, FEW);
+    o->keeps_revoked = true;
+    impu_of(impu, 7);
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, impu, POCPF_EXPELLED), POCPF_OK);
+    office_run(o);
+    assert_int_equal(status_of(o).confirmed, FEW - 1);
+    assert_int_equal(o->revocations, 100);
+    o->keeps_revoked = false; /* of these hundred nobody answers, until they are asked again */
+    while (o->to_tell == 0 && pocpf_deadline_ms(o->pf) != INT64_MAX) {
+        o->now_ms = pocpf_deadline_ms(o->pf) > o->now_ms ? pocpf_deadline_ms(o->pf) : o->now_ms;
+        pocpf_tick(o->pf, o->now_ms);
+        office_run(o);
+    }
+    assert_int_equal(o->to_tell, FEW - 1);
+    assert_int_equal(o->told, FEW - 1);
+    assert_int_equal(o->revocations, FEW - 1 + 100);
+    assert_int_equal(status_of(o).confirmed, FEW - 1);
+    office_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_thousand_members_are_given_the_key_after_an_expulsion_with_one_write),
+        cmocka_unit_test(a_revocation_goes_to_all_in_windows_and_says_how_many_it_has_reached),
         cmocka_unit_test(downloads_are_sealed_on_several_threads_and_each_is_signed_for_its_user),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);
