@@ -4,8 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { SENT_MAX = 10000, CALL_ID_OCTETS = 16, TAG_OCTETS = 8 };
+#include <sofia-sip/tport_tag.h>
+
+enum { SENT_MAX = 10000, DATAGRAM_MAX = 65535, CALL_ID_OCTETS = 16, TAG_OCTETS = 8 };
 
 /* ---- requests under way ---- */
 
@@ -140,8 +143,16 @@ static bool put_headers(const sip *s, msg_t *msg, const sip_mcx_message *q)
                       SIPTAG_CONTENT_TYPE_STR(q->content_type), SIPTAG_PAYLOAD(payload), TAG_END()) >= 0;
 }
 
+static bool wants_udp(const url_t *next)
+{
+    char transport[8] = "";
+    return url_param(next->url_params, "transport", transport, sizeof(transport)) > 0 &&
+           strcasecmp(transport, "udp") == 0;
+}
+
 /*= RFC 3261, 18.1.1: a request within 200 octets of the path MTU "MUST be sent using [...] TCP": nta does it for every
- *  request larger than 1,300 octets, and goes back to UDP when nobody listens there. */
+ *  request larger than 1,300 octets, and goes back to UDP when nobody listens there. Where the next one has said that he
+ *  takes UDP, that is not tried: it would cost seconds when his network drops the attempt, and a rekey does not wait. */
 static poc_err sent_begin(sip *s, sip_mcx_sent *x, const sip_mcx_message *q)
 {
     const bool is_direct = q->where[0] != '\0';
@@ -153,8 +164,9 @@ static poc_err sent_begin(sip *s, sip_mcx_sent *x, const sip_mcx_message *q)
     if (err == POC_OK && (!put_request_line(msg, q, to) || !put_headers(s, msg, q)))
         err = POC_E_NOMEM;
     if (err == POC_OK) {
-        x->orq = nta_outgoing_mcreate(s->agent, sent_answered, x, is_direct ? NULL : (const url_string_t *)s->next_hop,
-                                      msg, TAG_END());
+        x->orq =
+            nta_outgoing_mcreate(s->agent, sent_answered, x, is_direct ? NULL : (const url_string_t *)s->next_hop, msg,
+                                 TAG_IF(wants_udp(is_direct ? to : s->next_hop), TPTAG_MTU(DATAGRAM_MAX)), TAG_END());
         err = x->orq != NULL ? POC_OK : POC_E_IO;
     }
     if (err != POC_OK)

@@ -535,6 +535,21 @@ static void who_has_no_tcp_gets_it_by_udp(void **state)
     assert_int_equal(s->world.mcx_sent_status, 200);
 }
 
+static void who_has_said_udp_gets_it_by_udp(void **state)
+{
+    stage *s = *state;
+    char where[128];
+    phone_listen(&s->alice);
+    (void)snprintf(where, sizeof(where), "%s;transport=udp", contact_of(&s->alice));
+    assert_int_equal(send_key(s, where, large_body(), false, 5000), POC_OK);
+    (void)phone_hear(&s->alice);
+    assert_false(s->alice.by_tcp);
+    phone_assert_says(&s->alice, large_body());
+    phone_reply(&s->alice, "200 OK");
+    assert_true(world_wait(&s->world, &s->world.mcx_ended, 1));
+    assert_int_equal(s->world.mcx_sent_status, 200);
+}
+
 static void where_we_listen_to_no_tcp_it_goes_by_udp_too(void **state)
 {
     phone_listen(&((stage *)*state)->alice);
@@ -621,6 +636,7 @@ int main(void)
         AT(it_may_be_a_notify),
         AT(what_is_larger_than_a_datagram_should_be_goes_over_tcp),
         AT(who_has_no_tcp_gets_it_by_udp),
+        AT(who_has_said_udp_gets_it_by_udp),
         cmocka_unit_test_setup_teardown(where_we_listen_to_no_tcp_it_goes_by_udp_too, set_up_udp_only, tear_down),
         AT(whoever_challenges_or_redirects_has_not_taken_the_key),
         AT(who_says_nothing_is_given_up_in_time),
