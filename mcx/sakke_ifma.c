@@ -295,18 +295,22 @@ FE_TARGET FE_INLINE __m512i of_sixteen(const uint8_t *limbs, __m512i entry)
     return _mm512_permutex2var_epi64(_mm512_load_si512(limbs), entry, _mm512_load_si512(limbs + 64));
 }
 
+/* Of the 64 entries of a limb. */
+FE_TARGET FE_INLINE __m512i of_sixty_four(const uint8_t *limbs, const fe_digit *digit)
+{
+    const __m512i lower =
+        _mm512_mask_mov_epi64(of_sixteen(limbs, digit->entry), digit->bit4, of_sixteen(limbs + 128, digit->entry));
+    const __m512i upper = _mm512_mask_mov_epi64(of_sixteen(limbs + 256, digit->entry), digit->bit4,
+                                                of_sixteen(limbs + 384, digit->entry));
+    return _mm512_mask_mov_epi64(lower, digit->bit5, upper);
+}
+
 FE_TARGET static void fe_row(fe *out, const uint8_t *row, const fe_digit *digit, const fe *none)
 {
-    for (size_t i = 0; i < LIMBS; i++, row += SAKKE_ENTRIES * sizeof(uint64_t)) {
-        const __m512i lower =
-            _mm512_mask_mov_epi64(of_sixteen(row, digit->entry), digit->bit4, of_sixteen(row + 128, digit->entry));
-        const __m512i upper = _mm512_mask_mov_epi64(of_sixteen(row + 256, digit->entry), digit->bit4,
-                                                    of_sixteen(row + 384, digit->entry));
-        const __m512i found = _mm512_mask_mov_epi64(lower, digit->bit5, upper);
-        out->v[i] = _mm512_mask_mov_epi64(found, digit->none, none->v[i]);
-    }
+    for (size_t i = 0; i < LIMBS; i++, row += SAKKE_ENTRIES * sizeof(uint64_t))
+        out->v[i] = _mm512_mask_mov_epi64(of_sixty_four(row, digit), digit->none, none->v[i]);
 }
-_Static_assert(SAKKE_ENTRIES == 64, "as fe_row has it");
+_Static_assert(SAKKE_ENTRIES == 64, "as of_sixty_four has it");
 
 FE_TARGET static void fe_swap_if_negative(fe *a, fe *b, const fe_digit *digit)
 {
@@ -326,6 +330,7 @@ FE_TARGET static void fe_negate_if_negative(fe *a, const fe_digit *digit)
 }
 
 #include "mcx/sakke_lanes.inc"
+#include "mcx/sakke_lone.inc"
 
 static const sakke_kernel kernel = {
     .name = "AVX-512 IFMA",
@@ -334,9 +339,9 @@ static const sakke_kernel kernel = {
     .pack_row = pack_row,
     .const_size = FE_CONST_SIZE,
     .pack_const = pack_const,
-    .seal = kernel_seal,
-    .pair = kernel_pair,
-    .test = kernel_test,
+    .seal = seal_few_or_many,
+    .pair = pair_few_or_many,
+    .test = test_few_or_many,
 };
 
 /* ---- constants ---- */

@@ -311,6 +311,58 @@ static void kernels_make_the_same_octets_of_any_number_of_jobs(void **state)
     party_end(&b);
 }
 
+static void a_job_alone_gives_what_it_gives_among_others(void **state)
+{
+    static crowd many, alone;
+    const poc_rng rng = seeded(17);
+    for (size_t k = 0; k < kernel_count; k++) {
+        party a;
+        poc_secret *ssv;
+        party_begin(&a, state, kernels[k]);
+        assert_int_equal(poc_secret_random(&ssv, 16, &rng), POC_OK);
+        crowd_seal(&many, a.kms, ssv, MANY);
+        crowd_seal(&alone, a.kms, ssv, 1); /* the same identities and places */
+        for (size_t i = 0; i < MANY; i++) {
+            alone.jobs[0] = many.jobs[i];
+            alone.jobs[0].sed = alone.sed[i];
+            assert_int_equal(mcx_sakke_encapsulate(a.kms, ssv, alone.jobs, 1), POC_OK);
+        }
+        assert_memory_equal(alone.sed, many.sed, sizeof(many.sed));
+        poc_secret_free(ssv);
+        party_end(&a);
+    }
+}
+
+static void any_key_opens_alone_and_among_others(void **state)
+{
+    enum { SOME = 16 };
+    const poc_rng rng = seeded(18);
+    for (size_t k = 0; k < kernel_count; k++) {
+        party a;
+        uint8_t sed[SOME][MCX_SED_MAX];
+        mcx_open_job jobs[SOME], alone;
+        poc_secret *ssv[SOME];
+        party_begin(&a, state, kernels[k]);
+        for (size_t i = 0; i < SOME; i++) {
+            mcx_sakke_job seal = { .id = vec_span(&a.id), .sed = sed[i], .cap = MCX_SED_MAX };
+            assert_int_equal(poc_secret_random(&ssv[i], 32, &rng), POC_OK);
+            assert_int_equal(mcx_sakke_encapsulate(a.kms, ssv[i], &seal, 1), POC_OK);
+            jobs[i] = (mcx_open_job){ .sed = poc_span_of(sed[i], seal.len) };
+        }
+        assert_int_equal(mcx_receiver_open(a.receiver, jobs, SOME), POC_OK);
+        for (size_t i = 0; i < SOME; i++) {
+            alone = jobs[i];
+            assert_int_equal(mcx_receiver_open(a.receiver, &alone, 1), POC_OK);
+            assert_int_equal(jobs[i].err | alone.err, POC_OK);
+            assert_true(poc_secret_eq(jobs[i].ssv, ssv[i]) && poc_secret_eq(alone.ssv, ssv[i]));
+            poc_secret_free(jobs[i].ssv);
+            poc_secret_free(alone.ssv);
+            poc_secret_free(ssv[i]);
+        }
+        party_end(&a);
+    }
+}
+
 static void a_batch_opens_what_is_good_and_refuses_the_rest_job_by_job(void **state)
 {
     for (size_t k = 0; k < kernel_count; k++) {
@@ -455,6 +507,8 @@ int main(void)
         cmocka_unit_test(rfc_6508_encapsulated_data_comes_out),
         cmocka_unit_test(rfc_6508_encapsulated_data_opens),
         cmocka_unit_test(kernels_make_the_same_octets_of_any_number_of_jobs),
+        cmocka_unit_test(a_job_alone_gives_what_it_gives_among_others),
+        cmocka_unit_test(any_key_opens_alone_and_among_others),
         cmocka_unit_test(a_batch_opens_what_is_good_and_refuses_the_rest_job_by_job),
         cmocka_unit_test(wrong_test_of_any_kind_opens_nothing),
         cmocka_unit_test(points_of_small_order_are_refused),
