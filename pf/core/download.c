@@ -77,6 +77,20 @@ static void fail(core_engine *e, core_book *b)
         wake_at(e, b, e->now_ms + rekey_backoff_ms(b->tries++));
 }
 
+/* Nobody signs now: that is no try. */
+static void postpone(core_engine *e, core_book *b)
+{
+    b->download = 0;
+    wake_at(e, b, e->now_ms + rekey_backoff_ms(CORE_BACKOFF_STEPS));
+}
+
+void download_identified(core_engine *e)
+{
+    for (core_book *b = e->mcx->waiting; b != NULL; b = b->next_waiting)
+        if (b->download == 0 && b->wake_ms != CORE_NEVER)
+            wake_at(e, b, e->now_ms);
+}
+
 static void answered(core_engine *e, core_book *b)
 {
     core_mcx *x = e->mcx;
@@ -192,6 +206,10 @@ bool fx_show_download(core_engine *e, core_todo *t, core_effect *out)
     const bool is_kept = !b->durable.dirty && !b->durable.in_flight; /* else the client would know more than we do */
     if (!b->inside || b->next == NULL || b->next->id != t->u.csk.id || b->download == 0)
         return false;
+    if (identity_signer(e, poc_span_str(b->kms_uri)) == NULL) {
+        postpone(e, b);
+        return false;
+    }
     if (!is_kept || seal(e, b, &job) != POC_OK) {
         fail(e, b);
         return false;

@@ -232,6 +232,7 @@ poc_err core_mcx_identity(core_engine *e, int64_t now_ms, core_mcx_keys *keys, b
     if (has_room)
         x->own[x->own_count++] = (core_own){ core_mcx_keys_ref(keys), signs };
     lay_out(x);
+    download_identified(e);
     kind_identified(e);
     engine_end(e);
     return has_room ? POC_OK : POC_E_LIMIT;

@@ -426,7 +426,8 @@ void download_resume(core_engine *e);
 void download_tick(core_engine *e);
 /** When the next download is to be tried again. */
 int64_t download_deadline(const core_engine *e);
-/** There is an identity that was not there before. */
+/** There is an identity that was not there before: for those who wait for a CSK, and for a MuSiK. */
+void download_identified(core_engine *e);
 void kind_identified(core_engine *e);
 void mcx_side_free(core_engine *e);
 

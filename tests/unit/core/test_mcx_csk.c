@@ -552,6 +552,26 @@ static void a_download_without_answer_is_tried_again_later_and_later_with_the_sa
     office_free(o);
 }
 
+static void a_download_waits_for_an_identity_that_signs_as_long_as_it_takes(void **state)
+{
+    office *o = office_that_forces(state);
+    const uint32_t id = o->download.key_id;
+    o->is_nobody = true;
+    office_crash(o);
+    for (int i = 0; i < 40; i++) {
+        office_run(o);
+        o->now_ms = pocpf_deadline_ms(o->pf);
+        pocpf_tick(o->pf, o->now_ms);
+    }
+    office_expect(o, "");
+    office_identify(o);
+    pocpf_tick(o->pf, o->now_ms);
+    office_run(o);
+    office_expect(o, "DOWNLOAD ");
+    assert_int_equal(o->download.key_id, id);
+    office_free(o);
+}
+
 static void a_download_goes_on_after_a_restart_and_ends_with_the_next_upload(void **state)
 {
     office *o = office_that_forces(state);
@@ -598,6 +618,7 @@ int main(void)
         cmocka_unit_test(another_algorithm_comes_by_download_and_into_force_when_it_is_answered),
         cmocka_unit_test(a_download_opens_for_nobody_else_and_not_when_it_was_altered),
         cmocka_unit_test(a_download_without_answer_is_tried_again_later_and_later_with_the_same_key),
+        cmocka_unit_test(a_download_waits_for_an_identity_that_signs_as_long_as_it_takes),
         cmocka_unit_test(a_download_goes_on_after_a_restart_and_ends_with_the_next_upload),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);
