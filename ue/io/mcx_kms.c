@@ -75,12 +75,20 @@ static bool is_wanted(const struct mcx *m, const char *kms_uri)
     return false;
 }
 
+/* ValidFrom and ValidTo, where they are said. */
+static bool is_valid(int64_t from_s, int64_t to_s, int64_t at_ms)
+{
+    return from_s <= at_ms / 1000 && (to_s == 0 || to_s > at_ms / 1000);
+}
+
 static poc_err root_take(struct mcx *m, const mcx_kms_response *a, const char **why)
 {
     const mcx_kms_certificate *c = &a->certificates[0];
     if (a->kind != MCX_KMS_INIT || a->certificate_count != 1 || strcmp(c->kms_uri, m->supply.uri) != 0 ||
         c->is_external)
         return refuse(why, "not the root certificate of this KMS");
+    if (!is_valid(c->valid_from_s, c->valid_to_s, radio_now_ms()))
+        return refuse(why, "a certificate that is not valid now");
     POC_TRY(pocue_mcx_provision(m->radio->ue, a));
     m->supply.root = *c;
     return POC_OK;
@@ -96,8 +104,8 @@ static poc_err others_take(struct mcx *m, const mcx_kms_response *a, const char 
         const mcx_kms_certificate *c = &a->certificates[i];
         if (!is_wanted(m, c->kms_uri))
             continue;
-        if (c->is_revoked)
-            return refuse(why, "the certificate of a server's KMS is revoked");
+        if (c->is_revoked || !is_valid(c->valid_from_s, c->valid_to_s, radio_now_ms()))
+            return refuse(why, "the certificate of a server's KMS is revoked, or not valid now");
         POC_TRY(
             pocue_mcx_kms_add(m->radio->ue, &(pocue_mcx_kms){ c->kms_uri, c->period_s, c->offset_s, c->z, c->kpak }));
         found++;
@@ -110,11 +118,18 @@ static poc_err keys_take(struct mcx *m, const mcx_kms_response *a, const char **
     if (a->kind != MCX_KMS_KEYS)
         return refuse(why, "no keys");
     for (size_t i = 0; i < a->set_count; i++) {
-        if (strcmp(a->sets[i].user_uri, m->mc_id) != 0)
+        const mcx_kms_key_set *set = &a->sets[i];
+        if (strcmp(set->user_uri, m->mc_id) != 0)
             return refuse(why, "keys of somebody else");
-        POC_TRY(mcx_kms_key_set_check(&a->sets[i], &m->supply.root, why));
+        if (!is_valid(set->valid_from_s, set->valid_to_s, m->supply.from_ms))
+            return refuse(why, "keys that are not valid in their period");
+        POC_TRY(mcx_kms_key_set_check(set, &m->supply.root, why));
     }
-    POC_TRY(pocue_mcx_provision(m->radio->ue, a));
+    const poc_err err = pocue_mcx_provision(m->radio->ue, a);
+    if (err != POC_OK) {
+        *why = "keys that do not hold under the certificate";
+        return err;
+    }
     return pocue_mcx_is_provisioned(m->radio->ue, m->supply.from_ms) ? POC_OK : refuse(why, "keys of another period");
 }
 

@@ -81,6 +81,15 @@ static poc_err other_period_put(tiny_mcx *t, poc_wr *out, const char *target, in
     return err;
 }
 
+/* What was valid until some day is so until that day of 2020. */
+static void end_long_ago(const poc_wr *out)
+{
+    static const char to[] = "<ValidTo>";
+    char *at = memmem(out->buf, out->len, to, strlen(to));
+    assert_non_null(at);
+    memcpy(at + strlen(to), "2020", 4);
+}
+
 static poc_err answer_make(tiny_mcx *t, poc_wr *out, int *status, const char *target, poc_span body, int64_t now_s)
 {
     mcx_kms_served served = { .status = 500 };
@@ -110,6 +119,8 @@ static poc_err answer_make(tiny_mcx *t, poc_wr *out, int *status, const char *ta
                                 t->kms, service.period_s, service.offset_s);
     POC_TRY(mcx_kms_serve(out, &served, &service, poc_span_str(who), poc_span_str(target), body, now_s));
     *status = served.status;
+    if (lie == TINY_KMS_OVER && is_keys)
+        end_long_ago(out);
     if (lie == TINY_KMS_CUT)
         out->len /= 2;
     return POC_OK;

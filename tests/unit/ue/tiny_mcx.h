@@ -23,6 +23,7 @@ typedef enum tiny_kms_lie {
     TINY_KMS_OTHER_KEYS,   /* the certificate of somebody with the name of ours */
     TINY_KMS_OLD,          /* an answer of an hour ago */
     TINY_KMS_OTHER_KIND,   /* certificates instead of keys */
+    TINY_KMS_OVER,         /* keys that were valid once */
     TINY_KMS_LIES
 } tiny_kms_lie;
 
