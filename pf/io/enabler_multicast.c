@@ -333,6 +333,7 @@ poc_err enabler_multicast_new(enabler_multicast **out, su_root_t *root, const en
         return POC_E_NOMEM;
     e->root = root;
     e->settings = (protection_settings){ settings->protector, wire_mcx_air_defaults };
+    e->settings.musik.hold_packets_max = settings->protector.hold_packets_max;
     memcpy(e->interface, settings->interface, strlen(settings->interface));
     e->rng = *rng;
     e->event = event;
