@@ -166,6 +166,24 @@ static void part_remove(poc_parts *parts, size_t at)
     memmove(&parts->part[at], &parts->part[at + 1], (parts->count - at) * sizeof(parts->part[0]));
 }
 
+static bool is_document_of(const poc_part *part, mcx_service service)
+{
+    char begin[48];
+    poc_wr wr = poc_wr_into(begin, sizeof(begin));
+    poc_wr_fmt(&wr, "application/vnd.3gpp.%s-", mcx_dialects[service].prefix);
+    return is_document(part) && signatures_of(part) == MCX_SERVICES && poc_wr_text(&wr) == POC_OK &&
+           part->type.n > wr.len && poc_span_eq_nocase(poc_span_of(part->type.p, wr.len), begin);
+}
+
+/* Who signs signs all of it: a document that was put beside them would pass for his otherwise. */
+static bool are_covered(const poc_parts *parts, mcx_service service, uint32_t covered)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        if (is_document_of(&parts->part[i], service) && (covered >> i & 1u) == 0)
+            return false;
+    return true;
+}
+
 /* Before anything is written again: it is the octets as they came that are signed. */
 static poc_err signatures_take(carrying *c, const wire_mcx_ring *ring)
 {
@@ -178,6 +196,9 @@ static poc_err signatures_take(carrying *c, const wire_mcx_ring *ring)
             continue;
         }
         POC_TRY(wire_mcx_signed_check(&covered, service, part->body, &c->parts, ring, &c->why));
+        c->why = "a document without a signature beside one that has one";
+        if (!are_covered(&c->parts, service, covered))
+            return POC_E_AUTH;
         part_remove(&c->parts, i);
         c->has_changed = true;
     }

@@ -103,11 +103,40 @@ static void floor_control_passes_under_its_key_or_not_at_all(void **state)
     office_free(o);
 }
 
+static poc_err carry(void *ctx)
+{
+    static const char info[] = "<mcpttinfo xmlns=\"urn:3gpp:ns:mcpttInfo:1.0\"><mcptt-Params>"
+                               "<mcptt-calling-group-id type=\"Normal\"><mcpttURI>sip:fire@mc</mcpttURI>"
+                               "</mcptt-calling-group-id></mcptt-Params></mcpttinfo>";
+    static wire_mcx_carried down, up;
+    const office *o = ctx;
+    const poc_span type = poc_span_str("application/vnd.3gpp.mcptt-info+xml");
+    POC_TRY(wire_mcx_carry_down(&down, o->pf, ALICE_IMPU, type, poc_span_str(info), &poc_rng_system));
+    assert_null(memmem(down.body, down.len, "sip:fire", 8));
+    POC_TRY(wire_mcx_carry_up(&up, o->pf, ALICE_IMPU, type, poc_span_of(down.body, down.len), &poc_rng_system));
+    assert_true(poc_span_eq_str(poc_span_of(up.body, up.len), info));
+    return POC_OK;
+}
+
+static void a_document_is_carried_under_its_key_or_not_at_all(void **state)
+{
+    oom_report report;
+    office *o = office_new(*state);
+    office_boot(o);
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, 0x20000a11), POCPF_OK);
+    office_run(o);
+    if (!oom_every_allocation(carry, o, &report))
+        fail_msg("run %zu: %s", report.runs, poc_err_name(report.err));
+    assert_true(report.runs > 4);
+    office_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_channel_is_on_air_under_its_key_or_not_at_all),
         cmocka_unit_test_setup_teardown(floor_control_passes_under_its_key_or_not_at_all, town_open, town_close),
+        cmocka_unit_test_setup_teardown(a_document_is_carried_under_its_key_or_not_at_all, town_open, town_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

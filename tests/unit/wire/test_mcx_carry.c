@@ -191,7 +191,7 @@ static void signatures_are_checked_and_taken_off(void **state)
     uint8_t room[WIRE_MCX_BODY_MAX];
     char body[WIRE_MCX_BODY_MAX], signatures[4096];
     poc_parts read;
-    poc_part parts[3] = { { .type = poc_span_str("application/sdp"), .body = poc_span_str("v=0\r\n") },
+    poc_part parts[4] = { { .type = poc_span_str("application/sdp"), .body = poc_span_str("v=0\r\n") },
                           { .type = poc_span_str(INFO_TYPE),
                             .id = poc_span_str("<info@client>"),
                             .body = protected_by(b, ALICE_IMPU, room) },
@@ -206,6 +206,14 @@ static void signatures_are_checked_and_taken_off(void **state)
     assert_true(poc_span_eq_str(read.part[0].body, "v=0\r\n"));
     assert_true(poc_span_eq_str(read.part[1].id, "<info@client>"));
     assert_true(poc_span_eq_str(read.part[1].body, clear_info));
+    /* A document that nobody signed, beside it. */
+    parts[3] = (poc_part){ .type = poc_span_str("application/vnd.3gpp.mcptt-location-info+xml"),
+                           .body = poc_span_str("<location-info/>") };
+    n = multipart(body, parts, 4);
+    assert_int_equal(up(b, ALICE_IMPU, "multipart/mixed;boundary=limit", poc_span_of(body, n)), POC_E_AUTH);
+    parts[3].type = poc_span_str("application/vnd.3gpp.mcvideo-location-info+xml"); /* those are not his */
+    n = multipart(body, parts, 4);
+    assert_int_equal(up(b, ALICE_IMPU, "multipart/mixed;boundary=limit", poc_span_of(body, n)), POC_OK);
     /* A document that was signed, and then another. */
     parts[1].body = poc_span_str("<mcpttinfo/>");
     n = multipart(body, parts, 3);
