@@ -167,13 +167,13 @@ char *mcx_texts(const char *mc_id, const char *where, const char **where_out)
 
 /* ---- who may be where ---- */
 
-/* Who was expelled under one of his names is the same client under the others. */
-static bool is_barred(const wire_mcx_desk *d, const char *impu, const char *channel)
+/* Who was expelled under one of his names is the same under the others. */
+static bool is_barred(const wire_mcx_desk *d, const mcx_account *a, const char *channel)
 {
     char name[WIRE_MCX_USER_MAX];
-    bool barred = pocpf_is_barred(d->pf, channel, impu);
+    bool barred = pocpf_is_barred(d->pf, channel, a->impu) || pocpf_is_barred(d->pf, channel, a->mc_id);
     for (size_t s = 0; s < MCX_SERVICES; s++) {
-        name_put(name, impu, suffixes[s]);
+        name_put(name, a->impu, suffixes[s]);
         barred |= pocpf_is_barred(d->pf, channel, name);
     }
     return barred;
@@ -183,7 +183,7 @@ bool mcx_account_may(const wire_mcx_desk *d, const mcx_account *a, const wire_mc
 {
     const wire_mcx_rules *r = &d->rules;
     return (a->services & WIRE_MCX_SERVICE_BIT(c->service)) != 0 &&
-           (c->is_open || (r->listed != NULL && r->listed(r->user, c->id, a->mc_id))) && !is_barred(d, a->impu, c->id);
+           (c->is_open || (r->listed != NULL && r->listed(r->user, c->id, a->mc_id))) && !is_barred(d, a, c->id);
 }
 
 static bool is_in(const wire_mcx_desk *d, const mcx_account *a, const char *channel)

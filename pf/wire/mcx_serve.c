@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "pf/wire/mcx_desk.h"
 
-enum { RETRY_OUTAGE_S = 5, ACCOUNTS_OF_IMPU = MCX_SERVICES + 1 };
+enum { RETRY_OUTAGE_S = 5, ACCOUNTS_OF_IMPU = MCX_SERVICES + 1, WAITING_MAX = 4 };
 
 #define ALL_SERVICES UINT32_MAX
 
@@ -235,12 +235,13 @@ static poc_err upload(serving *s, size_t i, mcx_ticket *ticket, uint32_t *claime
                         .where = s->request->where };
     mcx_pending *pending = calloc(1, sizeof(*pending));
     uint32_t csk_id = 0;
-    *refusal = (mcx_refusal){ 503, NULL, "out of memory, or too many users" };
+    *refusal = (mcx_refusal){ 503, NULL, "out of memory, or too many users, or keys of this one that wait" };
     const poc_err room =
         pending == NULL ? POC_E_NOMEM : mcx_account_take(s->d, &pending->account, s->request->impu, proof.service);
-    if (room != POC_OK) {
+    if (room != POC_OK ||
+        pending->account->waiting == WAITING_MAX) { /* one client shall not queue up for a slow disk */
         free(pending);
-        return room;
+        return POC_E_LIMIT;
     }
     mcx_account *a = pending->account;
     proof.registered = a->services == 0 ? "" : a->mc_id;

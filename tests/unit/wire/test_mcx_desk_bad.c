@@ -311,6 +311,25 @@ static void there_are_no_more_users_than_are_allowed(void **state)
     bureau_close(b);
 }
 
+/* While the store is slow. */
+static void one_client_does_not_queue_up_without_end(void **state)
+{
+    bureau *b = bureau_open(state);
+    b->store_holds = true;
+    for (uint32_t i = 1; i <= 4; i++)
+        bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(i), ALICE_TOKEN);
+    begin(b);
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(5), ALICE_TOKEN);
+    expect_untouched(b);
+    assert_int_equal(b->answer.status, 503);
+    bureau_register(b, &b->o->town->bob, BOB_IMPU, CSK(6), BOB_TOKEN);
+    b->store_holds = false;
+    assert_int_equal(pocpf_persisted(b->pf, b->o->now_ms, true), POCPF_OK);
+    bureau_run(b);
+    assert_int_equal(b->answers, 6);
+    bureau_close(b);
+}
+
 /* ---- bodies ---- */
 
 static void serve_octets(bureau *b, wire_mcx_method method, const char *content_type, poc_span octets)
@@ -567,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_key_id_that_is_taken_is_refused),
         cmocka_unit_test(an_outage_of_ours_is_no_refusal),
         cmocka_unit_test(there_are_no_more_users_than_are_allowed),
+        cmocka_unit_test(one_client_does_not_queue_up_without_end),
         cmocka_unit_test(a_multipart_body_cut_anywhere_brings_nothing),
         cmocka_unit_test(a_key_cut_at_any_octet_brings_nothing),
         cmocka_unit_test(a_body_that_contradicts_itself_is_malformed),
