@@ -107,6 +107,11 @@ pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu)
     return (pocpf_err)core_mcx_logged_off(pf->core, now_ms, impu);
 }
 
+pocpf_err pocpf_mcx_service_left(pocpf *pf, int64_t now_ms, const char *impu, uint8_t service)
+{
+    return (pocpf_err)core_mcx_service_left(pf->core, now_ms, impu, service);
+}
+
 pocpf_err pocpf_download_answered(pocpf *pf, int64_t now_ms, const char *user, uint64_t number, bool ok)
 {
     return (pocpf_err)core_download_answered(pf->core, now_ms, user, number, ok);
@@ -138,6 +143,17 @@ pocpf_err pocpf_csk_look(const pocpf *pf, const char *user, uint32_t csk_id, poc
     if (out->size < offsetof(pocpf_csk_status, sent_s))
         return POCPF_E_INPUT;
     const poc_err err = core_csk_look(pf->core, user, csk_id, &s);
+    if (err == POC_OK)
+        put_status(out, &s);
+    return (pocpf_err)err;
+}
+
+pocpf_err pocpf_csk_of(const pocpf *pf, const char *impu, uint8_t service, pocpf_csk_status *out)
+{
+    core_csk_status s;
+    if (out->size < offsetof(pocpf_csk_status, sent_s))
+        return POCPF_E_INPUT;
+    const poc_err err = core_csk_of(pf->core, impu, service, &s);
     if (err == POC_OK)
         put_status(out, &s);
     return (pocpf_err)err;

@@ -217,6 +217,7 @@ typedef struct core_csk_result {
 poc_err core_csk_uploaded(core_engine *e, int64_t now_ms, const core_csk_upload *upload, core_csk_result *result);
 poc_err core_mcx_joined(core_engine *e, int64_t now_ms, const char *channel, const char *impu);
 poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu);
+poc_err core_mcx_service_left(core_engine *e, int64_t now_ms, const char *impu, uint8_t service);
 poc_err core_download_answered(core_engine *e, int64_t now_ms, const char *user, uint64_t number, bool ok);
 
 typedef struct core_csk_status {
@@ -231,6 +232,7 @@ typedef struct core_csk_status {
     uint8_t service;
 } core_csk_status;
 poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, core_csk_status *out);
+poc_err core_csk_of(const core_engine *e, const char *impu, uint8_t service, core_csk_status *out);
 bool core_csk_next(const core_engine *e, size_t *at, core_csk_status *out);
 
 typedef enum core_conf_state { CORE_CONF_FULL, CORE_CONF_PARTIAL, CORE_CONF_DELETED } core_conf_state;

@@ -219,11 +219,30 @@ poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu)
     return POC_OK;
 }
 
+poc_err core_mcx_service_left(core_engine *e, int64_t now_ms, const char *impu, uint8_t service)
+{
+    core_book *b = book_find(e, poc_span_str(impu == NULL ? "" : impu), service);
+    if (b == NULL)
+        return POC_E_STATE;
+    POC_TRY(engine_begin(e, now_ms));
+    log_off(e, b);
+    engine_end(e);
+    return POC_OK;
+}
+
 /* ---- looking ---- */
+
+core_book *book_for(const core_engine *e, poc_span impu, uint8_t service)
+{
+    core_book *b = book_find(e, impu, service);
+    for (uint8_t i = 0; b == NULL && i < MCX_SERVICES; i++)
+        b = book_find(e, impu, i);
+    return b;
+}
 
 core_book *book_in_force(const core_engine *e, poc_span impu, uint8_t service)
 {
-    core_book *b = book_find(e, impu, service);
+    core_book *b = book_for(e, impu, service);
     const bool is_bound = b != NULL && b->current != NULL && (b->current->is_bound || b->previous != NULL);
     return is_bound ? b : NULL;
 }
@@ -266,16 +285,21 @@ static core_csk_status status_of(const core_book *b, const core_csk *k)
                               .service = b->service };
 }
 
-static poc_err look_by_user(const core_engine *e, poc_span impu, core_csk_status *out)
+poc_err core_csk_of(const core_engine *e, const char *impu, uint8_t service, core_csk_status *out)
 {
-    for (uint8_t service = 0; service < MCX_SERVICES; service++) {
-        const core_book *b = book_find(e, impu, service);
-        const core_csk *k = b == NULL ? NULL : in_force(e, b);
-        if (k == NULL)
-            continue;
-        *out = status_of(b, k);
-        return POC_OK;
-    }
+    const core_book *b = impu == NULL ? NULL : book_find(e, poc_span_str(impu), service);
+    const core_csk *k = b == NULL ? NULL : in_force(e, b);
+    if (k == NULL)
+        return POC_E_STATE;
+    *out = status_of(b, k);
+    return POC_OK;
+}
+
+static poc_err look_by_user(const core_engine *e, const char *impu, core_csk_status *out)
+{
+    for (uint8_t service = 0; service < MCX_SERVICES; service++)
+        if (core_csk_of(e, impu, service, out) == POC_OK)
+            return POC_OK;
     return POC_E_STATE;
 }
 
@@ -284,7 +308,7 @@ poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, c
     if (e->mcx == NULL || user == NULL)
         return POC_E_STATE;
     if (csk_id == 0)
-        return look_by_user(e, poc_span_str(user), out);
+        return look_by_user(e, user, out);
     const core_book *b = find(e->mcx, poc_span_str(user), csk_id);
     const core_csk *k = b == NULL ? NULL : book_key(b, csk_id);
     if (k == NULL || !is_usable(e, b, k))

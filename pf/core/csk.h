@@ -168,6 +168,8 @@ poc_err csk_list(core_mcx *x, core_book *b, core_csk *k);
 /** Takes it out of the table of ids and frees it; `slot` is then NULL. */
 void csk_drop(core_mcx *x, core_csk **slot);
 
+/** That of the service; of one who has brought none for it, and so uses one key for all, that one. NULL: none. */
+core_book *book_for(const core_engine *e, poc_span impu, uint8_t service);
 /** The book of a user whose key is in force; NULL: none. */
 core_book *book_in_force(const core_engine *e, poc_span impu, uint8_t service);
 

@@ -94,7 +94,7 @@ void kind_fill_download(const core_engine *e, core_effect *out, const core_membe
     out->type = CORE_DO_DOWNLOAD;
     out->u.download.mc_id = b->mc_id;
     out->u.download.i_message = poc_span_of(job->out, job->len);
-    out->u.download.service = b->service;
+    out->u.download.service = m->channel->scope->service;
 }
 
 static void note_given(core_member *m)
@@ -280,10 +280,16 @@ static bool is_of(const core_channel *ch, uint8_t service)
     return ch->scope != NULL && ch->scope->service == service;
 }
 
+/* Of a service for which the user has no key of its own. */
+static bool is_served_by_another(const core_engine *e, const core_member *m)
+{
+    return m->channel->scope != NULL && book_find(e, name_of(m), m->channel->scope->service) == NULL;
+}
+
 void kind_uploaded(core_engine *e, poc_span user, uint8_t service)
 {
     for (core_member *m = memberships(e, user); m != NULL; m = m->next_of_user) {
-        if (!is_of(m->channel, service))
+        if (!is_of(m->channel, service) && !is_served_by_another(e, m))
             continue;
         if (member_cell((member_state)m->state, ME_MUK_GONE))
             engine_tell_member(e, m, ME_MUK_GONE);
@@ -303,7 +309,7 @@ void kind_logged_off(core_engine *e, poc_span user, uint8_t service)
 
 static poc_span service_id(const core_engine *e, const core_channel *ch, poc_span impu)
 {
-    const core_book *b = ch->scope == NULL ? NULL : book_find(e, impu, ch->scope->service);
+    const core_book *b = ch->scope == NULL ? NULL : book_for(e, impu, ch->scope->service);
     return b == NULL ? (poc_span){ NULL, 0 } : poc_span_str(b->mc_id);
 }
 

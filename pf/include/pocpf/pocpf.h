@@ -382,13 +382,16 @@ typedef struct pocpf_csk_result {
  *  POCPF_E_STATE: no identity of ours; POCPF_E_LIMIT: too many users; or what `prove` returned. Nothing is stored then. */
 pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *upload, pocpf_csk_result *result);
 /** An authorised user belongs to the group or region of a MuSiK from now on: he is sent it as soon as he has brought a CSK,
- *  and again whenever he brings another. He goes with pocpf_member_departed; who was expelled stays out until
+ *  and again whenever he brings another; for the service of the channel, or, where he has brought none for that, for the
+ *  other one. He goes with pocpf_member_departed; who was expelled stays out until
  *  pocpf_admit, under whichever IMPU he brings a CSK of the same service id. POCPF_E_STATE: no such channel of a MuSiK, or he is in already; POCPF_E_DENIED: expelled;
  *  POCPF_E_LIMIT. */
 pocpf_err pocpf_mcx_joined(pocpf *pf, int64_t now_ms, const char *channel, const char *impu);
 /** The user is gone from all services: he leaves all MuSiKs, his CSKs are wiped, and their records go. POCPF_E_STATE: there
  *  is none. */
 pocpf_err pocpf_mcx_logged_off(pocpf *pf, int64_t now_ms, const char *impu);
+/** The same for one service: 0: MCPTT, 1: MCVideo. */
+pocpf_err pocpf_mcx_service_left(pocpf *pf, int64_t now_ms, const char *impu, uint8_t service);
 /** The end of a DOWNLOAD effect. `ok`: a 2xx came. Else it is tried again, later and later: a MuSiK as long as it is in use,
  *  a CSK until it is given up and the client uploads again, a revocation until it is let be. POCPF_E_STATE: late or
  *  repeated. */
@@ -411,6 +414,8 @@ typedef struct pocpf_csk_status {
 /** The CSK of `user` (IMPU, or with an id also service id): with `csk_id` 0 the current one, of MCPTT if there is one for it,
  *  else the current or previous one of that id. Borrowed until the next call. POCPF_E_STATE: none that is durable, in force and not expired. */
 pocpf_err pocpf_csk_look(const pocpf *pf, const char *user, uint32_t csk_id, pocpf_csk_status *out);
+/** The current one that was brought for this service. */
+pocpf_err pocpf_csk_of(const pocpf *pf, const char *impu, uint8_t service, pocpf_csk_status *out);
 /** Walks the CSKs in force, one for each user and service, in no order: start with `*at` = 0; false at the end. No other call in between
  *  that may bring or take one. */
 bool pocpf_csk_next(const pocpf *pf, size_t *at, pocpf_csk_status *out);
