@@ -287,12 +287,12 @@ bool shell_mcx_user_next(const shell *s, size_t *at, shell_mcx_user *out)
     wire_mcx_user user;
     if (s->mcx == NULL || !wire_mcx_desk_next(s->mcx->desk, at, &user))
         return false;
-    *out = (shell_mcx_user){ .user = user.user,
+    *out = (shell_mcx_user){ .user = user.impu,
                              .impu = user.impu,
                              .mc_id = user.mc_id,
                              .services = user.services,
                              .expires_ms = user.expires_ms };
-    if (pocpf_csk_look(s->pf, user.user, 0, &csk) == POCPF_OK) {
+    if (pocpf_csk_of(s->pf, user.impu, (uint8_t)user.service, &csk) == POCPF_OK) {
         out->csk_id = csk.csk_id;
         out->algorithm = algorithm_of(&csk);
     }

@@ -85,7 +85,7 @@ static poc_err send_notice(shell_mcx *x, const shell_mcx_notice *n)
     wire_mcx_user who;
     const shell_mcx_bulletin *b = n->bulletin;
     poc_wr body = poc_wr_into(room, sizeof(room));
-    if (!wire_mcx_desk_look(x->desk, n->user, &who))
+    if (!wire_mcx_desk_look_for(x->desk, n->user, b->service, &who))
         return POC_E_STATE; /* gone meanwhile */
     POC_TRY(wire_mcx_announcement_write(&body, content_type, b->service, who.mc_id, &b->bearer,
                                         poc_span_of(b->sdp, b->sdp_len), &poc_rng_system));
@@ -143,11 +143,10 @@ void shell_mcx_announce_to(shell_mcx *x, const char *user)
 {
     const shell_channel *ch;
     wire_mcx_user who;
-    if (!wire_mcx_desk_look(x->desk, user, &who))
-        return;
     for (size_t at = 0; (ch = (const shell_channel *)poc_table_next(&x->shell->channels, &at)) != NULL;) {
         shell_mcx_bulletin *b = NULL;
-        if (ch->musik != NULL && !ch->is_closed && is_announced(ch->musik) && may_hear(ch, &who))
+        if (ch->musik != NULL && !ch->is_closed && is_announced(ch->musik) &&
+            wire_mcx_desk_look_for(x->desk, user, (mcx_service)ch->musik->service, &who) && may_hear(ch, &who))
             b = bulletin_new(ch, false);
         if (b != NULL)
             notice_put(x, b, user);
@@ -162,7 +161,7 @@ static void announce_to_all(shell_mcx *x, const shell_channel *ch, bool is_withd
     shell_mcx_bulletin *b = is_announced(ch->musik) ? bulletin_new(ch, is_withdrawn) : NULL;
     for (size_t at = 0; b != NULL && wire_mcx_desk_next(x->desk, &at, &who);)
         if (may_hear(ch, &who))
-            notice_put(x, b, who.user);
+            notice_put(x, b, who.impu);
     bulletin_unref(b);
     pump(x);
 }

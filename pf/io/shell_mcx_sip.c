@@ -157,7 +157,7 @@ static poc_err send_key(shell_mcx *x, const char *user, const pocpf_effect *e)
     poc_wr body = poc_wr_into(room, sizeof(room));
     const shell *s = x->shell;
     const mcx_service service = (mcx_service)e->u.download.service;
-    (void)wire_mcx_desk_look(x->desk, user, &who);
+    (void)wire_mcx_desk_look_for(x->desk, user, service, &who);
     POC_TRY(wire_mcx_download_write(&body, content_type, service, e->u.download.mc_id,
                                     poc_span_of(e->u.download.i_message, e->u.download.len), &poc_rng_system));
     const sip_mcx_message message = { .impu = who.impu,

@@ -198,8 +198,10 @@ static poc_err ring_add(key_ring *r, const pocpf_secret *csk, uint32_t csk_id, c
 static poc_err ring_add_of(key_ring *r, const wire_mcx_desk *d, const mcx_account *a, uint32_t id, uint32_t *found)
 {
     pocpf_csk_status csk = { .size = sizeof(csk) };
+    const pocpf_err err =
+        id == 0 ? pocpf_csk_of(d->pf, a->impu, (uint8_t)a->service, &csk) : pocpf_csk_look(d->pf, a->impu, id, &csk);
     *found = 0;
-    if (pocpf_csk_look(d->pf, a->name, id, &csk) != POCPF_OK)
+    if (err != POCPF_OK)
         return POC_OK;
     *found = csk.csk_id;
     return ring_add(r, csk.key, csk.csk_id, a->mc_id);

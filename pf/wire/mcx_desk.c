@@ -7,8 +7,6 @@
 
 enum { USERS_DEFAULT = 100000, EXPIRES_DEFAULT_S = 3600, RETRY_MS = 1000 };
 
-static const char *const suffixes[MCX_SERVICES] = { [MCX_MCPTT] = ";mcptt", [MCX_MCVIDEO] = ";mcvideo" };
-
 /* ---- life ---- */
 
 poc_err wire_mcx_desk_new(wire_mcx_desk **out, const wire_mcx_rules *rules, pocpf *pf)
@@ -67,31 +65,19 @@ void wire_mcx_desk_free(wire_mcx_desk *d)
 
 /* ---- accounts ---- */
 
-/* A canonical IMPU has no parameters: the names never meet. */
-static void name_put(char out[WIRE_MCX_USER_MAX], const char *impu, const char *suffix)
+mcx_account *mcx_account_find(const wire_mcx_desk *d, const char *impu, mcx_service service)
 {
-    poc_wr wr = poc_wr_into(out, WIRE_MCX_USER_MAX);
-    poc_wr_fmt(&wr, "%s%s", impu, suffix);
-    if (poc_wr_text(&wr) != POC_OK)
-        out[0] = '\0';
-}
-
-static mcx_account *named(const wire_mcx_desk *d, const char *name)
-{
-    return poc_table_get(&d->accounts, poc_span_str(name));
-}
-
-static mcx_account *with_suffix(const wire_mcx_desk *d, const char *impu, const char *suffix)
-{
-    char name[WIRE_MCX_USER_MAX];
-    name_put(name, impu, suffix);
-    return named(d, name);
+    char label[POC_URI_MAX + 1];
+    poc_wr wr = poc_wr_into(label, sizeof(label));
+    poc_wr_put(&wr, impu, strlen(impu) + 1);
+    poc_wr_u8(&wr, (uint8_t)service);
+    return poc_wr_done(&wr) == POC_OK ? poc_table_get(&d->accounts, poc_span_of(label, wr.len)) : NULL;
 }
 
 mcx_account *mcx_account_at(const wire_mcx_desk *d, const char *impu, size_t i)
 {
-    for (size_t s = 0; s <= MCX_SERVICES; s++) {
-        mcx_account *a = with_suffix(d, impu, s == 0 ? "" : suffixes[s - 1]);
+    for (mcx_service s = MCX_MCPTT; s < MCX_SERVICES; s++) {
+        mcx_account *a = mcx_account_find(d, impu, s);
         if (a != NULL && a->services != 0 && i-- == 0)
             return a;
     }
@@ -107,27 +93,24 @@ mcx_account *mcx_account_of(const wire_mcx_desk *d, const char *impu, mcx_servic
     return NULL;
 }
 
-mcx_account *mcx_account_find(const wire_mcx_desk *d, const char *impu, mcx_service service)
+static poc_span label_of(const mcx_account *a)
 {
-    mcx_account *a = with_suffix(d, impu, "");
-    return a == NULL || a->service == service ? a : with_suffix(d, impu, suffixes[service]);
+    return poc_span_of(a->impu, a->label_len);
 }
 
-static poc_err account_make(wire_mcx_desk *d, mcx_account **out, const char *name, size_t impu_len, mcx_service service)
+static poc_err account_make(wire_mcx_desk *d, mcx_account **out, const char *impu, mcx_service service)
 {
-    const size_t n = strlen(name), room = n + 1 + impu_len + 1;
+    const size_t len = strlen(impu) + 2;
     if (d->accounts.count >= d->rules.users_max)
         return POC_E_LIMIT;
-    mcx_account *a = calloc(1, sizeof(*a) + room);
+    mcx_account *a = calloc(1, sizeof(*a) + len);
     if (a == NULL)
         return POC_E_NOMEM;
-    *a = (mcx_account){ .service = service, .expires_ms = INT64_MAX, .impu = a->name + n + 1 };
-    poc_wr texts = poc_wr_into(a->name, room);
-    poc_wr_put(&texts, name, n + 1);
-    poc_wr_put(&texts, name, impu_len);
-    poc_wr_u8(&texts, '\0');
+    *a = (mcx_account){ .service = service, .expires_ms = INT64_MAX, .label_len = len };
+    memcpy(a->impu, impu, len - 1);
+    a->impu[len - 1] = (char)service;
     a->mc_id = mcx_texts("", "", &a->where);
-    const poc_err err = a->mc_id == NULL ? POC_E_NOMEM : poc_table_put(&d->accounts, poc_span_str(a->name), a);
+    const poc_err err = a->mc_id == NULL ? POC_E_NOMEM : poc_table_put(&d->accounts, label_of(a), a);
     if (err != POC_OK)
         account_free(a);
     else
@@ -137,19 +120,15 @@ static poc_err account_make(wire_mcx_desk *d, mcx_account **out, const char *nam
 
 poc_err mcx_account_take(wire_mcx_desk *d, mcx_account **out, const char *impu, mcx_service service)
 {
-    char name[WIRE_MCX_USER_MAX];
     *out = mcx_account_find(d, impu, service);
-    if (*out != NULL)
-        return POC_OK;
-    name_put(name, impu, with_suffix(d, impu, "") == NULL ? "" : suffixes[service]);
-    return name[0] == '\0' ? POC_E_LIMIT : account_make(d, out, name, strlen(impu), service);
+    return *out != NULL ? POC_OK : account_make(d, out, impu, service);
 }
 
 void mcx_account_drop(wire_mcx_desk *d, mcx_account *a)
 {
     if (a->services != 0 || a->waiting > 0)
         return;
-    (void)poc_table_remove(&d->accounts, poc_span_str(a->name));
+    (void)poc_table_remove(&d->accounts, label_of(a));
     account_free(a);
 }
 
@@ -167,39 +146,32 @@ char *mcx_texts(const char *mc_id, const char *where, const char **where_out)
 
 /* ---- who may be where ---- */
 
-/* Who was expelled under one of his names is the same under the others. */
-static bool is_barred(const wire_mcx_desk *d, const mcx_account *a, const char *channel)
-{
-    char name[WIRE_MCX_USER_MAX];
-    bool barred = pocpf_is_barred(d->pf, channel, a->impu) || pocpf_is_barred(d->pf, channel, a->mc_id);
-    for (size_t s = 0; s < MCX_SERVICES; s++) {
-        name_put(name, a->impu, suffixes[s]);
-        barred |= pocpf_is_barred(d->pf, channel, name);
-    }
-    return barred;
-}
-
 bool mcx_account_may(const wire_mcx_desk *d, const mcx_account *a, const wire_mcx_channel *c)
 {
     const wire_mcx_rules *r = &d->rules;
     return (a->services & WIRE_MCX_SERVICE_BIT(c->service)) != 0 &&
-           (c->is_open || (r->listed != NULL && r->listed(r->user, c->id, a->mc_id))) && !is_barred(d, a, c->id);
+           (c->is_open || (r->listed != NULL && r->listed(r->user, c->id, a->mc_id))) &&
+           !pocpf_is_barred(d->pf, c->id, a->impu) && !pocpf_is_barred(d->pf, c->id, a->mc_id);
 }
 
 static bool is_in(const wire_mcx_desk *d, const mcx_account *a, const char *channel)
 {
     pocpf_member_status member = { .size = sizeof(member) };
-    return pocpf_member_look(d->pf, channel, a->name, &member) == POCPF_OK;
+    return pocpf_member_look(d->pf, channel, a->impu, &member) == POCPF_OK;
 }
 
-/* What the engine has no memory for is made up for by the next registration. */
+/* What is of another account of the IMPU is left to that. What the engine has no memory for is made up for by the next
+ * registration. */
 static void sync(wire_mcx_desk *d, int64_t now_ms, const mcx_account *a, const wire_mcx_channel *c)
 {
+    const mcx_account *owner = mcx_account_of(d, a->impu, c->service);
+    if (owner != NULL && owner != a)
+        return;
     const bool may = mcx_account_may(d, a, c), in = is_in(d, a, c->id);
     if (in && !may)
-        (void)pocpf_member_departed(d->pf, now_ms, c->id, a->name, POCPF_LEFT);
+        (void)pocpf_member_departed(d->pf, now_ms, c->id, a->impu, POCPF_LEFT);
     else if (!in && may && !c->has_tmgi)
-        (void)pocpf_mcx_joined(d->pf, now_ms, c->id, a->name);
+        (void)pocpf_mcx_joined(d->pf, now_ms, c->id, a->impu);
 }
 
 void mcx_account_sync(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
@@ -221,13 +193,11 @@ void mcx_account_keys(mcx_account *a, uint32_t csk_id)
 /* The latest key for a service is the one that counts. */
 static void claim(wire_mcx_desk *d, int64_t now_ms, const mcx_account *winner, uint32_t services)
 {
-    mcx_account *of_impu[MCX_SERVICES + 1];
-    size_t count = 0;
-    while (count < POC_COUNT(of_impu) && (of_impu[count] = mcx_account_at(d, winner->impu, count)) != NULL)
-        count++;
-    for (size_t i = 0; i < count; i++)
-        if (of_impu[i] != winner && (of_impu[i]->services & services) != 0)
-            (void)mcx_account_leave(d, now_ms, of_impu[i], services);
+    for (mcx_service s = MCX_MCPTT; s < MCX_SERVICES; s++) {
+        mcx_account *a = mcx_account_find(d, winner->impu, s);
+        if (a != NULL && a != winner && (a->services & services) != 0)
+            (void)mcx_account_leave(d, now_ms, a, services);
+    }
 }
 
 void mcx_account_register(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services, uint32_t expires_s,
@@ -245,20 +215,20 @@ void mcx_account_register(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint
     mcx_account_sync(d, now_ms, a);
 }
 
-/* Of one whose key the engine has let go of. */
 static void leave_channels(wire_mcx_desk *d, int64_t now_ms, const mcx_account *a)
 {
     for (size_t i = 0; i < d->channel_count; i++)
-        (void)pocpf_member_departed(d->pf, now_ms, d->channels[i]->id, a->name, POCPF_LEFT);
+        if ((a->services & WIRE_MCX_SERVICE_BIT(d->channels[i]->is.service)) != 0)
+            (void)pocpf_member_departed(d->pf, now_ms, d->channels[i]->id, a->impu, POCPF_LEFT);
 }
 
+/* The engine lets go of the key and of what it was for; it may have done so already, and the key been for more. */
 static poc_err log_off(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
 {
-    const pocpf_err err = pocpf_mcx_logged_off(d->pf, now_ms, a->name);
-    if (err == POCPF_E_STATE)
-        leave_channels(d, now_ms, a);
-    else if (err != POCPF_OK)
+    const pocpf_err err = pocpf_mcx_service_left(d->pf, now_ms, a->impu, (uint8_t)a->service);
+    if (err != POCPF_OK && err != POCPF_E_STATE)
         return (poc_err)err;
+    leave_channels(d, now_ms, a);
     a->services = 0;
     a->csk_id = a->previous_csk_id = 0;
     a->expires_ms = INT64_MAX;
@@ -276,10 +246,14 @@ poc_err mcx_account_leave(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint
     return POC_OK;
 }
 
-poc_err wire_mcx_desk_log_off(wire_mcx_desk *d, int64_t now_ms, const char *user)
+poc_err wire_mcx_desk_log_off(wire_mcx_desk *d, int64_t now_ms, const char *impu)
 {
-    mcx_account *a = named(d, user);
-    return a == NULL || a->services == 0 ? POC_E_STATE : log_off(d, now_ms, a);
+    mcx_account *a = mcx_account_at(d, impu, 0);
+    if (a == NULL)
+        return POC_E_STATE;
+    for (; a != NULL; a = mcx_account_at(d, impu, 0))
+        POC_TRY(log_off(d, now_ms, a));
+    return POC_OK;
 }
 
 /* ---- channels ---- */
@@ -329,41 +303,18 @@ void wire_mcx_desk_channel_remove(wire_mcx_desk *d, int64_t now_ms, const char *
     if (place == d->channel_count)
         return;
     for (const mcx_account *a; (a = poc_table_next(&d->accounts, &at)) != NULL;)
-        (void)pocpf_member_departed(d->pf, now_ms, id, a->name, POCPF_LEFT);
+        (void)pocpf_member_departed(d->pf, now_ms, id, a->impu, POCPF_LEFT);
     free(d->channels[place]);
     d->channels[place] = d->channels[--d->channel_count];
 }
 
 /* ---- after a restart ---- */
 
-/* The IMPU in a name, and the service that stands behind it. */
-static size_t impu_len_of(const char *name)
-{
-    const size_t n = strlen(name);
-    for (size_t s = 0; s < MCX_SERVICES; s++) {
-        const size_t m = strlen(suffixes[s]);
-        if (n > m && strcmp(name + n - m, suffixes[s]) == 0)
-            return n - m;
-    }
-    return n;
-}
-
-/* He was authorised for the services of all channels that he is in. */
-static uint32_t services_of(const wire_mcx_desk *d, const mcx_account *a)
-{
-    uint32_t services = WIRE_MCX_SERVICE_BIT(a->service);
-    for (size_t i = 0; i < d->channel_count; i++)
-        if (is_in(d, a, d->channels[i]->id))
-            services |= WIRE_MCX_SERVICE_BIT(d->channels[i]->is.service);
-    return services;
-}
-
 static poc_err account_restore(wire_mcx_desk *d, int64_t now_ms, const pocpf_csk_status *csk)
 {
-    mcx_account *a = named(d, csk->impu);
+    mcx_account *a;
     const char *where;
-    if (a == NULL)
-        POC_TRY(account_make(d, &a, csk->impu, impu_len_of(csk->impu), (mcx_service)csk->service));
+    POC_TRY(mcx_account_take(d, &a, csk->impu, (mcx_service)csk->service));
     char *mc_id = mcx_texts(csk->mc_id, "", &where);
     if (mc_id == NULL) {
         mcx_account_drop(d, a);
@@ -372,11 +323,20 @@ static poc_err account_restore(wire_mcx_desk *d, int64_t now_ms, const pocpf_csk
     free(a->mc_id);
     a->mc_id = mc_id;
     a->where = where;
-    a->services = services_of(d, a);
+    a->services = WIRE_MCX_SERVICE_BIT(a->service);
     a->expires_ms = now_ms + (int64_t)d->rules.expires_s * 1000;
+    mcx_account_keys(a, csk->csk_id);
     if (a->expires_ms < d->next_ms)
         d->next_ms = a->expires_ms;
     return POC_OK;
+}
+
+/* With one key for all he was authorised for the services of the channels that he is in. */
+static void widen(wire_mcx_desk *d, mcx_account *a)
+{
+    for (size_t i = 0; i < d->channel_count; i++)
+        if (is_in(d, a, d->channels[i]->id) && mcx_account_of(d, a->impu, d->channels[i]->is.service) == NULL)
+            a->services |= WIRE_MCX_SERVICE_BIT(d->channels[i]->is.service);
 }
 
 poc_err wire_mcx_desk_restored(wire_mcx_desk *d, int64_t now_ms)
@@ -390,8 +350,10 @@ poc_err wire_mcx_desk_restored(wire_mcx_desk *d, int64_t now_ms)
             first = err;
     }
     at = 0;
-    for (mcx_account *a; (a = poc_table_next(&d->accounts, &at)) != NULL;)
+    for (mcx_account *a; (a = poc_table_next(&d->accounts, &at)) != NULL;) {
+        widen(d, a);
         mcx_account_sync(d, now_ms, a);
+    }
     return first;
 }
 
@@ -425,7 +387,7 @@ static mcx_pending *pending_remove(wire_mcx_desk *d, const char *user, uint32_t 
 {
     for (mcx_pending **p = &d->first; *p != NULL; p = &(*p)->next) {
         mcx_pending *found = *p;
-        if (found->csk_id != csk_id || strcmp(found->account->name, user) != 0)
+        if (found->csk_id != csk_id || strcmp(found->account->impu, user) != 0)
             continue;
         *p = found->next;
         if (d->last == &found->next)
@@ -439,7 +401,7 @@ static mcx_pending *pending_remove(wire_mcx_desk *d, const char *user, uint32_t 
 static void key_lost(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
 {
     pocpf_csk_status csk = { .size = sizeof(csk) };
-    if (a->services != 0 && pocpf_csk_look(d->pf, a->name, 0, &csk) == POCPF_E_STATE)
+    if (a->services != 0 && pocpf_csk_of(d->pf, a->impu, (uint8_t)a->service, &csk) == POCPF_E_STATE)
         (void)log_off(d, now_ms, a); /* without memory: his registration ends in time */
     else
         mcx_account_drop(d, a);
@@ -485,12 +447,24 @@ bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uin
 
 static void show(const mcx_account *a, wire_mcx_user *out)
 {
-    *out = (wire_mcx_user){ a->name, a->impu, a->mc_id, a->where, a->service, a->services, a->expires_ms };
+    *out = (wire_mcx_user){ a->impu, a->impu, a->mc_id, a->where, a->service, a->services, a->expires_ms };
 }
 
-bool wire_mcx_desk_look(const wire_mcx_desk *d, const char *user, wire_mcx_user *out)
+bool wire_mcx_desk_look_for(const wire_mcx_desk *d, const char *impu, mcx_service service, wire_mcx_user *out)
 {
-    const mcx_account *a = named(d, user);
+    const mcx_account *a = mcx_account_of(d, impu, service);
+    if (a == NULL)
+        a = mcx_account_find(d, impu, service);
+    if (a != NULL)
+        show(a, out);
+    return a != NULL;
+}
+
+bool wire_mcx_desk_look(const wire_mcx_desk *d, const char *impu, wire_mcx_user *out)
+{
+    const mcx_account *a = mcx_account_at(d, impu, 0);
+    for (mcx_service s = MCX_MCPTT; a == NULL && s < MCX_SERVICES; s++)
+        a = mcx_account_find(d, impu, s);
     if (a != NULL)
         show(a, out);
     return a != NULL;

@@ -5,8 +5,8 @@
 #include "base/table.h"
 #include "pf/wire/wire.h"
 
-/** Whoever has a client-server key in the engine, or is about to have one. Of an IMPU there is one, and one more when it
- *  brings a key of its own for its second service. */
+/** A client-server key in the engine, or one that is about to be, and who is registered with it. An IMPU has one for each
+ *  service, or one for all. */
 typedef struct mcx_account {
     mcx_service service; /* of its key */
     uint32_t services;   /* that it is registered for; 0: not yet */
@@ -15,8 +15,8 @@ typedef struct mcx_account {
     uint32_t csk_id, previous_csk_id; /* as far as was heard of them */
     char *mc_id;                      /* "" before it is registered; owns the block in which `where` lies */
     const char *where;
-    char *impu;  /* behind the name */
-    char name[]; /* in the engine */
+    size_t label_len; /* of what it is found by: the IMPU, its terminator, and the service */
+    char impu[];
 } mcx_account;
 
 typedef struct mcx_desk_channel {
@@ -56,12 +56,13 @@ struct wire_mcx_desk {
 
 /* ---- mcx_desk.c: who is registered ---- */
 
+/** The one for a key of this service. NULL: none. */
 mcx_account *mcx_account_find(const wire_mcx_desk *d, const char *impu, mcx_service service);
 /** Registered for the service with whatever key; NULL: nobody. */
 mcx_account *mcx_account_of(const wire_mcx_desk *d, const char *impu, mcx_service service);
 /** The `i`-th registered one of an IMPU; NULL: there are no more. */
 mcx_account *mcx_account_at(const wire_mcx_desk *d, const char *impu, size_t i);
-/** The one for a key of `service`; made when there is none. POC_E_LIMIT, POC_E_NOMEM. */
+/** As mcx_account_find; made when there is none. POC_E_LIMIT, POC_E_NOMEM. */
 poc_err mcx_account_take(wire_mcx_desk *d, mcx_account **out, const char *impu, mcx_service service);
 /** Lets one go that is not registered and waits for nothing. */
 void mcx_account_drop(wire_mcx_desk *d, mcx_account *a);

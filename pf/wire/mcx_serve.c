@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "pf/wire/mcx_desk.h"
 
-enum { RETRY_OUTAGE_S = 5, ACCOUNTS_OF_IMPU = MCX_SERVICES + 1, WAITING_MAX = 4 };
+enum { RETRY_OUTAGE_S = 5, ACCOUNTS_OF_IMPU = MCX_SERVICES, WAITING_MAX = 4 };
 
 #define ALL_SERVICES UINT32_MAX
 
@@ -192,7 +192,7 @@ static poc_err offer(serving *s, size_t i, mcx_account *a, mcx_proof *proof, uin
 {
     const poc_span octets = s->parts.keys[i];
     const pocpf_csk_upload upload = { .size = sizeof(upload),
-                                      .impu = a->name,
+                                      .impu = a->impu,
                                       .service = (uint8_t)proof->service,
                                       .i_message = octets.p,
                                       .len = octets.n,
@@ -260,7 +260,7 @@ static poc_err upload(serving *s, size_t i, mcx_ticket *ticket, uint32_t *claime
     return err;
 }
 
-/* MCPTT first, whose key then has the plain name of the IMPU. Each key stands for itself. */
+/* Each key stands for itself. */
 static void uploads(serving *s, mcx_ticket *ticket, mcx_refusal *first)
 {
     uint32_t claimed = 0;
@@ -384,8 +384,8 @@ static poc_err region_take(serving *s, const mcx_account *a, const wire_mcx_chan
     pocpf *pf = s->d->pf;
     if (is_listening && !mcx_account_may(s->d, a, c))
         return POC_E_DENIED;
-    const poc_err err = (poc_err)(is_listening ? pocpf_mcx_joined(pf, s->now_ms, c->id, a->name)
-                                               : pocpf_member_departed(pf, s->now_ms, c->id, a->name, POCPF_LEFT));
+    const poc_err err = (poc_err)(is_listening ? pocpf_mcx_joined(pf, s->now_ms, c->id, a->impu)
+                                               : pocpf_member_departed(pf, s->now_ms, c->id, a->impu, POCPF_LEFT));
     return err == POC_E_STATE ? POC_OK : err; /* he says it once more, or the channel has stopped */
 }
 

@@ -173,8 +173,8 @@ poc_err wire_mbms_listening_read(wire_mbms_listening *out, mcx_service service, 
 
 /* ---- service authorisation of MCX: the desk (TS 24.379 7.3 and 14.2, TS 33.180 5.4) ---- */
 
-#define WIRE_MCX_CONTENT_TYPE_MAX 96u /* octets of a Content-Type that is written, with terminator */
-#define WIRE_MCX_USER_MAX         (POC_URI_MAX + 16u)
+#define WIRE_MCX_CONTENT_TYPE_MAX 96u         /* octets of a Content-Type that is written, with terminator */
+#define WIRE_MCX_USER_MAX         POC_URI_MAX /* octets of a user of the engine, with terminator */
 #define WIRE_MCX_WHERE_MAX        512u
 #define WIRE_MCX_SERVICE_BIT(s)   (1u << (s))
 
@@ -266,27 +266,28 @@ wire_mcx_outcome wire_mcx_desk_serve(wire_mcx_desk *d, int64_t now_ms, const wir
 bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uint32_t csk_id, bool ok,
                          wire_mcx_answer *answer);
 
-/** Logs off a user of wire_mcx_desk_look, as an operator does. POC_E_STATE: he is not registered; POC_E_NOMEM: he still is. */
-poc_err wire_mcx_desk_log_off(wire_mcx_desk *d, int64_t now_ms, const char *user);
+/** Logs off an IMPU from all services, as an operator does. POC_E_STATE: it is not registered; POC_E_NOMEM: not from all. */
+poc_err wire_mcx_desk_log_off(wire_mcx_desk *d, int64_t now_ms, const char *impu);
 /** Logs off whose registration has ended. */
 void wire_mcx_desk_tick(wire_mcx_desk *d, int64_t now_ms);
 /** When wire_mcx_desk_tick wants to be called; INT64_MAX for never. */
 int64_t wire_mcx_desk_deadline_ms(const wire_mcx_desk *d);
 
-/** Somebody who is registered. `user` is what the engine calls him in its effects: the IMPU; where one IMPU has brought a key
- *  of its own for a second service, that key's user is the IMPU with the service behind it, as a parameter. Borrowed until
- *  the next call. */
+/** Who is registered with a key. An IMPU has one key for each service, or one for both. Borrowed until the next call. */
 typedef struct wire_mcx_user {
-    const char *user, *impu, *mc_id;
+    const char *user, *impu; /* what the engine calls him is his IMPU */
+    const char *mc_id;
     const char *where;   /* "": by the core, to the IMPU */
     mcx_service service; /* of the key */
-    uint32_t services;   /* that he is authorised for with it: WIRE_MCX_SERVICE_BIT */
+    uint32_t services;   /* that he is authorised for with it: WIRE_MCX_SERVICE_BIT; 0: it waits for its CSK_BOUND */
     int64_t expires_ms;
 } wire_mcx_user;
 
-/** The user of an effect; also one whose registration waits for its CSK_BOUND. False: there is none. */
-bool wire_mcx_desk_look(const wire_mcx_desk *d, const char *user, wire_mcx_user *out);
-/** Walks all who are registered, in no order: start with `*at` = 0; false at the end. */
+/** Who is authorised for this service under the IMPU, or is about to be. False: nobody. */
+bool wire_mcx_desk_look_for(const wire_mcx_desk *d, const char *impu, mcx_service service, wire_mcx_user *out);
+/** The same for whichever service, MCPTT before MCVideo. */
+bool wire_mcx_desk_look(const wire_mcx_desk *d, const char *impu, wire_mcx_user *out);
+/** Walks all who are registered, in no order and by their keys: start with `*at` = 0; false at the end. */
 bool wire_mcx_desk_next(const wire_mcx_desk *d, size_t *at, wire_mcx_user *out);
 
 /* Bodies of MESSAGEs to a client: multipart, with a boundary from `rng` (POC_E_IO). POC_E_LIMIT: they do not fit. */

@@ -138,10 +138,10 @@ static void the_desk_holds_together(void)
     for (; wire_mcx_desk_next(b.d, &at, &u);) {
         must(u.services != 0 && u.services < 4 && u.expires_ms > b.o->now_ms);
         must(strcmp(u.mc_id, ALICE_ID) == 0 || strcmp(u.mc_id, BOB_ID) == 0);
-        must(pocpf_csk_look(b.pf, u.user, 0, &csk) == POCPF_OK && strcmp(csk.mc_id, u.mc_id) == 0);
+        must(pocpf_csk_of(b.pf, u.impu, (uint8_t)u.service, &csk) == POCPF_OK && strcmp(csk.mc_id, u.mc_id) == 0);
     }
     for (at = 0; pocpf_csk_next(b.pf, &at, &csk);)
-        must(wire_mcx_desk_look(b.d, csk.impu, &u) && u.services != 0);
+        must(wire_mcx_desk_look_for(b.d, csk.impu, (mcx_service)csk.service, &u) && u.services != 0);
     must(strstr(b.did, "WRONG") == NULL);
 }
 

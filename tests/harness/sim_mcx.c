@@ -178,13 +178,12 @@ static void announce_again(sim *s, void *ctx, uint64_t what)
 static void announce_all(sim *s, const char *user)
 {
     wire_mcx_user u;
-    if (!wire_mcx_desk_look(s->pf.desk, user, &u))
-        return;
-    const int client = sim_client_by_user(s, u.impu);
+    const int client = sim_client_by_user(s, user);
     for (int c = 0; client >= 0 && c < s->channel_count; c++) {
         const world_channel *made = &s->channels[c];
         const bool is_open = strcmp(made->admit, "listed") != 0;
-        if (made->musik.is_one && made->musik.is_video == (u.service == MCX_MCVIDEO) &&
+        const mcx_service service = made->musik.is_video ? MCX_MCVIDEO : MCX_MCPTT;
+        if (made->musik.is_one && wire_mcx_desk_look_for(s->pf.desk, user, service, &u) &&
             (is_open || is_listed(s, made->id, u.mc_id)))
             announce_again(s, NULL, errand(client, c, 0));
     }

@@ -229,7 +229,8 @@ static void do_download(bureau *b, const pocpf_effect *fx)
     say(b, "%s:%s ", fx->user + 4, is_csk ? "CSK" : fx->channel);
     if (is_csk)
         keep_download(b, fx);
-    if (wire_mcx_desk_look(b->d, fx->user, &user) && strcmp(user.mc_id, fx->u.download.mc_id) != 0)
+    const mcx_service service = (mcx_service)fx->u.download.service;
+    if (!wire_mcx_desk_look_for(b->d, fx->user, service, &user) || strcmp(user.mc_id, fx->u.download.mc_id) != 0)
         say(b, "WRONG ");
     (void)pocpf_download_answered(b->pf, b->o->now_ms, fx->user, fx->u.download.number, true);
 }
@@ -481,18 +482,18 @@ void bureau_register(bureau *b, const mcx_person *who, const char *impu, uint32_
 
 /* ---- what there is ---- */
 
-wire_mcx_user bureau_look(const bureau *b, const char *user)
+wire_mcx_user bureau_look(const bureau *b, const char *impu, mcx_service service)
 {
     wire_mcx_user u;
-    if (!wire_mcx_desk_look(b->d, user, &u))
-        fail_msg("%s is not registered", user);
+    if (!wire_mcx_desk_look_for(b->d, impu, service, &u) || u.services == 0)
+        fail_msg("%s is not registered", impu);
     return u;
 }
 
-uint32_t bureau_csk(const bureau *b, const char *user)
+uint32_t bureau_csk(const bureau *b, const char *impu, mcx_service service)
 {
     pocpf_csk_status csk = { .size = sizeof(csk) };
-    return pocpf_csk_look(b->pf, user, 0, &csk) == POCPF_OK ? csk.csk_id : 0;
+    return pocpf_csk_of(b->pf, impu, (uint8_t)service, &csk) == POCPF_OK ? csk.csk_id : 0;
 }
 
 bureau_key *bureau_seal_later(bureau *b, const mcx_person *who, uint32_t id, const bureau_oddity *odd)

@@ -102,9 +102,9 @@ wire_mcx_outcome bureau_serve(bureau *b, wire_mcx_method method, const char *imp
 void bureau_send(bureau *b, wire_mcx_method method, const char *impu, int64_t expires_s);
 /** A REGISTER with key and encrypted token, a second later. */
 void bureau_register(bureau *b, const mcx_person *who, const char *impu, uint32_t id, const char *token);
-wire_mcx_user bureau_look(const bureau *b, const char *user);
-/** The id of the current CSK; 0: none. */
-uint32_t bureau_csk(const bureau *b, const char *user);
+wire_mcx_user bureau_look(const bureau *b, const char *impu, mcx_service service);
+/** The id of the current CSK for the service; 0: none. */
+uint32_t bureau_csk(const bureau *b, const char *impu, mcx_service service);
 /** The last answer, whose warning begins with `warning`. */
 void bureau_expect_answer(const bureau *b, int status, bool is_authorised, const char *warning);
 /** The desk and the engine have nothing of this IMPU. */
