@@ -169,7 +169,7 @@ static poc_err signed_put(const pocue *ue, poc_span report, uint32_t csk_id, cha
 {
     char boundary[MCX_BOUNDARY_MAX], content_id[MCX_BOUNDARY_MAX + 16], bracketed[sizeof(content_id) + 2];
     uint8_t document[DOCUMENT_MAX];
-    const mcx_service service = ue->mcx->service;
+    const mcx_service which = ue->mcx->service;
     poc_wr wr = poc_wr_into(document, sizeof(document));
     POC_OWNED(poc_secret, confidentiality, poc_secret_free);
     POC_OWNED(poc_secret, integrity, poc_secret_free);
@@ -177,11 +177,11 @@ static poc_err signed_put(const pocue *ue, poc_span report, uint32_t csk_id, cha
     POC_TRY(ue_mcx_boundary_draw(boundary, ue));
     snprintf(content_id, sizeof(content_id), "%s@ue.invalid", boundary + 1); /* the boundary may stand in no part */
     snprintf(bracketed, sizeof(bracketed), "<%s>", content_id);
-    POC_TRY(ue_mcx_signed_write(&wr, service, content_id, report, integrity, csk_id));
+    POC_TRY(ue_mcx_signed_write(&wr, which, content_id, report, integrity, csk_id));
     POC_TRY(type_put(content_type, "multipart/mixed;boundary=", boundary));
     const poc_part parts[] = {
-        { .type = poc_span_str(ue_mcx_usage_type(service)), .id = poc_span_str(bracketed), .body = report },
-        { .type = poc_span_str(ue_mcx_signed_type(service)), .body = poc_span_of(document, wr.len) },
+        { .type = poc_span_str(ue_mcx_usage_type(which)), .id = poc_span_str(bracketed), .body = report },
+        { .type = poc_span_str(ue_mcx_signed_type(which)), .body = poc_span_of(document, wr.len) },
     };
     return poc_parts_write(body, boundary, parts, POC_COUNT(parts));
 }

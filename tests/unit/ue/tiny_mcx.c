@@ -351,7 +351,7 @@ static void token_read(tiny_mcx *t, const poc_part *part)
     const wire_mcx_keys keys = { t->csk.key_id, confidentiality, integrity };
     const wire_mcx_ring ring = { &keys, 1 };
     assert_int_equal(wire_mcx_info_read(&info, MCX_MCPTT, part->body, &ring, &why), POC_OK);
-    snprintf(t->seen.token, sizeof(t->seen.token), "%s%s", info.has_clear ? "clear " : "", info.access_token);
+    snprintf(t->seen.token, sizeof(t->seen.token), "%s%.40s", info.has_clear ? "clear " : "", info.access_token);
     wire_mcx_info_done(&info);
     poc_secret_free(confidentiality);
     poc_secret_free(integrity);
