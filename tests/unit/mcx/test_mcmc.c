@@ -105,7 +105,8 @@ static void a_mapping_of_a_picture_has_octets_of_its_own(void **state)
     assert_memory_equal(octets, video_octets, sizeof(video_octets));
     assert_int_equal(mcx_mcmc_read(&read, poc_span_of(video_octets, sizeof(video_octets)), NULL), POC_OK);
     assert_same(&read, &msg);
-    msg.audio_line = msg.audio_port = msg.fec_line = msg.fec_port = 0;
+    msg.audio_line = msg.fec_line = 0;
+    msg.audio_port = msg.fec_port = 0;
     const size_t n = write_to(octets, &msg);
     assert_int_equal(n, sizeof(video_octets) - 8);
     assert_int_equal(mcx_mcmc_read(&read, poc_span_of(octets, n), NULL), POC_OK);
@@ -131,7 +132,7 @@ static void what_is_written_reads_the_same(void **state)
         if (n % 3 == 0)
             memset(msg.address, 0x20, sizeof(msg.address));
         if (n % 5 == 0)
-            msg.floor_line = msg.floor_port = 0;
+            msg.floor_port = msg.floor_line = 0;
         const size_t len = write_to(octets, &msg);
         assert_int_equal(len % 4, 0);
         assert_int_equal(mcx_mcmc_read(&read, poc_span_of(octets, len), NULL), POC_OK);
