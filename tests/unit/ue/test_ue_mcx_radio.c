@@ -67,6 +67,24 @@ static void a_kms_that_answers_wrong_things_provisions_nobody_until_it_answers_r
     }
 }
 
+/* MCX-24: a server with a KMS of its own is no server of ours before our KMS has said what that one's certificate is. */
+static void a_server_of_another_kms_needs_its_certificate_from_ours(void **state)
+{
+    (void)state;
+    static const pocue_mcx_server elsewhere[] = { { TINY_MCX_SERVER, TINY_MCX_OTHER } };
+    radio_mcx_settings mcx = settings_of();
+    mcx.user.servers = elsewhere;
+    mcx.kms_uri = TINY_MCX_KMS;
+    radio_open(&mcx);
+    assert_int_equal(radio_mcx_provision(r), POC_OK);
+    run_until(&seen.count[RADIO_MCX_UNPROVISIONED], 1);
+    assert_string_equal(seen.text, "no certificate of a server's KMS");
+    assert_false(pocue_mcx_is_provisioned(radio_ue(r), radio_now_ms()));
+    says->knows_other = true;
+    run_until(&seen.count[RADIO_MCX_PROVISIONED], 1); /* by itself */
+    assert_true(pocue_mcx_is_provisioned(radio_ue(r), radio_now_ms()));
+}
+
 static void a_token_that_is_not_good_is_not_shown_again(void **state)
 {
     (void)state;
@@ -409,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_of_the_next_period_come_before_it_begins, begin_near_the_end_of_a_period,
                                         end),
         T(a_kms_that_answers_wrong_things_provisions_nobody_until_it_answers_right),
+        T(a_server_of_another_kms_needs_its_certificate_from_ours),
         T(a_token_that_is_not_good_is_not_shown_again),
         T(a_register_that_answers_the_challenge_brings_a_csk_and_the_token),
         T(a_radio_without_good_credentials_bootstraps_by_itself),

@@ -90,6 +90,24 @@ static void end_long_ago(const poc_wr *out)
     memcpy(at + strlen(to), "2020", 4);
 }
 
+/* The certificate of another KMS, whose users may send: the second place where the name stands. */
+static poc_err other_put(tiny_mcx *t, poc_wr *out, const mcx_kms_answer *head)
+{
+    static const char name[] = TINY_MCX_KMS, root[] = "Role=\"Root\"", external[] = "Role=\"External\"";
+    POC_TRY(mcx_kms_certificates_put(out, head, t->other, t->service.period_s, t->service.offset_s, 1));
+    char *at = memmem(out->buf, out->len, root, strlen(root));
+    assert_non_null(at);
+    const size_t more = strlen(external) - strlen(root), behind = (size_t)(at - (char *)out->buf) + strlen(root);
+    assert_true(out->len + more <= out->cap);
+    memmove(at + strlen(external), at + strlen(root), out->len - behind);
+    memcpy(at, external, strlen(external));
+    out->len += more;
+    at = memmem(at, out->len - (size_t)(at - (char *)out->buf), name, strlen(name));
+    assert_non_null(at);
+    memcpy(at, TINY_MCX_OTHER, strlen(TINY_MCX_OTHER));
+    return POC_OK;
+}
+
 static poc_err answer_make(tiny_mcx *t, poc_wr *out, int *status, const char *target, poc_span body, int64_t now_s)
 {
     mcx_kms_served served = { .status = 500 };
@@ -99,6 +117,8 @@ static poc_err answer_make(tiny_mcx *t, poc_wr *out, int *status, const char *ta
     const mcx_kms_answer head = { poc_span_str(TINY_MCX_ALICE), poc_span_str(TINY_MCX_KMS), poc_span_str(target),
                                   now_s };
     *status = 200;
+    if (t->says.knows_other && strstr(target, "/certcache") != NULL)
+        return other_put(t, out, &head);
     if (lie == TINY_KMS_OTHER_PERIOD && is_keys)
         return other_period_put(t, out, target, now_s);
     if (lie == TINY_KMS_OTHER_KIND && is_keys)

@@ -10,6 +10,7 @@
 #define TINY_MCX_SERVER "mcx.example.org" /* whom CSKs are sealed for */
 #define TINY_MCX_PSI    "sip:mcptt@home1.example"
 #define TINY_MCX_KMS    "kms.example.org"
+#define TINY_MCX_OTHER  "kms.example.net" /* as long as the former */
 #define TINY_MCX_TOKEN  "eyJ.token"
 
 /* What the KMS may do wrong. */
@@ -47,6 +48,7 @@ typedef struct tiny_mcx_says {
     const char *contact;  /* of a redirection */
     bool is_silent;
     tiny_kms_lie lie;
+    bool knows_other;  /* gives out the certificate of TINY_MCX_OTHER */
     int kms_status;    /* 0: its own */
     const char *token; /* that the KMS lets in */
 } tiny_mcx_says;
