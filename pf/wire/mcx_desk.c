@@ -447,7 +447,7 @@ bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uin
 
 static void show(const mcx_account *a, wire_mcx_user *out)
 {
-    *out = (wire_mcx_user){ a->impu, a->impu, a->mc_id, a->where, a->service, a->services, a->expires_ms };
+    *out = (wire_mcx_user){ a->impu, a->mc_id, a->where, a->service, a->services, a->expires_ms };
 }
 
 bool wire_mcx_desk_look_for(const wire_mcx_desk *d, const char *impu, mcx_service service, wire_mcx_user *out)

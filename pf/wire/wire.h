@@ -275,8 +275,7 @@ int64_t wire_mcx_desk_deadline_ms(const wire_mcx_desk *d);
 
 /** Who is registered with a key. An IMPU has one key for each service, or one for both. Borrowed until the next call. */
 typedef struct wire_mcx_user {
-    const char *user, *impu; /* what the engine calls him is his IMPU */
-    const char *mc_id;
+    const char *impu, *mc_id;
     const char *where;   /* "": by the core, to the IMPU */
     mcx_service service; /* of the key */
     uint32_t services;   /* that he is authorised for with it: WIRE_MCX_SERVICE_BIT; 0: it waits for its CSK_BOUND */

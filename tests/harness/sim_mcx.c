@@ -202,7 +202,7 @@ poc_err sim_mcx_restored(sim *s)
     POC_TRY(wire_mcx_desk_restored(s->pf.desk, sim_now_ms(s)));
     size_t at = 0;
     for (wire_mcx_user u; wire_mcx_desk_next(s->pf.desk, &at, &u);)
-        announce_all(s, u.user); /* an announcement may have died with the former life */
+        announce_all(s, u.impu); /* an announcement may have died with the former life */
     return POC_OK;
 }
 

@@ -418,10 +418,30 @@ static void two_services_of_one_device_have_keys_of_their_own(void **state)
     assert_true(look(o, ALICE_IMPU, CSK(2), &s) && s.service == 1 && s.cs_id == 8);
     assert_string_equal(s.mc_id, BOB_ID);
     assert_int_equal(o->store.count, 2);
+    assert_int_equal(pocpf_csk_of(o->pf, ALICE_IMPU, 1, &s), POCPF_OK);
+    assert_int_equal(s.csk_id, CSK(2));
     assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, ALICE_IMPU), POCPF_OK);
     office_run(o);
     assert_int_equal(o->store.count, 0);
     assert_false(look(o, ALICE_IMPU, 0, &s));
+    office_free(o);
+}
+
+static void who_leaves_one_service_keeps_the_key_of_the_other(void **state)
+{
+    office *o = open_office(state);
+    pocpf_csk_status s = { .size = sizeof(s) };
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    o->service = 1;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(2)), POCPF_OK);
+    office_run(o);
+    assert_int_equal(pocpf_mcx_service_left(o->pf, o->now_ms, ALICE_IMPU, 0), POCPF_OK);
+    office_run(o);
+    assert_int_equal(pocpf_csk_of(o->pf, ALICE_IMPU, 0, &s), POCPF_E_STATE);
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(2));
+    assert_int_equal(o->store.count, 1);
+    assert_int_equal(pocpf_mcx_service_left(o->pf, o->now_ms, ALICE_IMPU, 0), POCPF_E_STATE);
+    assert_int_equal(pocpf_mcx_service_left(o->pf, o->now_ms, BOB_IMPU, 1), POCPF_E_STATE);
     office_free(o);
 }
 
@@ -612,6 +632,7 @@ int main(void)
         cmocka_unit_test(structs_of_an_older_caller_are_taken_as_they_are),
         cmocka_unit_test(keys_in_force_are_walked_once_each_with_the_time_that_they_have),
         cmocka_unit_test(two_services_of_one_device_have_keys_of_their_own),
+        cmocka_unit_test(who_leaves_one_service_keeps_the_key_of_the_other),
         cmocka_unit_test(a_key_that_comes_again_keeps_its_age_and_none_is_younger_than_now),
         cmocka_unit_test(the_first_algorithm_of_the_list_is_taken_when_the_server_allows_it),
         cmocka_unit_test(a_client_without_any_algorithm_that_the_server_allows_is_refused),
