@@ -416,6 +416,23 @@ static void what_is_too_large_for_a_datagram_goes_by_udp_where_there_is_no_tcp(v
     bring_up(RADIO_MCX_BY_REGISTER);
     assert_int_equal(csk(), at->csk_id);
     assert_null(strstr(at->contact, "transport="));
+    assert_string_equal(at->via, "SIP/2.0/UDP");
+}
+
+/* RFC 3261 18.1.1 */
+static void what_is_too_large_for_a_datagram_goes_by_tcp_where_there_is_tcp(void **state)
+{
+    (void)state;
+    const tiny_mcx_key musik = { .id = MUSIK + 1, .seed = 1 };
+    pf_open("both", false);
+    bring_up(RADIO_MCX_BY_REGISTER);
+    assert_string_equal(at->via, "SIP/2.0/TCP");
+    tiny_mcx_send_key(server, &musik, &(tiny_mcx_way){ .by_notify = false });
+    run_until_told();
+    assert_int_equal(at->told_status, 200);
+    assert_int_equal(radio_mcx_refresh(r), POC_OK); /* without a key it is small */
+    run_until_answered();
+    assert_string_equal(at->via, "SIP/2.0/UDP");
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -447,6 +464,7 @@ int main(void)
         T(who_logs_off_says_so_and_has_forgotten_all_keys),
         T(a_log_off_with_an_upload_under_way_forgets_that_too),
         T(what_is_too_large_for_a_datagram_goes_by_udp_where_there_is_no_tcp),
+        T(what_is_too_large_for_a_datagram_goes_by_tcp_where_there_is_tcp),
     };
     return cmocka_run_group_tests(tests, all_open, all_close);
 }

@@ -442,6 +442,7 @@ static void headers_note(tiny_mcx *t, sip_t const *sip)
 {
     tiny_mcx_seen *s = &t->seen;
     su_home_t home[1] = { SU_HOME_INIT(home) };
+    snprintf(s->via, sizeof(s->via), "%s", sip->sip_via->v_protocol);
     copy_header(s->contact, sizeof(s->contact), sip->sip_contact);
     copy_header(s->event, sizeof(s->event), sip->sip_event);
     copy_header(s->if_match, sizeof(s->if_match), sip->sip_if_match);

@@ -58,8 +58,8 @@ tiny_mcx_says *tiny_mcx_say(tiny_mcx *t);
 typedef struct tiny_mcx_seen {
     unsigned registers, publishes, messages, thirds, uploads;
     uint32_t csk_id;
-    char token[64], contact[512], event[64], if_match[64], service[128], identity[128], target[256], settings[512],
-        inner_contact[512];
+    char via[32], token[64], contact[512], event[64], if_match[64], service[128], identity[128], target[256],
+        settings[512], inner_contact[512];
     uint32_t expires_s;
     unsigned body_len;            /* of the last REGISTER or PUBLISH */
     bool is_listening, is_signed; /* of the last report */

@@ -9,7 +9,8 @@
 
 typedef struct tiny_pf tiny_pf;
 
-/** `address`: "127.0.0.1" or "::1", of SIP and of the sender; `transport`: "tcp" or "udp". */
+/** `address`: "127.0.0.1" or "::1", of SIP and of the sender; `transport`: "tcp", "udp" or "both" (of which its
+ *  URI says UDP). */
 tiny_pf *tiny_pf_new(su_root_t *root, pair *p, const char *address, const char *transport);
 void tiny_pf_free(tiny_pf *pf);
 const char *tiny_pf_uri(const tiny_pf *pf);
