@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -52,6 +55,7 @@ typedef struct stage {
     char body[8192], target[2048], document[16384];
     size_t body_len;
     unsigned asked;
+    int tells; /* in a process of its own: the keys that it gives out go here, turned over; 0: nowhere */
 } stage;
 
 /* ---- the engine ---- */
@@ -122,6 +126,21 @@ static void spoil_text(stage *s, size_t *n)
         *n = (size_t)snprintf(s->document, sizeof(s->document), "%s", how->instead);
 }
 
+enum { KEY_LEN = 2 * MCX_SCALAR_LEN, KEY_PART = 16 };
+
+/** The signing key of an answer as it stands in it, every octet turned over: so it can be told without being there. */
+static void tell_key(const stage *s, size_t n)
+{
+    static const char before[] = "<UserSigningKeySSK xsi:type=\"KeyContentType\">";
+    const char *at = memmem(s->document, n, before, strlen(before));
+    uint8_t turned[KEY_LEN];
+    if (s->tells == 0 || at == NULL)
+        return;
+    for (size_t i = 0; i < sizeof(turned); i++)
+        turned[i] = (uint8_t)~at[strlen(before) + i];
+    assert_int_equal(write(s->tells, turned, sizeof(turned)), sizeof(turned));
+}
+
 static enum MHD_Result answer(stage *s, struct MHD_Connection *c)
 {
     poc_wr wr = poc_wr_into(s->document, sizeof(s->document));
@@ -144,6 +163,7 @@ static enum MHD_Result answer(stage *s, struct MHD_Connection *c)
                                    body, io_now_ms() / 1000 + (applies ? s->spoil.late_s : 0)),
                      POC_OK);
     size_t n = wr.len;
+    tell_key(s, n);
     if (applies)
         spoil_text(s, &n);
     if (applies && s->spoil.large > 0) {
@@ -537,8 +557,110 @@ static void a_keeper_ends_while_a_kms_keeps_silent(void **state)
     assert_int_equal(s->keys, 0);
 }
 
-int main(void)
+/* ---- what is left behind ---- */
+
+/** A KMS, as a process of its own: tells its port and then the keys that it gives out. */
+static int be_kms(int tells)
 {
+    static stage s;
+    char command[128];
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    kms_bench_make(&s.b);
+    listen_between(&s, NULL);
+    s.tells = tells;
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", s.b.folder);
+    if (write(tells, &s.port, sizeof(s.port)) != (ssize_t)sizeof(s.port) || system(command) != 0)
+        return 1;
+    for (;;)
+        kms_bench_turn(&s.b);
+}
+
+static pid_t kms_process(int *says)
+{
+    int ends[2];
+    char number[16];
+    assert_int_equal(pipe(ends), 0);
+    (void)snprintf(number, sizeof(number), "%d", ends[1]);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)execl("/proc/self/exe", "test_mcx_keeper", number, (char *)NULL);
+        _exit(127);
+    }
+    (void)close(ends[1]);
+    *says = ends[0];
+    return pid;
+}
+
+static unsigned part_seen(const uint8_t *window, size_t n, const uint8_t *turned)
+{
+    unsigned seen = 0;
+    const uint8_t *at = window, *end = window + n;
+    while ((size_t)(end - at) >= KEY_PART && (at = memchr(at, (uint8_t)~turned[0], (size_t)(end - at))) != NULL) {
+        size_t same = 0;
+        while (same < KEY_PART && at + same < end && (at[same] ^ turned[same]) == 0xff)
+            same++;
+        seen += same == KEY_PART;
+        at++;
+    }
+    return seen;
+}
+
+/** How often a part of the key stands in what can be written of this process's memory. */
+static unsigned key_seen(const uint8_t turned[KEY_LEN])
+{
+    static uint8_t window[1 << 20];
+    unsigned long from, to;
+    char line[512], mode[8];
+    unsigned seen = 0;
+    FILE *maps = fopen("/proc/self/maps", "re"), *mem = fopen("/proc/self/mem", "re");
+    assert_true(maps != NULL && mem != NULL);
+    (void)setvbuf(mem, NULL, _IONBF, 0);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w' || to - from > 1ul << 32)
+            continue;
+        for (unsigned long at = from; at + KEY_PART <= to; at += sizeof(window) - KEY_PART) {
+            const size_t n = to - at < sizeof(window) ? to - at : sizeof(window);
+            const bool is_window = at < (unsigned long)window + sizeof(window) && at + n > (unsigned long)window;
+            if (is_window || fseek(mem, (long)at, SEEK_SET) != 0 || fread(window, 1, n, mem) != n)
+                continue;
+            for (size_t part = 0; part < KEY_LEN; part += KEY_PART)
+                seen += part_seen(window, n, turned + part);
+        }
+    }
+    (void)fclose(maps);
+    (void)fclose(mem);
+    return seen;
+}
+
+static void nothing_of_a_key_is_left_in_memory_as_the_kms_wrote_it(void **state)
+{
+    stage *s = (stage *)*state;
+    int says;
+    uint16_t port;
+    uint8_t turned[KEY_LEN];
+    char control[KEY_LEN];
+    const pid_t kms = kms_process(&says);
+    assert_int_equal(read(says, &port, sizeof(port)), sizeof(port));
+    s->b.c.mcx.identities.count = 1;
+    be_client(s, port);
+    keeper_begins(s, NULL);
+    until(s, &s->keys, 1);
+    assert_int_equal(read(says, turned, sizeof(turned)), sizeof(turned));
+    assert_int_equal(key_seen(turned), 0);
+    for (size_t i = 0; i < KEY_LEN; i++)
+        control[i] = (char)~turned[i];
+    assert_true(key_seen(turned) >= KEY_LEN / KEY_PART); /* it would have been seen */
+    poc_wipe(control, sizeof(control));
+    (void)close(says);
+    assert_int_equal(kill(kms, SIGKILL), 0);
+    assert_int_equal(waitpid(kms, NULL, 0), kms);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        return be_kms(atoi(argv[1]));
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(the_kms_inside_gives_every_identity_its_keys),
@@ -560,6 +682,7 @@ int main(void)
         TEST(an_unhappy_kms_is_heard),
         TEST(certificates_of_other_kmss_come_change_and_go),
         TEST(the_certificate_of_a_neighbour_comes_from_a_file),
+        TEST(nothing_of_a_key_is_left_in_memory_as_the_kms_wrote_it),
         TEST(a_keeper_ends_while_a_kms_keeps_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
