@@ -160,13 +160,16 @@ static bool is_in(const wire_mcx_desk *d, const mcx_account *a, const char *chan
     return pocpf_member_look(d->pf, channel, a->impu, &member) == POCPF_OK;
 }
 
-/* What is of another account of the IMPU is left to that. What the engine has no memory for is made up for by the next
- * registration. */
+/* What is of another account of the IMPU is left to that. */
+static bool is_anothers(const wire_mcx_desk *d, const mcx_account *a, mcx_service service)
+{
+    const mcx_account *owner = mcx_account_of(d, a->impu, service);
+    return owner != NULL && owner != a;
+}
+
+/* What the engine has no memory for is made up for by the next registration. */
 static void sync(wire_mcx_desk *d, int64_t now_ms, const mcx_account *a, const wire_mcx_channel *c)
 {
-    const mcx_account *owner = mcx_account_of(d, a->impu, c->service);
-    if (owner != NULL && owner != a)
-        return;
     const bool may = mcx_account_may(d, a, c), in = is_in(d, a, c->id);
     if (in && !may)
         (void)pocpf_member_departed(d->pf, now_ms, c->id, a->impu, POCPF_LEFT);
@@ -176,8 +179,12 @@ static void sync(wire_mcx_desk *d, int64_t now_ms, const mcx_account *a, const w
 
 void mcx_account_sync(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
 {
+    bool skips[MCX_SERVICES];
+    for (mcx_service s = MCX_MCPTT; s < MCX_SERVICES; s++)
+        skips[s] = is_anothers(d, a, s);
     for (size_t i = 0; i < d->channel_count; i++)
-        sync(d, now_ms, a, &d->channels[i]->is);
+        if (!skips[d->channels[i]->is.service])
+            sync(d, now_ms, a, &d->channels[i]->is);
 }
 
 /* ---- registration ---- */
@@ -292,7 +299,8 @@ poc_err wire_mcx_desk_channel(wire_mcx_desk *d, int64_t now_ms, const wire_mcx_c
     c->is = *channel;
     c->is.id = c->id;
     for (const mcx_account *a; (a = poc_table_next(&d->accounts, &at)) != NULL;)
-        sync(d, now_ms, a, &c->is);
+        if (!is_anothers(d, a, c->is.service))
+            sync(d, now_ms, a, &c->is);
     return POC_OK;
 }
 

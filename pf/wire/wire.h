@@ -246,7 +246,7 @@ typedef struct wire_mcx_answer {
     bool is_authorised;                    /* a REGISTER is answered with 200 in any case */
     const char *why;                       /* for the log: "" when all is well */
     char impu[POC_URI_MAX];
-    uint32_t csk_id; /* that was bound, or was to be; 0: none */
+    uint32_t csk_id; /* of the first key that was taken; 0: none */
     uint64_t number; /* of a request that waited; else 0 */
 } wire_mcx_answer;
 
