@@ -21,7 +21,7 @@
 #include "tests/harness/cf_roster.h"
 #include "tests/harness/udp.h"
 
-enum { LEGS_MAX = 64, SUBSCRIBERS_MAX = 8, CONFERENCES_MAX = 8, BODY_MAX = 16384 };
+enum { LEGS_MAX = 64, SUBSCRIBERS_MAX = 8, CONFERENCES_MAX = 8, CARRIED_MAX = 64, BODY_MAX = 16384 };
 
 /* What hangs on a nua handle: a participant's leg, or a subscription. */
 typedef enum handle_kind { HANDLE_LEG, HANDLE_SUBSCRIBER } handle_kind;
@@ -43,6 +43,12 @@ typedef struct conference {
     cf_handle *talker; /* who has the floor */
 } conference;
 
+/* A MESSAGE on its way: as it came, and as it goes on. */
+typedef struct carried {
+    nua_handle_t *in, *out; /* NULL: this place is free */
+    nua_saved_event_t request[1];
+} carried;
+
 struct cf {
     su_root_t *root;
     nua_t *nua;
@@ -52,6 +58,8 @@ struct cf {
     void *user_data;
     conference conferences[CONFERENCES_MAX];
     cf_handle legs[LEGS_MAX], subscribers[SUBSCRIBERS_MAX];
+    cf_where_fn *where; /* NULL: carries nothing */
+    carried carried[CARRIED_MAX];
     bool is_shut_down;
 };
 
@@ -326,6 +334,75 @@ static void on_refer(cf *c, nua_handle_t *nh, sip_t const *sip)
     (void)cf_expel(c, subject, by);
 }
 
+/* ---- MESSAGEs to users ---- */
+
+static carried *carried_of(cf *c, const nua_handle_t *out)
+{
+    for (size_t i = 0; i < CARRIED_MAX; i++)
+        if (c->carried[i].out == out)
+            return &c->carried[i];
+    return NULL;
+}
+
+static const char *where_to(const cf *c, sip_t const *sip)
+{
+    char written[POC_URI_MAX], user[POC_URI_MAX];
+    snprintf(written, sizeof(written), "sip:%s@%s", sip->sip_to->a_url->url_user, sip->sip_to->a_url->url_host);
+    if (c->where == NULL || poc_uri_canonical(user, poc_span_str(written)) != POC_OK)
+        return NULL;
+    return c->where(c->user_data, user);
+}
+
+/* With who asserts to be sending it, and of which service it is. */
+static void asserted_of(sip_t const *sip, char identity[256], char service[256])
+{
+    identity[0] = service[0] = '\0';
+    for (sip_unknown_t const *h = sip->sip_unknown; h != NULL; h = h->un_next) {
+        if (strcasecmp(h->un_name, "P-Asserted-Identity") == 0)
+            snprintf(identity, 256, "P-Asserted-Identity: %s", h->un_value);
+        if (strcasecmp(h->un_name, "P-Asserted-Service") == 0)
+            snprintf(service, 256, "P-Asserted-Service: %s", h->un_value);
+    }
+}
+
+static void on_message(cf *c, nua_handle_t *nh, sip_t const *sip)
+{
+    const char *to = where_to(c, sip);
+    carried *m = to != NULL ? carried_of(c, NULL) : NULL;
+    char identity[256], service[256];
+    if (m == NULL) {
+        nua_respond(nh, SIP_404_NOT_FOUND, NUTAG_WITH_THIS(c->nua), TAG_END());
+        nua_handle_destroy(nh);
+        return;
+    }
+    asserted_of(sip, identity, service);
+    nua_save_event(c->nua, m->request);
+    m->in = nh;
+    m->out = nua_handle(c->nua, NULL, NUTAG_URL(to), SIPTAG_FROM(sip->sip_from), SIPTAG_TO(sip->sip_to), TAG_END());
+    nua_message(m->out, SIPTAG_CONTENT_TYPE(sip->sip_content_type), SIPTAG_PAYLOAD(sip->sip_payload),
+                TAG_IF(identity[0] != '\0', SIPTAG_HEADER_STR(identity)),
+                TAG_IF(service[0] != '\0', SIPTAG_HEADER_STR(service)), TAG_END());
+}
+
+static void carried_free(carried *m)
+{
+    if (m->out == NULL)
+        return;
+    nua_destroy_event(m->request);
+    nua_handle_destroy(m->in);
+    nua_handle_destroy(m->out);
+    *m = (carried){ NULL, NULL, { NULL } };
+}
+
+static void on_carried(cf *c, const nua_handle_t *out, int status, const char *phrase)
+{
+    carried *m = carried_of(c, out);
+    if (m == NULL || status < 200)
+        return;
+    nua_respond(m->in, status, phrase, NUTAG_WITH_SAVED(m->request), TAG_END());
+    carried_free(m);
+}
+
 static void on_state(cf *c, cf_handle *leg, tagi_t tags[])
 {
     int state = nua_callstate_init;
@@ -344,7 +421,7 @@ static void on_state(cf *c, cf_handle *leg, tagi_t tags[])
 static void on_event(nua_event_t event, int status, char const *phrase, nua_t *nua, cf *c, nua_handle_t *nh,
                      cf_handle *h, sip_t const *sip, tagi_t tags[])
 {
-    (void)status, (void)phrase, (void)nua;
+    (void)nua;
     switch (event) {
     case nua_i_invite:
         on_invite(c, nh, h, sip);
@@ -361,6 +438,12 @@ static void on_event(nua_event_t event, int status, char const *phrase, nua_t *n
         break;
     case nua_i_refer:
         on_refer(c, nh, sip);
+        break;
+    case nua_i_message:
+        on_message(c, nh, sip);
+        break;
+    case nua_r_message:
+        on_carried(c, nh, status, phrase);
         break;
     case nua_i_state:
         on_state(c, h, tags);
@@ -390,15 +473,20 @@ poc_err cf_new(cf **out, su_root_t *root, const char *host, uint16_t port, cf_ev
     snprintf(url, sizeof(url), strchr(host, ':') != NULL ? "sip:[%s]:%u" : "sip:%s:%u", host, port);
     c->nua =
         nua_create(root, on_event, c, NUTAG_URL(url), NUTAG_MEDIA_ENABLE(0), NUTAG_AUTOANSWER(0), NUTAG_AUTOALERT(0),
-                   NUTAG_ALLOW("INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, SUBSCRIBE, NOTIFY, REFER"),
+                   NUTAG_ALLOW("INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, SUBSCRIBE, NOTIFY, REFER, MESSAGE"),
                    NUTAG_ALLOW_EVENTS("conference"), NUTAG_APPL_METHOD("SUBSCRIBE"), NUTAG_APPL_METHOD("REFER"),
-                   SIPTAG_USER_AGENT_STR("PoC-serv/OMA2.1 stand-in-cf"), TAG_END());
+                   NUTAG_APPL_METHOD("MESSAGE"), SIPTAG_USER_AGENT_STR("PoC-serv/OMA2.1 stand-in-cf"), TAG_END());
     if (c->nua == NULL) {
         free(c);
         return POC_E_IO;
     }
     *out = c;
     return POC_OK;
+}
+
+void cf_carry(cf *c, cf_where_fn *where)
+{
+    c->where = where;
 }
 
 void cf_free(cf *c)
@@ -409,6 +497,8 @@ void cf_free(cf *c)
         handle_free(&c->legs[i]);
     for (size_t i = 0; i < SUBSCRIBERS_MAX; i++)
         handle_free(&c->subscribers[i]);
+    for (size_t i = 0; i < CARRIED_MAX; i++)
+        carried_free(&c->carried[i]);
     nua_shutdown(c->nua);
     for (int i = 0; i < 200 && !c->is_shut_down; i++)
         su_root_step(c->root, 10);

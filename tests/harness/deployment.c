@@ -27,7 +27,7 @@ static uint16_t number_of(const config_t *cfg, const char *path)
 }
 
 /* Relative paths in a configuration count from its own folder. */
-static void path_beside(char *out, size_t cap, const char *config_path, const char *path)
+void deployment_path(char *out, size_t cap, const char *config_path, const char *path)
 {
     const char *slash = strrchr(config_path, '/');
     bool is_whole = path[0] == '/' || slash == NULL;
@@ -71,7 +71,7 @@ static poc_err host_port(poc_span text, poc_span *host, uint16_t *port)
     return POC_OK;
 }
 
-static poc_err socket_read(struct sockaddr_storage *out, const char *text)
+poc_err deployment_socket(struct sockaddr_storage *out, const char *text)
 {
     poc_span host;
     uint16_t port;
@@ -101,7 +101,7 @@ static void mbms_of(deployment *d, const config_t *cfg)
     const char *certificate = NULL;
     list = config_lookup(cfg, "mbms.push_listen");
     const char *push = list != NULL ? config_setting_get_string_elem(list, 0) : NULL;
-    if (push != NULL && socket_read(&d->push_listen, push) != POC_OK)
+    if (push != NULL && deployment_socket(&d->push_listen, push) != POC_OK)
         d->push_listen = (struct sockaddr_storage){ 0 };
     (void)config_lookup_string(cfg, "mbms.tls_certificate", &certificate);
     if (listen != NULL)
@@ -136,12 +136,13 @@ static poc_err service_read(deployment_channel *out, const config_setting_t *cha
              text_at(mbms, "service", has_group ? out->group_uri : urn));
     out->admits_sessions = strcmp(text_at(mbms, "admit", has_group ? "session" : "listed"), "session") == 0;
     out->key_group = port_of(channel, "key_group", 0);
-    POC_TRY(poc_hex_get_exact(out->air.key_domain.b, sizeof(out->air.key_domain.b),
-                              poc_span_str(text_at(channel, "key_domain_id", ""))));
-    return strncmp(feed, "udp:", 4) == 0 ? socket_read(&out->feed, feed + 4) : POC_OK;
+    if (!out->is_musik)
+        POC_TRY(poc_hex_get_exact(out->air.key_domain.b, sizeof(out->air.key_domain.b),
+                                  poc_span_str(text_at(channel, "key_domain_id", ""))));
+    return strncmp(feed, "udp:", 4) == 0 ? deployment_socket(&out->feed, feed + 4) : POC_OK;
 }
 
-static poc_err channel_read(deployment_channel *out, const config_setting_t *channel)
+poc_err deployment_channel_read(deployment_channel *out, const config_setting_t *channel)
 {
     const char *id, *address, *source = NULL;
     int ttl = 1;
@@ -169,9 +170,9 @@ static poc_err channels_read(deployment *d, const config_t *cfg)
     for (int i = 0; list != NULL && i < config_setting_length(list); i++) {
         if (d->channel_count == DEPLOYMENT_CHANNELS_MAX)
             return POC_E_LIMIT;
-        POC_TRY(channel_read(&d->channels[d->channel_count++], config_setting_get_elem(list, (unsigned)i)));
+        POC_TRY(deployment_channel_read(&d->channels[d->channel_count++], config_setting_get_elem(list, (unsigned)i)));
     }
-    return d->channel_count > 0 ? POC_OK : POC_E_INPUT;
+    return POC_OK;
 }
 
 static poc_err settings_read(deployment *d, const config_t *cfg)
@@ -186,17 +187,19 @@ static poc_err settings_read(deployment *d, const config_t *cfg)
     text_of(cfg, "gba.ua_security_protocol_id", "0100000001", text, sizeof(text));
     POC_TRY(poc_hex_get_exact(d->ua_id, sizeof(d->ua_id), poc_span_str(text)));
     text_of(cfg, "gba.subscribers", "", text, sizeof(text));
-    path_beside(d->subscribers_path, sizeof(d->subscribers_path), d->config_path, text);
+    deployment_path(d->subscribers_path, sizeof(d->subscribers_path), d->config_path, text);
     text_of(cfg, "media.address", "", d->media_host, sizeof(d->media_host));
     d->media_port_min = number_of(cfg, "media.port_min");
     d->media_port_max = number_of(cfg, "media.port_max");
     text_of(cfg, "admin.socket", "", text, sizeof(text));
     if (text[0] != '\0')
-        path_beside(d->admin_path, sizeof(d->admin_path), d->config_path, text);
+        deployment_path(d->admin_path, sizeof(d->admin_path), d->config_path, text);
     mbms_of(d, cfg);
     POC_TRY(pf_uri_of(d, cfg));
     POC_TRY(cf_of(d, cfg));
-    return channels_read(d, cfg);
+    POC_TRY(channels_read(d, cfg));
+    POC_TRY(deployment_mcx_read(d, cfg));
+    return d->channel_count > 0 ? POC_OK : POC_E_INPUT;
 }
 
 poc_err deployment_read(deployment *out, const char *config_path, char why[160])

@@ -6,7 +6,7 @@
 #include "tests/harness/deployment.h"
 #include "tests/support/ports.h"
 
-enum { PORT_SIP, PORT_CF, PORT_UB, PORT_KEYMAN, PORTS };
+enum { PORT_SIP, PORT_CF, PORT_UB, PORT_KEYMAN, PORT_KMS, PORTS };
 enum { VOUCHED_MAX = 8 };
 enum { ADMIN_DIR_MAX = 90 /* a longer one leaves no room in the address of a unix socket */ };
 
@@ -54,28 +54,58 @@ static const char *delivery_of(const world_channel *c)
     return strcmp(c->delivery, "push") == 0 ? "\"push\"" : "\"sip\"";
 }
 
-/* A group and a port of its own for every process and channel, so that tests beside each other do not hear each other. */
+/* So that tests beside each other do not hear each other. */
+void deployment_air_write(FILE *f, const world_channel *c, size_t number)
+{
+    unsigned own = (unsigned)getpid() * DEPLOYMENT_CHANNELS_MAX + (unsigned)number;
+    unsigned port = 10004u + own % 1000 * 10;
+    fprintf(f, "address = \"239.%u.%u.%u\"; port = %u; ttl = 1;\n    source = \"%s\"; ", 192u + (own >> 16) % 16,
+            own >> 8 & 255, own & 255, port,
+            c->enabler_works ? "127.0.0.1" : "192.0.2.1" /* not ours: nothing can be sent from it */);
+}
+
+void deployment_rekey_write(FILE *f, const world_channel *c)
+{
+    fprintf(f,
+            "on_leave = \"%s\"; leave_batch_ms = %u; on_join = %s; interval_s = %u; deadline_ms = %u; gate = \"%s\"; ",
+            c->on_leave, c->leave_batch_ms, c->on_join ? "true" : "false", c->interval_s, c->deadline_ms, c->gate);
+}
+
 static void channel_write(FILE *f, const world_channel *c, size_t i, uint16_t feed)
 {
-    unsigned own = (unsigned)getpid() * DEPLOYMENT_CHANNELS_MAX + (unsigned)i;
-    unsigned port = 10004u + own % 1000 * 10;
-    fprintf(f, "%s  { id = \"%s\"; address = \"239.%u.%u.%u\"; port = %u; ttl = 1;\n", i > 0 ? ",\n" : "", c->id,
-            192u + (own >> 16) % 16, own >> 8 & 255, own & 255, port);
+    fprintf(f, "  { id = \"%s\"; ", c->id);
+    deployment_air_write(f, c, i);
     if (c->group_uri[0] != '\0')
-        fprintf(f, "    group = \"%s\";\n", c->group_uri);
+        fprintf(f, "\n    group = \"%s\";", c->group_uri);
     else
-        fprintf(f, "    feed = { listen = \"udp:127.0.0.1:%u\"; source = [ \"127.0.0.1\" ]; };\n", feed);
-    fprintf(f, "    source = \"%s\"; key_domain_id = \"00f110\"; key_group = %u;\n",
-            c->enabler_works ? "127.0.0.1" : "192.0.2.1" /* not ours: nothing can be sent from it */,
-            0x1001u + (unsigned)i);
+        fprintf(f, "\n    feed = { listen = \"udp:127.0.0.1:%u\"; source = [ \"127.0.0.1\" ]; };", feed);
+    fprintf(f, "\n    key_domain_id = \"00f110\"; key_group = %u;\n", 0x1001u + (unsigned)i);
     fprintf(f, "    mbms = { admit = \"%s\"; ", c->admit);
     if (strcmp(c->admit, "listed") == 0)
         users_write(f, c);
-    fprintf(f,
-            "};\n    rekey = { on_leave = \"%s\"; leave_batch_ms = %u; on_join = %s; interval_s = %u; max_mtk = %u;\n",
-            c->on_leave, c->leave_batch_ms, c->on_join ? "true" : "false", c->interval_s, c->max_mtk);
-    fprintf(f, "      deadline_ms = %u; gate = \"%s\"; on_refusal = \"%s\"; delivery = [ %s ]; };\n  }", c->deadline_ms,
-            c->gate, c->on_refusal, delivery_of(c));
+    fprintf(f, "};\n    rekey = { ");
+    deployment_rekey_write(f, c);
+    fprintf(f, "max_mtk = %u; on_refusal = \"%s\"; delivery = [ %s ]; };\n  }", c->max_mtk, c->on_refusal,
+            delivery_of(c));
+}
+
+/* Those under a MuSiK stand in a list of their own. */
+static poc_err channels_write(FILE *f, const deployment_cast *cast)
+{
+    uint16_t feed[DEPLOYMENT_CHANNELS_MAX];
+    const char *comma = "";
+    if (!test_free_ports(feed, cast->channel_count))
+        return POC_E_IO;
+    fprintf(f, "channels = (\n");
+    for (size_t i = 0; i < cast->channel_count; i++) {
+        if (cast->channels[i].musik.is_one)
+            continue;
+        fprintf(f, "%s", comma);
+        channel_write(f, &cast->channels[i], i, feed[i]);
+        comma = ",\n";
+    }
+    fprintf(f, "\n);\n");
+    return POC_OK;
 }
 
 static void number_write(FILE *f, const char *name, uint32_t value)
@@ -119,20 +149,18 @@ static void settings_write(FILE *f, const char *dir, const world_pf *pf, const u
     mbms_write(f, pf, port[PORT_KEYMAN]);
 }
 
-poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const world_pf *pf,
-                         const world_channel *channels, size_t n)
+poc_err deployment_write(char config_path[DEPLOYMENT_PATH_MAX], const char *dir, const deployment_cast *cast)
 {
-    uint16_t port[PORTS], feed[DEPLOYMENT_CHANNELS_MAX];
-    if (!test_free_ports(port, PORTS) || !test_free_ports(feed, n))
+    uint16_t port[PORTS];
+    if (!test_free_ports(port, PORTS))
         return POC_E_IO;
     snprintf(config_path, DEPLOYMENT_PATH_MAX, "%s/pocpfd.cfg", dir);
     FILE *f = fopen(config_path, "we");
     if (f == NULL)
         return POC_E_IO;
-    settings_write(f, dir, pf, port);
-    fprintf(f, "channels = (\n");
-    for (size_t i = 0; i < n; i++)
-        channel_write(f, &channels[i], i, feed[i]);
-    fprintf(f, "\n);\n");
-    return fclose(f) == 0 ? POC_OK : POC_E_IO;
+    settings_write(f, dir, cast->pf, port);
+    poc_err err = channels_write(f, cast);
+    if (err == POC_OK)
+        err = deployment_mcx_write(f, dir, cast, port[PORT_KMS]);
+    return fclose(f) == 0 ? err : POC_E_IO;
 }

@@ -1,6 +1,8 @@
 #include "tests/harness/floor.h"
 
 #include "base/text.h"
+#include "bcast/bcast.h"
+#include "mcx/mcx.h"
 
 #define RTCP_APP         204u
 #define VERSION          0x80u
@@ -39,4 +41,24 @@ void floor_taken_put(poc_wr *out, uint32_t ssrc, uint16_t number)
     pad(out, start);
     number_put(out, PERMISSION, 1);
     number_put(out, MESSAGE_SEQUENCE, number);
+}
+
+void floor_look(bcast_flow flow, poc_span datagram, uint8_t number, world_seen *seen)
+{
+    mcx_srtcp_view view;
+    bcast_rtp rtp;
+    seen->channel = number;
+    seen->client = -1;
+    if (flow == BCAST_FLOW_RTP) {
+        seen->what = bcast_rtp_parse(&rtp, datagram) == POC_OK ? WORLD_ON_AIR : WORLD_CLEAR_ON_AIR;
+        return;
+    }
+    seen->what = WORLD_FLOOR_ON_AIR;
+    if (mcx_srtcp_look(&view, datagram) != POC_OK || view.key_id >> 28 != MCX_MUSIK) {
+        seen->what = WORLD_CLEAR_ON_AIR;
+        return;
+    }
+    seen->mki.msk_id = view.key_id;
+    seen->ssrc = view.ssrc ^ view.key_id;
+    seen->seq = (uint16_t)view.index;
 }

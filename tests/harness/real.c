@@ -79,10 +79,37 @@ static poc_err listener_up(real_listener *l, real *r, const bcast_channel *air)
         poc_addr_put(&wr, source);
     POC_TRY(poc_wr_text(&wr));
     l->owner = r;
+    l->musik_number = real_musik_number(r, air->id);
     for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
         POC_TRY(udp_open_group(&l->flows[flow], r->root, (const struct sockaddr *)&air->group, air->port[flow], source,
                                wr.len > 0 ? interface : NULL, real_on_group, l));
     return POC_OK;
+}
+
+static poc_err write_config(real *r)
+{
+    const world_client *clients[WORLD_CLIENTS_MAX];
+    for (size_t i = 0; i < r->client_count; i++)
+        clients[i] = &r->clients[i].settings;
+    const deployment_cast cast = { .pf = &r->pf,
+                                   .channels = r->channels,
+                                   .channel_count = r->channel_count,
+                                   .clients = clients,
+                                   .client_count = r->client_count };
+    return deployment_write(r->pf_config, r->report_dir, &cast);
+}
+
+/* In the order of the script, since observations number channels so; those of somebody's own configuration stay as they stand. */
+static void put_in_order(real *r)
+{
+    deployment_channel *channels = r->deployment.channels;
+    for (size_t i = 0; i < r->channel_count && i < r->deployment.channel_count; i++)
+        for (size_t k = i + 1; k < r->deployment.channel_count; k++)
+            if (strcmp(channels[k].air.id, r->channels[i].id) == 0) {
+                const deployment_channel other = channels[i];
+                channels[i] = channels[k];
+                channels[k] = other;
+            }
 }
 
 poc_err real_come_up(real *r)
@@ -91,12 +118,13 @@ poc_err real_come_up(real *r)
     if (r->is_up)
         return POC_OK;
     if (r->pf_config[0] == '\0')
-        POC_TRY(deployment_write(r->pf_config, r->report_dir, &r->pf, r->channels, r->channel_count));
+        POC_TRY(write_config(r));
     poc_err err = deployment_read(&r->deployment, r->pf_config, why);
     if (err != POC_OK) {
         fprintf(stderr, "pocsim: %s: %s\n", r->pf_config, why);
         return err;
     }
+    put_in_order(r);
     if (r->pf_uri[0] != '\0')
         snprintf(r->deployment.pf_uri, sizeof(r->deployment.pf_uri), "%s", r->pf_uri);
     if (r->settings.bsf_url != NULL)
@@ -107,6 +135,7 @@ poc_err real_come_up(real *r)
                 r->deployment.cf_port);
         return err;
     }
+    cf_carry(r->cf, real_where);
     for (size_t i = 0; i < r->deployment.channel_count; i++)
         (void)listener_up(&r->listeners[i], r,
                           &r->deployment.channels[i].air); /* a channel without a bearer has no air */
@@ -141,7 +170,8 @@ static radio_settings radio_settings_of(const real_client *c, const deployment_s
                 .bsf_fqdn = d->bsf_fqdn,
                 .naf_fqdn = d->naf_fqdn,
                 .multicast_capable = c->settings.multicast_capable,
-                .msks_per_group = c->settings.keeps_keys ? 64 : 2 },
+                .msks_per_group = c->settings.keeps_keys ? 64 : 2,
+                .keep_keys = c->settings.keeps_keys && c->settings.mcx.is_user },
         .name = c->settings.name,
         .address = address,
         .pf_uri = d->pf_uri,
@@ -186,6 +216,7 @@ poc_err real_radio_of(real *r, int client, radio **out)
         poc_wipe(&settings, sizeof(settings));
         poc_wipe(&subscriber, sizeof(subscriber));
         POC_TRY(err);
+        POC_TRY(real_mcx_start(c));
     }
     *out = c->radio;
     return POC_OK;

@@ -28,11 +28,15 @@ typedef struct real_client {
     uint32_t knows;         /* a bit for each channel whose service was announced to it */
     unsigned moves;         /* how often it got another address */
     const char *joins_next; /* group to join when bootstrapping is over; NULL: none */
+    bool uploads_next;      /* the same: brings a CSK by `way` */
+    world_way way;
+    bool has_logged_off;
 } real_client;
 
 /* The impartial listener: it has no key and sees only what anybody in the cell sees. */
 typedef struct real_listener {
     real *owner;
+    uint8_t musik_number; /* of its channel, when that is under a MuSiK; else 0 */
     udp *flows[BCAST_FLOW_COUNT];
     forge_ear ears[BCAST_FLOW_COUNT]; /* of the attacker */
 } real_listener;
@@ -53,6 +57,7 @@ struct real {
     real_listener listeners[DEPLOYMENT_CHANNELS_MAX];
     udp *source; /* of content; NULL until it is used */
     feed feeds[DEPLOYMENT_CHANNELS_MAX];
+    uint16_t floor_messages;  /* of content sources */
     udp *attacker, *stranger; /* in the cell, with the PF's own address; elsewhere */
     test_rng chance;
     real_client clients[WORLD_CLIENTS_MAX];
@@ -83,6 +88,8 @@ void real_address(const real *r, int client, char out[64]);
 
 /** A cf_event_fn; `user` is the world. */
 void real_on_cf(void *user, cf_what what, const char *impu);
+/** A cf_where_fn. */
+const char *real_where(void *user, const char *impu);
 /** A radio_report_fn; `user` is the client. */
 void real_on_radio(void *user, radio *from, const radio_report *report);
 /** A udp_datagram_fn; `user` is the listener. */
@@ -100,5 +107,25 @@ poc_err real_pull(world *w, int client, const char *channel_id);
 poc_err real_coverage(world *w, int client, bool is_covered);
 poc_err real_move(world *w, int client);
 poc_err real_feed(world *w, const char *channel_id, const uint8_t *pcmu, size_t n, bool first);
+/** A packet of a content source to where the PF takes it. */
+poc_err real_feed_send(real *r, const struct sockaddr_storage *to, poc_span packet);
+
+/* ---- mission critical services: real_mcx.c ---- */
+
+poc_err real_provision(world *w, int client);
+poc_err real_upload(world *w, int client, world_way way);
+poc_err real_log_off(world *w, int client);
+poc_err real_listens(world *w, int client, const char *channel_id, bool is_listening);
+poc_err real_feed_floor(world *w, const char *channel_id);
+/** Tells a radio that has just been made what it needs to know. */
+poc_err real_mcx_start(real_client *c);
+/** Number of a channel under a MuSiK in observations, from 1; 0 for any other. */
+uint8_t real_musik_number(const real *r, const char *channel_id);
+/** What libpocue has to say of keys and bearers: completes the observation. */
+void real_mcx_see(const real *r, const pocue_event *e, world_seen *seen);
+/** The radio's own reports of these services. */
+void real_mcx_report(real_client *c, const radio_report *report);
+/** Bootstrapping is over: what waited for it. */
+void real_mcx_bootstrapped(real_client *c);
 
 #endif

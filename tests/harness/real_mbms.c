@@ -90,6 +90,14 @@ static void unheard(void *user, udp *from, const struct sockaddr *peer, poc_span
     (void)user, (void)from, (void)peer, (void)datagram;
 }
 
+poc_err real_feed_send(real *r, const struct sockaddr_storage *to, poc_span packet)
+{
+    if (r->source == NULL)
+        POC_TRY(udp_open(&r->source, r->root, r->deployment.cf_host, 0, unheard, NULL));
+    udp_send(r->source, (const struct sockaddr *)to, packet);
+    return POC_OK;
+}
+
 poc_err real_feed(world *w, const char *channel_id, const uint8_t *pcmu, size_t n, bool first)
 {
     real *r = (real *)w;
@@ -97,16 +105,14 @@ poc_err real_feed(world *w, const char *channel_id, const uint8_t *pcmu, size_t 
     const deployment_channel *channel = real_channel_of(r, channel_id);
     if (channel == NULL || channel->feed.ss_family == 0)
         return POC_E_STATE;
-    if (r->source == NULL)
-        POC_TRY(udp_open(&r->source, r->root, r->deployment.cf_host, 0, unheard, NULL));
     uint8_t buf[FEED_PACKET_MAX];
     poc_wr wr = poc_wr_into(buf, sizeof(buf));
     world_seen seen;
     size_t at = index_of(r, channel);
     POC_TRY(feed_next(&r->feeds[at], (int)at, poc_span_of(pcmu, n), first, &wr, &seen));
-    if (n == WORLD_PAYLOAD_MAX)
+    if (n == WORLD_PAYLOAD_MAX && !channel->is_musik) /* under a MuSiK media goes out as it came */
         memcpy(r->sent[r->sent_count++ % REAL_SENT_KEPT], pcmu, n);
-    udp_send(r->source, (const struct sockaddr *)&channel->feed, poc_span_of(wr.buf, wr.len));
+    POC_TRY(real_feed_send(r, &channel->feed, poc_span_of(wr.buf, wr.len)));
     real_saw(r, seen);
     return POC_OK;
 }

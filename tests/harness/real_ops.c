@@ -20,7 +20,7 @@ static poc_err real_configure(world *w, const world_pf *pf)
 static poc_err real_channel(world *w, const world_channel *channel)
 {
     real *r = (real *)w;
-    if (r->is_up || channel->musik.is_one)
+    if (r->is_up)
         return POC_E_STATE;
     if (r->channel_count == DEPLOYMENT_CHANNELS_MAX)
         return POC_E_LIMIT;
@@ -31,7 +31,7 @@ static poc_err real_channel(world *w, const world_channel *channel)
 static poc_err real_client_new(world *w, const world_client *client, int *index)
 {
     real *r = (real *)w;
-    if (client->mcx.is_user)
+    if (client->mcx.is_neighbours || (client->mcx.is_user && r->is_up))
         return POC_E_STATE;
     if (r->client_count == WORLD_CLIENTS_MAX)
         return POC_E_LIMIT;
@@ -130,7 +130,8 @@ static poc_err real_operate(world *w, const char *channel_id, int client)
 {
     real *r = (real *)w;
     if (client >= 0)
-        real_saw(r, (world_seen){ .what = WORLD_EXPELLED, .client = client });
+        real_saw(r,
+                 (world_seen){ .what = WORLD_EXPELLED, .client = client, .channel = real_musik_number(r, channel_id) });
     return order(r, channel_id, client < 0 ? "rekey" : "expel", client);
 }
 
@@ -195,6 +196,11 @@ const world_ops real_ops = {
     .coverage = real_coverage,
     .move = real_move,
     .feed = real_feed,
+    .provision = real_provision,
+    .upload = real_upload,
+    .log_off = real_log_off,
+    .listens = real_listens,
+    .feed_floor = real_feed_floor,
     .refer_expel = real_refer_expel,
     .cf_expel = real_cf_expel,
     .cf_end = real_cf_end,

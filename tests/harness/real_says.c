@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "bcast/bcast.h"
 #include "mikey/mikey.h"
+#include "tests/harness/floor.h"
 #include "tests/harness/real.h"
 #include "tests/harness/ue_seen.h"
 
@@ -29,6 +30,13 @@ void real_on_cf(void *user, cf_what what, const char *impu)
         real_saw(r, (world_seen){ .what = WORLD_SESSION_OVER, .client = -1 });
 }
 
+const char *real_where(void *user, const char *impu)
+{
+    const real *r = user;
+    const int client = client_by_impu(r, impu);
+    return client >= 0 && r->clients[client].radio != NULL ? radio_contact(r->clients[client].radio) : NULL;
+}
+
 /* ---- what the radios say ---- */
 
 /* A join that was asked for meanwhile: also without a GBA context, since what the PF makes of it is the story. */
@@ -39,6 +47,7 @@ static void bootstrapping_over(real_client *c, radio *phone)
     c->joins_next = NULL;
     if (group_uri != NULL)
         (void)radio_join(phone, group_uri);
+    real_mcx_bootstrapped(c);
 }
 
 void real_on_radio(void *user, radio *from, const radio_report *report)
@@ -54,7 +63,13 @@ void real_on_radio(void *user, radio *from, const radio_report *report)
     };
     real_client *c = user;
     if (report->what == RADIO_UE) {
-        real_saw(c->owner, ue_seen(c->index, report->event));
+        world_seen told = ue_seen(c->index, report->event);
+        real_mcx_see(c->owner, report->event, &told);
+        real_saw(c->owner, told);
+        return;
+    }
+    if (report->what >= RADIO_MCX_PROVISIONED) {
+        real_mcx_report(c, report);
         return;
     }
     if (report->what == RADIO_IN)
@@ -111,6 +126,16 @@ static void on_air(real_listener *l, bcast_flow flow, poc_span datagram)
     real_saw(l->owner, seen);
 }
 
+static void on_air_under_musik(real_listener *l, bcast_flow flow, poc_span datagram)
+{
+    world_seen seen = { .client = -1 };
+    forge_hear(&l->ears[flow], datagram);
+    if (flow == BCAST_FLOW_STKM) /* there are none */
+        return;
+    floor_look(flow, datagram, l->musik_number, &seen);
+    real_saw(l->owner, seen);
+}
+
 void real_on_group(void *user, udp *from, const struct sockaddr *peer, poc_span datagram)
 {
     real_listener *l = user;
@@ -118,5 +143,5 @@ void real_on_group(void *user, udp *from, const struct sockaddr *peer, poc_span 
         return; /* not the PF's */
     for (bcast_flow flow = 0; flow < BCAST_FLOW_COUNT; flow++)
         if (l->flows[flow] == from)
-            on_air(l, flow, datagram);
+            (l->musik_number != 0 ? on_air_under_musik : on_air)(l, flow, datagram);
 }

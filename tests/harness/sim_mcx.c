@@ -183,7 +183,8 @@ static void announce_all(sim *s, const char *user)
         const world_channel *made = &s->channels[c];
         const bool is_open = strcmp(made->admit, "listed") != 0;
         const mcx_service service = made->musik.is_video ? MCX_MCVIDEO : MCX_MCPTT;
-        if (made->musik.is_one && wire_mcx_desk_look_for(s->pf.desk, user, service, &u) &&
+        const bool is_announced = made->musik.is_region || made->musik.groups[0][0] != '\0';
+        if (made->musik.is_one && is_announced && wire_mcx_desk_look_for(s->pf.desk, user, service, &u) &&
             (is_open || is_listed(s, made->id, u.mc_id)))
             announce_again(s, NULL, errand(client, c, 0));
     }

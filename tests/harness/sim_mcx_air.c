@@ -28,25 +28,9 @@ poc_err sim_mcx_give_musik(sim *s, int channel, const bcast_msk *musik)
     return wire_mcx_air_set_musik(pc->air, sim_now_ms(s), musik);
 }
 
-/* Every control packet has an identity that does not need the key: sender, key and index. */
 void sim_mcx_look(const sim_packet *p, world_seen *seen)
 {
-    mcx_srtcp_view view;
-    seen->channel = (uint8_t)(p->channel + 1);
-    seen->client = -1;
-    if (p->flow == BCAST_FLOW_RTP) {
-        bcast_rtp rtp;
-        seen->what = bcast_rtp_parse(&rtp, poc_span_of(p->b, p->n)) == POC_OK ? WORLD_ON_AIR : WORLD_CLEAR_ON_AIR;
-        return;
-    }
-    seen->what = WORLD_FLOOR_ON_AIR;
-    if (mcx_srtcp_look(&view, poc_span_of(p->b, p->n)) != POC_OK || view.key_id >> 28 != MCX_MUSIK) {
-        seen->what = WORLD_CLEAR_ON_AIR;
-        return;
-    }
-    seen->mki.msk_id = view.key_id;
-    seen->ssrc = view.ssrc ^ view.key_id;
-    seen->seq = (uint16_t)view.index;
+    floor_look(p->flow, poc_span_of(p->b, p->n), (uint8_t)(p->channel + 1), seen);
 }
 
 /* ---- the content source ---- */

@@ -17,6 +17,7 @@ local old = client("old", { mcx = true, algorithms = { "aes-128-gcm" } })
 local radios = { alice, bob, carol, old }
 
 for _, radio in ipairs(radios) do
+    radio:bootstrap()
     radio:provision()
 end
 for _, radio in ipairs(radios) do

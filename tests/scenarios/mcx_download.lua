@@ -1,4 +1,4 @@
--- Several MuSiKs, split by group: alice is in the north, bob in the south, carol in both, and all have the default one. Each is
+-- Several MuSiKs, split by group: alice is in the north, bob in the south, carol in both, and all in a third. Each is
 -- downloaded to those it is for, under an id whose first four bits say what it is; the key of one does not open the other. What is
 -- on air under it is floor control, and only that: media of a group is protected from end to end and passes as it is.
 --                                                       MCX-1, MCX-2, MCX-3, MCX-7, MCX-8, MCX-13, MCX-22, MCX-26, MCX-28
@@ -12,11 +12,12 @@ scenario "Three MuSiKs for different people"
 pf:configure { by_notify = chance(0, 1) < 0.3 }
 musik("north", { admit = "listed", users = { "alice", "carol" } })
 musik("south", { admit = "listed", users = { "bob", "carol" } })
-musik("rest", { groups = {} })
+musik("rest")
 local alice, bob, carol = client("alice", { mcx = true }), client("bob", { mcx = true }), client("carol", { mcx = true })
 local radios = { alice, bob, carol }
 
 for _, radio in ipairs(radios) do
+    radio:bootstrap()
     radio:provision()
 end
 for _, radio in ipairs(radios) do
@@ -27,7 +28,7 @@ end
 wait_for(all(alice:is("keyed", "north"), carol:is("keyed", "north"), bob:is("keyed", "south"), carol:is("keyed", "south")), 90000,
     "the MuSiKs of north and south where they belong")
 wait_for(function() return alice:count("keys") == 2 and bob:count("keys") == 2 and carol:count("keys") == 3 end, 90000,
-    "the default MuSiK with everybody")
+    "the third MuSiK with everybody")
 for _, region in ipairs { "north", "south", "rest" } do
     for _, radio in ipairs(radios) do
         local hears = region == "rest" or radio == carol or (region == "north") == (radio == alice)

@@ -1,6 +1,6 @@
 -- The groups belong to another domain, and so does the server that manages them, which is silent: nobody answers in its name all the
--- time. Signalling does not need it: the PF's own MuSiK is made, given out, changed and used without any key of that domain. Carol has
--- even her own keys from another KMS. What is said in the groups is protected from end to end: the PF passes it on as it comes.
+-- time. Signalling does not need it: the PF's own MuSiK is made, given out, changed and used without any key of that domain.
+-- What is said in the groups is protected from end to end: the PF passes it on as it comes.
 --                                                                                              MCX-3, MCX-8, MCX-29, MCX-30
 --
 --   PF -> client   MESSAGE: MuSiK for sip:fire@gms.elsewhere.example                                            MCX-3, MCX-29
@@ -10,10 +10,11 @@ scenario "The groups are managed elsewhere, by nobody who answers"
 
 musik("fire", { groups = { "sip:fire@gms.elsewhere.example", "sip:water@gms.elsewhere.example" }, deadline_ms = 20000 })
 local alice, bob = client("alice", { mcx = true }), client("bob", { mcx = true })
-local carol = client("carol", { mcx = true, neighbour = true })
+local carol = client("carol", { mcx = true })
 local began = now()
 
 for _, radio in ipairs { alice, bob, carol } do
+    radio:bootstrap()
     radio:provision()
     wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
     radio:upload("publish")

@@ -19,12 +19,11 @@ local carol = client("carol", { mcx = true })
 local dave = client("dave")
 
 for _, radio in ipairs { alice, bob, carol } do
+    radio:bootstrap()
     radio:provision()
     wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
 end
-for _, radio in ipairs { alice, dave } do
-    radio:bootstrap()
-end
+dave:bootstrap()
 alice:upload("publish")
 bob:upload("publish")
 wait_for(all(alice:is("keyed", "north"), bob:is("keyed", "north")), 90000, "both keyed")

@@ -16,6 +16,7 @@ local alice = client("alice", { mcx = true, keeps_keys = true })
 local bob, carol, dave = client("bob", { mcx = true }), client("carol", { mcx = true }), client("dave", { mcx = true })
 
 for _, radio in ipairs { alice, bob, carol, dave } do
+    radio:bootstrap()
     radio:provision()
     wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
     radio:upload("register")

@@ -15,6 +15,7 @@ local alice, carol = client("alice", { mcx = true }), client("carol", { mcx = tr
 local bob = client("bob", { mcx = true, keeps_keys = true })
 
 for _, radio in ipairs { alice, bob, carol } do
+    radio:bootstrap()
     radio:provision()
     wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
     radio:upload("publish")

@@ -10,6 +10,7 @@ musik("north", { interval_s = 5, lifetime_s = 60, deadline_ms = 10000 })
 local alice, bob, late = client("alice", { mcx = true }), client("bob", { mcx = true }), client("carol", { mcx = true })
 
 for _, radio in ipairs { alice, bob, late } do
+    radio:bootstrap()
     radio:provision()
     wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
 end

@@ -1,5 +1,5 @@
 -- The promise of the whole, for MuSiKs: whatever the network loses and whenever the PF dies, an expulsion ends with every remaining member
--- holding the MuSiK that is on air, and nobody else. Five users; up to a third of all SIP messages is lost and as many are late; one
+-- holding the MuSiK that is on air, and nobody else. Five users, one of them of another KMS; up to a third of all SIP messages is lost and as many are late; one
 -- may be in a tunnel; one or two are expelled at a moment of chance; meanwhile somebody may bring another CSK or come new, the operator may order a rekey, and in one run of three the PF crashes.
 --                                                    MCX-1, MCX-7, MCX-13, MCX-21, MCX-22, MCX-23, MCX-31; POC-10, POC-17
 --
@@ -13,7 +13,7 @@ musik("north", { gate = gate, deadline_ms = math.floor(chance(500, 5000)), inter
 local ways = { "register", "publish", "third-party" }
 local members, gone = {}, {}
 for i = 1, 5 do
-    members[i] = client("radio" .. i, { mcx = true, keeps_keys = i > 3, hides_identity = i == 2 })
+    members[i] = client("radio" .. i, { mcx = true, keeps_keys = i > 3, hides_identity = i == 2, neighbour = i == 3 })
     members[i]:provision()
 end
 local guest = client("alice", { mcx = true })

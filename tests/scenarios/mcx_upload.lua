@@ -10,6 +10,7 @@
 
 scenario "Clients bring their CSKs"
 
+pf:configure { trusts_core = true } -- the core vouches for who sends what, and sends a REGISTER of its own
 musik("north")
 local alice = client("alice", { mcx = true })
 local bob = client("bob", { mcx = true })
@@ -21,6 +22,7 @@ local radios = { alice, bob, carol, dave, mallory, stranger }
 
 expect.that(not pcall(alice.upload, alice), "alice has nothing to bring before she is provisioned")
 for _, radio in ipairs(radios) do
+    radio:bootstrap()
     radio:provision()
 end
 for _, radio in ipairs(radios) do

@@ -201,6 +201,11 @@ uint32_t radio_ssrc(const radio *r)
     return r->ssrc;
 }
 
+const char *radio_contact(const radio *r)
+{
+    return r->contact_uri;
+}
+
 const char *radio_name(const radio *r)
 {
     return r->name;

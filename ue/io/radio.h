@@ -142,6 +142,8 @@ bool radio_mcx_is_registered(const radio *r);
 
 uint32_t radio_ssrc(const radio *r);
 const char *radio_name(const radio *r);
+/** SIP URI at which requests reach it. */
+const char *radio_contact(const radio *r);
 pocue *radio_ue(radio *r);
 /** The clock radios report in. */
 int64_t radio_now_ms(void);
