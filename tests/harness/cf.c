@@ -394,12 +394,12 @@ static void carried_free(carried *m)
     *m = (carried){ NULL, NULL, { NULL } };
 }
 
-static void on_carried(cf *c, const nua_handle_t *out, int status, const char *phrase)
+static void on_carried(cf *c, const nua_handle_t *out, int status)
 {
     carried *m = carried_of(c, out);
     if (m == NULL || status < 200)
         return;
-    nua_respond(m->in, status, phrase, NUTAG_WITH_SAVED(m->request), TAG_END());
+    nua_respond(m->in, status, sip_status_phrase(status), NUTAG_WITH_SAVED(m->request), TAG_END());
     carried_free(m);
 }
 
@@ -421,7 +421,7 @@ static void on_state(cf *c, cf_handle *leg, tagi_t tags[])
 static void on_event(nua_event_t event, int status, char const *phrase, nua_t *nua, cf *c, nua_handle_t *nh,
                      cf_handle *h, sip_t const *sip, tagi_t tags[])
 {
-    (void)nua;
+    (void)phrase, (void)nua;
     switch (event) {
     case nua_i_invite:
         on_invite(c, nh, h, sip);
@@ -443,7 +443,7 @@ static void on_event(nua_event_t event, int status, char const *phrase, nua_t *n
         on_message(c, nh, sip);
         break;
     case nua_r_message:
-        on_carried(c, nh, status, phrase);
+        on_carried(c, nh, status);
         break;
     case nua_i_state:
         on_state(c, h, tags);

@@ -16,7 +16,7 @@ local bob = client("bob", { mcx = true, keeps_keys = true })
 for _, radio in ipairs { alice, bob, carol, dave } do
     radio:bootstrap()
     radio:provision()
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
 end
 for _, radio in ipairs { alice, bob, carol } do
     radio:upload("register")

@@ -19,9 +19,9 @@ local radios = { alice, bob, carol }
 for _, radio in ipairs(radios) do
     radio:bootstrap()
     radio:provision()
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
 end
 for _, radio in ipairs(radios) do
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
     radio:upload("register")
     wait(chance(0, 200))
 end

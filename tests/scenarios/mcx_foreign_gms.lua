@@ -16,7 +16,7 @@ local began = now()
 for _, radio in ipairs { alice, bob, carol } do
     radio:bootstrap()
     radio:provision()
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
     radio:upload("publish")
 end
 wait_for(all(alice:is("keyed", "fire"), bob:is("keyed", "fire"), carol:is("keyed", "fire")), 90000, "three keyed")

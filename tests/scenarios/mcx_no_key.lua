@@ -21,7 +21,7 @@ local dave = client("dave")
 for _, radio in ipairs { alice, bob, carol } do
     radio:bootstrap()
     radio:provision()
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
 end
 dave:bootstrap()
 alice:upload("publish")

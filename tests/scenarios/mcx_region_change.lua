@@ -18,7 +18,7 @@ local bob, carol, dave = client("bob", { mcx = true }), client("carol", { mcx = 
 for _, radio in ipairs { alice, bob, carol, dave } do
     radio:bootstrap()
     radio:provision()
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
     radio:upload("register")
 end
 wait_for(all(alice:is("authorised"), bob:is("authorised"), carol:is("authorised"), dave:is("authorised")), 90000, "four accepted")

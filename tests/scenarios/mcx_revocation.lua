@@ -17,7 +17,7 @@ local bob = client("bob", { mcx = true, keeps_keys = true })
 for _, radio in ipairs { alice, bob, carol } do
     radio:bootstrap()
     radio:provision()
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
     radio:upload("publish")
 end
 wait_for(all(alice:is("keyed", "north"), bob:is("keyed", "north"), carol:is("keyed", "north")), 90000, "three keyed")

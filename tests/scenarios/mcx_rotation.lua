@@ -12,7 +12,7 @@ local alice, bob, late = client("alice", { mcx = true }), client("bob", { mcx = 
 for _, radio in ipairs { alice, bob, late } do
     radio:bootstrap()
     radio:provision()
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
 end
 alice:upload("publish")
 bob:upload("register")

@@ -24,9 +24,7 @@ expect.that(not pcall(alice.upload, alice), "alice has nothing to bring before s
 for _, radio in ipairs(radios) do
     radio:bootstrap()
     radio:provision()
-end
-for _, radio in ipairs(radios) do
-    wait_for(radio:is("provisioned"), 20000, radio:name() .. " provisioned")
+    wait_for(radio:is("provisioned"), 60000, radio:name() .. " provisioned")
 end
 wait(chance(0, 1000))
 alice:upload("register")
