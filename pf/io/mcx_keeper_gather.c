@@ -10,12 +10,12 @@
 #include "pf/io/now.h"
 
 enum {
-    LEAD_MIN_S = 3600,         /* so long before a period its keys are asked for, at least ... */
-    LEAD_PART = 10,            /* ... or such a part of the period, but never more than half of it */
-    CACHE_MAX_S = 21600,       /* other KMSs' certificates are looked at so often, at least */
-    RETRY_FIRST_MS = 1000,     /* doubled each time */
-    RETRY_MAX_MS = 60000,      /* without keys */
-    RETRY_CALM_MAX_MS = 900000 /* while there are keys */
+    LEAD_MIN_S = 3600,          /* so long before a period its keys are asked for, at least ... */
+    LEAD_PART = 10,             /* ... or such a part of the period, but never more than half of it */
+    CACHE_MAX_S = 21600,        /* other KMSs' certificates are looked at so often, at least */
+    RETRY_FIRST_MS = 1000,      /* doubled each time */
+    RETRY_MAX_MS = 60000,       /* without keys */
+    RETRY_CALM_MAX_MS = 3600000 /* while there are keys */
 };
 
 /* ---- times ---- */
@@ -64,15 +64,21 @@ static int64_t due_ms(mcx_keeper *k, uint64_t number)
     return start_ms(k, number) - lead_ms(k, number);
 }
 
-/** Later and later; but several times within the lead, as long as there are keys. */
+static int64_t bounded(int64_t v, int64_t least, int64_t most)
+{
+    return v < least ? least : v < most ? v : most;
+}
+
+/** Later and later. With keys, which then are those of the next period that are missing, there is time, but several more tries
+ *  before it begins: a KMS may give them out late. */
 static int64_t retry_ms(mcx_keeper *k, bool has_keys)
 {
     const unsigned doubled = k->failures_in_a_row < 16 ? k->failures_in_a_row : 16;
-    int64_t wait = (int64_t)RETRY_FIRST_MS << doubled, most = has_keys ? RETRY_CALM_MAX_MS : RETRY_MAX_MS;
-    if (has_keys && k->lead_ms / 4 < most)
-        most = k->lead_ms / 4 > RETRY_FIRST_MS ? k->lead_ms / 4 : RETRY_FIRST_MS;
+    int64_t most = RETRY_MAX_MS;
+    if (has_keys)
+        most = bounded((start_ms(k, present(k) + 1) - io_now_ms()) / 4, RETRY_FIRST_MS, RETRY_CALM_MAX_MS);
     k->failures_in_a_row++;
-    wait = wait < most ? wait : most;
+    const int64_t wait = bounded((int64_t)RETRY_FIRST_MS << doubled, RETRY_FIRST_MS, most);
     return wait - (int64_t)chance((uint64_t)wait / 4);
 }
 
@@ -201,7 +207,7 @@ static poc_err ask_root(mcx_keeper *k)
     return POC_OK;
 }
 
-/** Known, and looked at in this period or, when the next one's keys are due, again. */
+/** Its certificate is looked at once in each period. */
 static poc_err find_kms(mcx_keeper *k)
 {
     if (k->own != NULL) {
