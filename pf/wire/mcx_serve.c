@@ -56,13 +56,15 @@ static wire_mcx_outcome say_done(serving *s)
     return say(s, 200, "");
 }
 
-/* A REGISTER goes through in any case (digest 7.1): refused, he is just not authorised. What we could not do he shall try again,
- * unless it is the core that asks, which would take the registration of the client back. */
+/* A REGISTER goes through in any case (digest 7.1): refused, he is just not authorised, as a Warning tells. What we could not
+ * do he shall try again, unless it is the core that asks, which would take the registration of the client back. */
 static wire_mcx_outcome say_refused(serving *s, const mcx_refusal *refusal)
 {
     const bool is_register = s->request->method == WIRE_MCX_REGISTER;
     const bool goes_through = is_register && (refusal->status != 503 || s->request->by_core);
     s->answer->warning = refusal->warning;
+    if (goes_through && refusal->warning == NULL)
+        s->answer->warning = MCX_WARNING_SERVICE;
     return say(s, goes_through ? 200 : refusal->status, refusal->why);
 }
 
