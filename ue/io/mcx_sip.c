@@ -36,24 +36,30 @@ static poc_err contact_make(struct mcx *m, const char *uri)
     return poc_wr_text(&wr);
 }
 
-/* With a CSK in it a request is larger than a datagram should be (RFC 3261 18.1.1): where nothing else is said, Sofia then chooses
- * TCP, and so may the server. */
-static poc_err transports_open(struct mcx *m, char uri[RADIO_TEXT_MAX])
+static void parameter_drop(char *uri, const char *parameter)
 {
+    char *at = strstr(uri, parameter);
+    if (at != NULL)
+        memmove(at, at + strlen(parameter), strlen(at + strlen(parameter)) + 1);
+}
+
+/* With a CSK in it a request is larger than a datagram should be (RFC 3261 18.1.1): where nothing else is said, Sofia then chooses
+ * TCP, and so may the server. Where the radio's port is somebody else's in TCP, UDP has to do. */
+static void transports_open(struct mcx *m, char uri[RADIO_TEXT_MAX])
+{
+    static const char udp[] = ";transport=udp";
     radio *r = m->radio;
     char listens[RADIO_TEXT_MAX + sizeof(";transport=tcp")];
     snprintf(m->route, sizeof(m->route), "%s", r->pf_uri);
     snprintf(uri, RADIO_TEXT_MAX, "%s", r->contact_uri);
-    if (strstr(r->pf_uri, "transport=tcp") != NULL || strstr(r->pf_uri, "transport=tls") != NULL)
-        return POC_OK;
-    char *parameter = strstr(m->route, ";transport=udp");
-    if (parameter != NULL)
-        memmove(parameter, parameter + strlen(";transport=udp"), strlen(parameter + strlen(";transport=udp")) + 1);
-    parameter = strstr(uri, ";transport=");
-    if (parameter != NULL)
-        *parameter = '\0';
+    if (strstr(uri, udp) == NULL)
+        return;
+    parameter_drop(uri, udp);
     snprintf(listens, sizeof(listens), "%s;transport=tcp", uri);
-    return nta_agent_add_tport(r->agent, (url_string_t *)listens, TAG_END()) < 0 ? POC_E_IO : POC_OK;
+    if (nta_agent_add_tport(r->agent, URL_STRING_MAKE(listens), TAG_END()) == 0)
+        parameter_drop(m->route, udp);
+    else
+        snprintf(uri, RADIO_TEXT_MAX, "%s", r->contact_uri);
 }
 
 /* Where the server's requests come from, when that is known as an address. */
@@ -79,7 +85,7 @@ poc_err mcx_texts_make(struct mcx *m)
                services[m->service].name);
     POC_TRY(poc_wr_text(&wr));
     POC_TRY(domain_make(m));
-    POC_TRY(transports_open(m, uri));
+    transports_open(m, uri);
     proxy_make(m);
     return contact_make(m, uri);
 }

@@ -258,7 +258,8 @@ static void agent_start(tiny_pf *pf, su_root_t *root)
     const bool is_both = strcmp(pf->transport, "both") == 0;
     snprintf(bind_uri, sizeof(bind_uri), "sip:%s%s%s:*%s%s", open, pf->address, shut,
              is_both ? "" : ";transport=", is_both ? "" : pf->transport);
-    pf->agent = nta_agent_create(root, URL_STRING_MAKE(bind_uri), NULL, NULL, NTATAG_UA(1), TAG_END());
+    for (int tries = 0; pf->agent == NULL && tries < 8; tries++) /* a port may be somebody else's in TCP */
+        pf->agent = nta_agent_create(root, URL_STRING_MAKE(bind_uri), NULL, NULL, NTATAG_UA(1), TAG_END());
     assert_non_null(pf->agent);
     pf->stray = nta_leg_tcreate(pf->agent, on_request, pf, NTATAG_NO_DIALOG(1), TAG_END());
     snprintf(pf->uri, sizeof(pf->uri), "sip:%s%s%s:%s;transport=%s", open, pf->address, shut,
