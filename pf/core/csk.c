@@ -240,13 +240,6 @@ core_book *book_for(const core_engine *e, poc_span impu, uint8_t service)
     return b;
 }
 
-core_book *book_in_force(const core_engine *e, poc_span impu, uint8_t service)
-{
-    core_book *b = book_for(e, impu, service);
-    const bool is_bound = b != NULL && b->current != NULL && (b->current->is_bound || b->previous != NULL);
-    return is_bound ? b : NULL;
-}
-
 static const core_book *find(const core_mcx *x, poc_span user, uint32_t csk_id)
 {
     const uint8_t id[4] = { (uint8_t)(csk_id >> 24), (uint8_t)(csk_id >> 16), (uint8_t)(csk_id >> 8), (uint8_t)csk_id };
@@ -266,6 +259,13 @@ static const core_csk *in_force(const core_engine *e, const core_book *b)
     if (is_usable(e, b, b->current))
         return b->current;
     return is_usable(e, b, b->previous) ? b->previous : NULL;
+}
+
+/* A key that is not durable, or has expired, is none: his MuSiKs wait with everything else. */
+core_book *book_in_force(const core_engine *e, poc_span impu, uint8_t service)
+{
+    core_book *b = book_for(e, impu, service);
+    return b != NULL && in_force(e, b) != NULL ? b : NULL;
 }
 
 static core_csk_status status_of(const core_book *b, const core_csk *k)

@@ -107,6 +107,53 @@ static void nothing_goes_on_air_before_somebody_has_the_key(void **state)
     office_free(o);
 }
 
+/** A CSK that its client wants to be in force for a minute only. */
+static void bring_for_a_minute(office *o, uint32_t id)
+{
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    const uint64_t now_s = (uint64_t)o->now_ms / 1000, ntp_s = now_s + MCX_NTP_MINUS_UNIX;
+    const mcx_key_parameters until = { .type = MCX_CSK, .expiry_s = now_s + 60 };
+    const mcx_seal_params params = { .sender = &o->town->alice.identity,
+                                     .key_id = id,
+                                     .ntp = ntp_s << 32,
+                                     .ntp_s = ntp_s,
+                                     .cs_id = 6,
+                                     .rand = { 1 },
+                                     .parameters = &until };
+    mcx_seal_job job = {
+        .uri = poc_span_str(MDSI), .kms = &o->town->certificate, .out = octets, .cap = sizeof(octets)
+    };
+    poc_secret *key;
+    assert_int_equal(poc_secret_random(&key, 16, &o->rng), POC_OK);
+    assert_int_equal(mcx_i_message_seal(&params, key, &o->rng, &job, 1), POC_OK);
+    poc_secret_free(key);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, job.len, NULL), POCPF_OK);
+    office_run(o);
+}
+
+/* MCX-22: nor is anything waited for from him. Nobody may be left to log him off: after a restart an expired key is not there. */
+static void who_has_an_expired_csk_gets_no_musik_until_he_brings_another(void **state)
+{
+    office *o = open_office(state);
+    bring_for_a_minute(o, CSK(1));
+    bring(o, &o->town->bob, BOB_IMPU, CSK(2));
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->downloads, 2);
+    o->text[0] = '\0';
+    o->now_ms += 61000;
+    office_crash(o);
+    office_run(o);
+    assert_int_equal(o->downloads, 3);
+    assert_string_equal(o->download.user, BOB_IMPU);
+    assert_string_equal(state_of(o), "active");
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(3));
+    assert_int_equal(o->downloads, 4);
+    assert_string_equal(o->download.user, ALICE_IMPU);
+    office_free(o);
+}
+
 /* MCX-22: and he cannot come back by himself. */
 static void an_expulsion_holds_the_channel_until_all_others_have_another_key(void **state)
 {
@@ -664,6 +711,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_member_with_a_csk_is_sent_the_musik_and_then_it_goes_on_air),
         cmocka_unit_test(nothing_goes_on_air_before_somebody_has_the_key),
+        cmocka_unit_test(who_has_an_expired_csk_gets_no_musik_until_he_brings_another),
         cmocka_unit_test(an_expulsion_holds_the_channel_until_all_others_have_another_key),
         cmocka_unit_test(a_rotation_is_downloaded_to_all_first_and_switches_at_its_activation_time),
         cmocka_unit_test(who_did_not_answer_is_tried_again_later_and_with_his_next_csk),
