@@ -16,6 +16,9 @@ enum { KEYS_MAX = 4 /* the engine has two of a user at a time */ };
 typedef struct csk {
     uint32_t id;
     poc_secret *key;
+    mcx_algorithm algorithm;
+    uint8_t cs_id, rand_len;
+    uint8_t rand[MIKEY_RAND_MAX];
     mcx_srtcp *srtcp;
     int64_t sent_ms;
     bool has_sent;
@@ -77,14 +80,26 @@ static poc_err user_get(floor_user **out, wire_mcx_floor *f, const char *user)
     return err;
 }
 
+static mcx_algorithm algorithm_of(const pocpf_csk_status *s)
+{
+    return (mcx_algorithm){ .encr = s->encr, .key_len = s->key_len, .salt_len = s->salt_len, .tag_len = s->tag_len };
+}
+
+/* What session keys are made of. A client that brings the key it has in a new message may have drawn another RAND. */
+static bool is_same(const csk *k, const pocpf_csk_status *s)
+{
+    const mcx_algorithm algorithm = algorithm_of(s);
+    return poc_secret_eq(k->key, (const poc_secret *)s->key) && k->cs_id == s->cs_id &&
+           mcx_algorithm_eq(&k->algorithm, &algorithm) &&
+           poc_span_eq(poc_span_of(k->rand, k->rand_len), poc_span_of(s->rand, s->rand_len));
+}
+
 static poc_err key_add(csk **out, floor_user *u, const pocpf_csk_status *status)
 {
     const mcx_srtp_context context = { .csb_id = status->csk_id,
                                        .cs_id = status->cs_id,
                                        .rand = poc_span_of(status->rand, status->rand_len) };
-    const mcx_algorithm algorithm = {
-        .encr = status->encr, .key_len = status->key_len, .salt_len = status->salt_len, .tag_len = status->tag_len
-    };
+    const mcx_algorithm algorithm = algorithm_of(status);
     const poc_secret *key = (const poc_secret *)status->key;
     mcx_srtcp *srtcp;
     POC_TRY(mcx_srtcp_new(&srtcp, key, &context, &algorithm));
@@ -93,8 +108,12 @@ static poc_err key_add(csk **out, floor_user *u, const pocpf_csk_status *status)
     *out = &u->keys[u->count++];
     **out = (csk){ .id = status->csk_id,
                    .key = poc_secret_ref((poc_secret *)(uintptr_t)key),
+                   .algorithm = algorithm,
+                   .cs_id = status->cs_id,
+                   .rand_len = (uint8_t)status->rand_len,
                    .srtcp = srtcp,
                    .sent_ms = status->sent_s * 1000 };
+    memcpy((*out)->rand, status->rand, status->rand_len);
     return POC_OK;
 }
 
@@ -115,7 +134,7 @@ static poc_err key_get(csk **out, wire_mcx_floor *f, const char *user, uint32_t 
         csk *k = &u->keys[i - 1];
         if (k->id != status.csk_id)
             continue;
-        if (poc_secret_eq(k->key, (const poc_secret *)status.key)) {
+        if (is_same(k, &status)) {
             *out = k;
             return POC_OK;
         }

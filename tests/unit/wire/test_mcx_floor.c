@@ -341,6 +341,49 @@ static void no_index_comes_twice_over_a_crash(void **state)
     desk_free(d);
 }
 
+/** Alice brings this very key, in a message with a RAND of these octets. */
+static void bring_again(desk *d, const poc_secret *key, uint8_t rand)
+{
+    office *o = d->office;
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    o->now_ms += 1000;
+    const uint64_t ntp_s = (uint64_t)o->now_ms / 1000 + MCX_NTP_MINUS_UNIX;
+    mcx_seal_params params = {
+        .sender = &o->town->alice.identity, .key_id = ALICE_NEXT, .ntp = ntp_s << 32, .ntp_s = ntp_s, .cs_id = 6
+    };
+    mcx_seal_job job = {
+        .uri = poc_span_str(MDSI), .kms = &o->town->certificate, .out = octets, .cap = sizeof(octets)
+    };
+    memset(params.rand, rand, sizeof(params.rand));
+    assert_int_equal(mcx_i_message_seal(&params, key, &o->rng, &job, 1), POC_OK);
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, job.len, NULL), POCPF_OK);
+    office_run(o);
+}
+
+/* RFC 3830, 4.1.2: session keys are made with the RAND of the message, also when the key in it is the one of before. */
+static void a_csk_that_comes_again_with_another_rand_makes_other_session_keys(void **state)
+{
+    desk *d = desk_new(state);
+    packet p, out;
+    poc_secret *key;
+    uint32_t last = 0;
+    assert_int_equal(poc_secret_random(&key, 16, &d->office->rng), POC_OK);
+    for (uint8_t i = 0; i < 4; i++) {
+        bring_again(d, key, i % 2); /* the RAND of before too: its indices go on */
+        d->now_ms += 1000;
+        mcx_srtcp *alice = client_of(d, ALICE_IMPU, ALICE_NEXT);
+        p = protect(alice, ALICE_SSRC + i);
+        assert_int_equal(open_as(d, ALICE_IMPU, &p, &out), POC_OK);
+        assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_OK);
+        assert_int_equal(mcx_srtcp_unprotect(alice, out.b, &out.n, span_of(&p)), POC_OK);
+        assert_true(view_of(&p).index > last);
+        last = view_of(&p).index;
+        mcx_srtcp_free(alice);
+    }
+    poc_secret_free(key);
+    desk_free(d);
+}
+
 static void a_key_that_is_too_old_protects_nothing_more(void **state)
 {
     desk *d = desk_new(state);
@@ -385,6 +428,7 @@ int main(void)
         cmocka_unit_test(without_a_csk_nothing_passes),
         cmocka_unit_test(packets_may_come_in_bursts_but_not_for_ever),
         cmocka_unit_test(no_index_comes_twice_over_a_crash),
+        cmocka_unit_test(a_csk_that_comes_again_with_another_rand_makes_other_session_keys),
         cmocka_unit_test(a_key_that_is_too_old_protects_nothing_more),
         cmocka_unit_test(hundreds_of_sessions_fit_under_one_csk),
     };
