@@ -398,3 +398,11 @@ bool mcx_people_known(const mcx_people *people, const char *impu, mcx_service se
         memcpy(mc_id, p->id, strlen(p->id) + 1);
     return p != NULL;
 }
+
+bool mcx_people_stays(const mcx_people *people, const char *impu, mcx_service service, const char *mc_id)
+{
+    const person *p = (const person *)poc_table_get(&people->by_id, poc_span_str(mc_id));
+    if (!people->is_listed)
+        return people->token_key != NULL; /* the token was all that spoke for him */
+    return p != NULL && serves(p, service) && is_called(p, impu);
+}

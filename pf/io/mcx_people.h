@@ -31,5 +31,7 @@ poc_err mcx_people_authorise(const mcx_people *people, const char *impu, mcx_ser
 /** Which MC service id might be behind this IMPU? It proves nothing. False: mcx.users does not say. */
 bool mcx_people_known(const mcx_people *people, const char *impu, mcx_service service,
                       char mc_id[WIRE_MCX_TEXT_MAX + 1]);
+/** May who was authorised under this id still use the service under this IMPU, as far as mcx.users says? */
+bool mcx_people_stays(const mcx_people *people, const char *impu, mcx_service service, const char *mc_id);
 
 #endif

@@ -26,6 +26,11 @@ static bool on_known(void *user, const char *impu, mcx_service service, char mc_
     return mcx_people_known(((const shell_mcx *)user)->people, impu, service, mc_id);
 }
 
+static bool on_stays(void *user, const char *impu, mcx_service service, const char *mc_id)
+{
+    return mcx_people_stays(((const shell_mcx *)user)->people, impu, service, mc_id);
+}
+
 static bool on_listed(void *user, const char *channel, const char *mc_id)
 {
     const shell_channel *ch = shell_channel_of(((const shell_mcx *)user)->shell, channel);
@@ -40,6 +45,7 @@ static poc_err make_desk(shell_mcx *x, const config *c)
                              .refuses_clear = c->mcx.refuse_clear,
                              .authorise = on_authorise,
                              .known = on_known,
+                             .stays = on_stays,
                              .listed = on_listed,
                              .user = x };
     POC_TRY(poc_rng_system.fill(poc_rng_system.ctx, &rules.seed, sizeof(rules.seed)));

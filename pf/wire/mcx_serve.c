@@ -327,10 +327,35 @@ static poc_err renew(serving *s, mcx_account *a, uint32_t services)
     return POC_OK;
 }
 
+static uint32_t services_gone(const serving *s, const mcx_account *a)
+{
+    const wire_mcx_rules *rules = &s->d->rules;
+    uint32_t gone = 0;
+    for (mcx_service v = MCX_MCPTT; rules->stays != NULL && v < MCX_SERVICES; v++)
+        if ((a->services & WIRE_MCX_SERVICE_BIT(v)) != 0 && !rules->stays(rules->user, a->impu, v, a->mc_id))
+            gone |= WIRE_MCX_SERVICE_BIT(v);
+    return gone;
+}
+
+/* Who was taken out of the list of users must not stay registered for ever by coming again without a token. */
+static poc_err turn_out(serving *s)
+{
+    mcx_account *accounts[ACCOUNTS_OF_IMPU];
+    const size_t n = accounts_of(s, accounts);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t gone = services_gone(s, accounts[i]);
+        if (gone != 0)
+            POC_TRY(mcx_account_leave(s->d, s->now_ms, accounts[i], gone));
+    }
+    return POC_OK;
+}
+
 /* All is proved before anything is renewed. */
 static wire_mcx_outcome refresh(serving *s)
 {
     mcx_account *accounts[ACCOUNTS_OF_IMPU];
+    if (turn_out(s) != POC_OK)
+        return say_refused(s, &(mcx_refusal){ 503, NULL, "out of memory" });
     uint32_t proved[ACCOUNTS_OF_IMPU] = { 0 };
     const bool names_services = s->request->method == WIRE_MCX_PUBLISH && s->parts.services != 0;
     const size_t n = accounts_of(s, accounts);

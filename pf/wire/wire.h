@@ -201,6 +201,9 @@ typedef struct wire_mcx_rules {
     /** Which MC service id might be behind this IMPU? Asked when a client hides its identity and has encrypted its token: the
      *  keys for that depend on the id, which nobody has told. It proves nothing. False: not known. May be NULL: never. */
     bool (*known)(void *user, const char *impu, mcx_service service, char mc_id[WIRE_MCX_TEXT_MAX + 1]);
+    /** May who was authorised under this id still use the service? Asked when he comes again without a key, and so perhaps without
+     *  a token: of a service that he may not use any more he is logged off. May be NULL: he may. */
+    bool (*stays)(void *user, const char *impu, mcx_service service, const char *mc_id);
     /** Is this MC service id in the list of the channel? May be NULL: nobody is. */
     bool (*listed)(void *user, const char *channel, const char *mc_id);
     void *user;

@@ -154,6 +154,25 @@ static void who_might_be_behind_an_impu_is_known_and_proves_nothing(void **state
     mcx_people_free(p);
 }
 
+/* Who has registered once comes again without a token. */
+static void who_is_in_the_file_no_more_may_not_stay(void **state)
+{
+    (void)state;
+    mcx_people *p = of_file();
+    assert_true(mcx_people_stays(p, "sip:Alice@ims.example", MCX_MCPTT, "sip:alice@mc.example"));
+    assert_false(mcx_people_stays(p, "sip:Alice@ims.example", MCX_MCVIDEO, "sip:alice@mc.example"));
+    assert_false(mcx_people_stays(p, "sip:bob@ims.example", MCX_MCPTT, "sip:alice@mc.example"));
+    assert_false(mcx_people_stays(p, "sip:Alice@ims.example", MCX_MCPTT, "sip:dave@mc.example"));
+    assert_true(mcx_people_stays(p, "sip:whoever@x", MCX_MCVIDEO, "sip:carol@mc.example"));
+    mcx_people_free(p);
+    p = good(&(rules){ .key = RSA_KEY });
+    assert_true(mcx_people_stays(p, "sip:whoever@x", MCX_MCVIDEO, "sip:whoever@mc.example"));
+    mcx_people_free(p);
+    p = good(&(rules){ .key = NULL });
+    assert_false(mcx_people_stays(p, "sip:whoever@x", MCX_MCPTT, "sip:whoever@mc.example"));
+    mcx_people_free(p);
+}
+
 static void a_signed_token_says_who_it_is_in_each_service(void **state)
 {
     (void)state;
@@ -302,6 +321,7 @@ int main(void)
         cmocka_unit_test(the_token_of_another_impu_is_denied),
         cmocka_unit_test(without_a_token_only_who_needs_none_is_let_in),
         cmocka_unit_test(who_might_be_behind_an_impu_is_known_and_proves_nothing),
+        cmocka_unit_test(who_is_in_the_file_no_more_may_not_stay),
         cmocka_unit_test(a_signed_token_says_who_it_is_in_each_service),
         cmocka_unit_test(a_token_that_does_not_hold_in_all_its_parts_is_refused),
         cmocka_unit_test(any_octet_of_a_signed_token_changes_everything),

@@ -1,4 +1,5 @@
 /* The service authorisation desk: for how long somebody is registered, and which MuSiKs he has meanwhile. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/wire/bureau.h"
@@ -28,6 +29,36 @@ static void a_refresh_without_a_key_is_for_who_has_brought_one(void **state)
     bureau_expect_nothing(b, ALICE_IMPU);
     refresh(b, WIRE_MCX_PUBLISH, ALICE_IMPU, -1);
     bureau_expect_answer(b, 200, false, "101 ");
+    bureau_close(b);
+}
+
+static bool stays(void *user, const char *impu, mcx_service service, const char *mc_id)
+{
+    const bureau *b = user;
+    assert_string_equal(impu, ALICE_IMPU);
+    assert_string_equal(mc_id, ALICE_ID);
+    return b->trusts_sip || service == MCX_MCVIDEO;
+}
+
+/* MCX-22: the operator has taken him out meanwhile. Without this he would stay for as long as he comes again. */
+static void who_may_not_use_a_service_any_more_does_not_stay_by_a_refresh_without_a_token(void **state)
+{
+    bureau *b = malloc(sizeof(*b));
+    assert_non_null(b);
+    assert_int_equal(bureau_new(b, *state), POC_OK);
+    wire_mcx_desk_free(b->d);
+    b->rules.stays = stays;
+    assert_int_equal(wire_mcx_desk_new(&b->d, &b->rules, b->pf), POC_OK);
+    bureau_redefine(b, "all", true);
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(1), ALICE_TOKEN);
+    b->trusts_sip = true;
+    refresh(b, WIRE_MCX_REGISTER, ALICE_IMPU, -1);
+    bureau_expect_answer(b, 200, true, NULL);
+    bureau_expect_in(b, ALICE_IMPU, "all");
+    b->trusts_sip = false;
+    refresh(b, WIRE_MCX_PUBLISH, ALICE_IMPU, -1);
+    bureau_expect_answer(b, 200, false, "101 ");
+    bureau_expect_nothing(b, ALICE_IMPU);
     bureau_close(b);
 }
 
@@ -325,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refresh_without_a_key_is_for_who_has_brought_one),
+        cmocka_unit_test(who_may_not_use_a_service_any_more_does_not_stay_by_a_refresh_without_a_token),
         cmocka_unit_test(a_refresh_with_documents_proves_them_under_the_key_in_force),
         cmocka_unit_test(the_key_before_is_good_for_what_is_under_way),
         cmocka_unit_test(a_wish_for_a_long_life_is_cut_and_for_a_short_one_refused),
