@@ -181,6 +181,7 @@ void shell_mcx_restored(shell *s)
     const poc_err err = wire_mcx_desk_restored(s->mcx->desk, io_now_ms());
     if (err != POC_OK)
         log_event(LOG_LEVEL_ERROR, "mcx_users_not_restored", LOG_TEXT("reason", poc_err_name(err)));
+    shell_mcx_announce_all(s->mcx);
     shell_mcx_timer_set(s->mcx);
 }
 

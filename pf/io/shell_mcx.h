@@ -53,6 +53,8 @@ void shell_mcx_waiting_free(shell_mcx *x);
 /* shell_mcx_bearer.c */
 /** Tells one user of all bearers that he may hear. */
 void shell_mcx_announce_to(shell_mcx *x, const char *user);
+/** Tells everybody of all bearers that he may hear: for after a restart, in which what was on its way was lost. */
+void shell_mcx_announce_all(shell_mcx *x);
 /** An announcement was answered, or not. */
 void shell_mcx_announced(shell_mcx *x, const char *subject, int status);
 void shell_mcx_notices_free(shell_mcx *x);

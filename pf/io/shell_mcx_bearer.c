@@ -166,6 +166,14 @@ static void announce_to_all(shell_mcx *x, const shell_channel *ch, bool is_withd
     pump(x);
 }
 
+void shell_mcx_announce_all(shell_mcx *x)
+{
+    const shell_channel *ch;
+    for (size_t at = 0; (ch = (const shell_channel *)poc_table_next(&x->shell->channels, &at)) != NULL;)
+        if (ch->musik != NULL && !ch->is_closed)
+            announce_to_all(x, ch, false);
+}
+
 /* ---- channels ---- */
 
 /** A region is heard by who says so, all else by whoever may. */

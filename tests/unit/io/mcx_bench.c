@@ -212,7 +212,12 @@ int mcx_bench_ask(mcx_bench *b, mcx_client *c, const char *method, const char *h
                               .type = n > 0 ? c->content_type : NULL,
                               .body = body,
                               .body_len = n };
-    return phone_ask(&b->core, &q);
+    int status = phone_ask(&b->core, &q);
+    while (status == 0) { /* a request of the PF came first, and will come again */
+        (void)phone_hear(&b->core);
+        status = phone_status(&b->core);
+    }
+    return status;
 }
 
 int mcx_bench_ask_with_his(mcx_bench *b, mcx_client *c, const char *method, const char *headers)
