@@ -75,6 +75,8 @@ static poc_err describe(shell *s, shell_channel *ch, const config_channel *c)
 {
     ch->air = c->air;
     ch->key_group = (uint16_t)c->key_group;
+    ch->kind = c->kind;
+    ch->musik_service = c->musik.service;
     ch->is_kept = true;
     if (c->group[0] == '\0')
         return POC_OK;
@@ -185,10 +187,16 @@ static bool same_musik(const config_channel *a, const config_channel *b)
            config_same_texts(&a->musik.groups, &b->musik.groups);
 }
 
+/* Also when an earlier reload has wanted something else, which is then the configuration that runs. */
+bool shell_channel_is(const shell_channel *ch, const config_channel *c)
+{
+    return ch->kind == c->kind && (ch->kind != CONFIG_MUSIK || ch->musik_service == c->musik.service);
+}
+
 static const char *cannot_change(const shell *s, const shell_channel *ch, const config_channel *c)
 {
     const config_channel *before = running_channel(s, c->id);
-    if (before != NULL && !same_musik(before, c))
+    if (!shell_channel_is(ch, c) || (before != NULL && !same_musik(before, c)))
         return "service, groups, text, lifetime and revocation of a MuSiK that exists stay as they are";
     if (!same_on_air(ch, c) || !shell_content_same(ch, c))
         return "group, addresses, ports, key domain and feed of a channel that exists stay as they are";

@@ -226,10 +226,20 @@ static poc_err load_all(shell *s, const config *c)
 {
     for (size_t i = 0; i < c->channel_count; i++) {
         shell_channel *ch = c->channels[i].kind == CONFIG_MUSIK ? shell_channel_of(s, c->channels[i].id) : NULL;
-        if (ch != NULL && !ch->is_closed)
+        if (ch != NULL && !ch->is_closed && shell_channel_is(ch, &c->channels[i]))
             POC_TRY(load_channel(s->mcx, ch, &c->channels[i].musik));
     }
     return POC_OK;
+}
+
+/** Nobody is in a MuSiK of which the configuration says that it is something else: he would be given what is not of his
+ *  service. Until a restart; and nothing here points to what was configured before. */
+static bool goes_on(const shell_channel *ch, const config *c)
+{
+    for (size_t i = 0; i < c->channel_count; i++)
+        if (strcmp(c->channels[i].id, ch->air.id) == 0)
+            return !ch->is_closed && shell_channel_is(ch, &c->channels[i]);
+    return false;
 }
 
 poc_err shell_mcx_load(shell *s, const config *c)
@@ -238,7 +248,7 @@ poc_err shell_mcx_load(shell *s, const config *c)
     if (s->mcx == NULL)
         return POC_OK;
     for (size_t at = 0; (ch = (shell_channel *)poc_table_next(&s->channels, &at)) != NULL;)
-        if (ch->is_closed && ch->musik != NULL)
+        if (ch->musik != NULL && !goes_on(ch, c))
             unload_channel(s->mcx, ch);
     return load_all(s, c);
 }

@@ -30,10 +30,12 @@ typedef struct shell_channel {
     const config_musik *musik; /* the same of a channel under a MuSiK; NULL: it has an MSK, or is closed */
     poc_table users;           /* those of mbms->users or musik->users, by themselves */
     uint16_t key_group;
-    content *content; /* NULL: the PoC session is the feed */
-    char *feed;       /* what the configuration said of it */
-    bool is_kept;     /* during a reload */
-    bool is_closed;   /* no longer configured; its sessions go on by unicast */
+    config_kind kind;  /* as the engine has it: a reload cannot change it */
+    int musik_service; /* the same of its MuSiK */
+    content *content;  /* NULL: the PoC session is the feed */
+    char *feed;        /* what the configuration said of it */
+    bool is_kept;      /* during a reload */
+    bool is_closed;    /* no longer configured; its sessions go on by unicast */
 } shell_channel;
 
 /** A client's session on a channel, by "channel user". */
@@ -187,6 +189,8 @@ void shell_told(const shell *s, const char *what, const char *subject, const cha
 
 /* shell_channels.c */
 shell_channel *shell_channel_of(const shell *s, const char *id);
+/** It is of the kind, and of the service, that `c` wants it to be. */
+bool shell_channel_is(const shell_channel *ch, const config_channel *c);
 /** Adds all channels of a configuration to a fresh engine. */
 poc_err shell_channels_add(shell *s, const config *c, char why[CONFIG_WHY_MAX]);
 /** Adds, changes and stops what differs between the channels that are and those of `c`. */

@@ -53,7 +53,7 @@ poc_err shell_services_load(shell *s, const config *c)
     unload(s);
     for (size_t i = 0; i < c->channel_count; i++) {
         shell_channel *ch = c->channels[i].kind == CONFIG_MSK ? shell_channel_of(s, c->channels[i].id) : NULL;
-        if (ch != NULL && !ch->is_closed)
+        if (ch != NULL && !ch->is_closed && shell_channel_is(ch, &c->channels[i]))
             POC_TRY(serve(s, ch, &c->channels[i].mbms));
     }
     return POC_OK;

@@ -46,7 +46,7 @@ static void write_mcx(mcx_bench *b, const char *musiks)
                    b->pf.port[DAEMON_PUSH_PORT], b->options, musiks);
     b->pf.more = b->more;
     (void)snprintf(trusted, sizeof(trusted), "trusted_peers = [ \"127.0.0.1:%u\" ];", b->pf.port[DAEMON_CF_PORT]);
-    daemon_configure(&b->pf, trusted, "sip_auth = \"registered\";", "", "");
+    daemon_configure(&b->pf, trusted, "sip_auth = \"registered\";", "", b->channels != NULL ? b->channels : "");
 }
 
 const char *mcx_bench_north(const mcx_bench *b, const char *more)

@@ -20,8 +20,9 @@ typedef struct mcx_bench {
     phone core;
     mcx_client alice, bob;
     char options[512], more[4096];
-    char group[2][20]; /* of north and south */
-    int air, source;   /* hears the floor of north; feeds it */
+    const char *channels; /* elements of that list, of the next reload; NULL: none */
+    char group[2][20];    /* of north and south */
+    int air, source;      /* hears the floor of north; feeds it */
 } mcx_bench;
 
 /** `options` are more of the group mcx. Waits until the daemon has its keys. The programs are pocpfd and pocpfctl. */

@@ -252,6 +252,46 @@ static void a_reload_takes_musiks_and_who_may_have_them(void **state)
     mcx_bench_reload(b, NULL);
 }
 
+#define EAST "{ id = \"east\"; address = \"239.1.2.3\"; port = 45300; source = \"127.0.0.1\"; }"
+
+/** Takes what comes until she knows so many bearers and holds another MuSiK than `before`. */
+static void take_until(mcx_bench *b, size_t bearers, uint32_t before)
+{
+    pocue_mcx_bearer bearer;
+    while (pocue_mcx_bearers(b->alice.ue, &bearer, 1) != bearers || mcx_client_musik(&b->alice) == before)
+        mcx_bench_take(b);
+}
+
+/* What a MuSiK is of does not change while it is there; and nobody is in it then, who might not be of what it is. */
+static void a_musik_that_is_configured_as_something_else_has_nobody_in_it(void **state)
+{
+    mcx_bench *b = *state;
+    const char *needs_restart = "\"change\":\"reload_needs_restart\",\"subject\":\"north\"";
+    mcx_bench_come(b, &b->alice);
+    daemon_comes_to_say(&b->pf, "/channels/north/members", "\"state\":\"keyed\"");
+    for (int i = 0; i < 2; i++) {
+        mcx_bench_reload(b, mcx_bench_north(b, "service = \"mcvideo\";"));
+        assert_non_null(strstr(b->pf.admin, needs_restart));
+        daemon_comes_to_say(&b->pf, "/channels/north/members", "\"members\":[]");
+    }
+    take_until(b, 0, 0);
+    uint32_t before = mcx_client_musik(&b->alice);
+    mcx_bench_reload(b, NULL);
+    take_until(b, 1, before);
+    before = mcx_client_musik(&b->alice);
+    b->channels = "{ id = \"north\"; group = \"sip:north@poc.example\"; address = \"239.1.2.4\"; port = 45304; "
+                  "key_domain_id = \"00f110\"; key_group = 0x1001; }";
+    mcx_bench_reload(b, EAST);
+    b->channels = NULL;
+    assert_non_null(strstr(b->pf.admin, needs_restart));
+    take_until(b, 0, before);
+    mcx_bench_upload(b, &b->alice);
+    daemon_comes_to_say(&b->pf, "/channels/north/members", "\"members\":[]");
+    daemon_comes_to_say(&b->pf, "/channels/east/members", "\"user\":\"" MCX_ALICE "\"");
+    mcx_bench_reload(b, NULL);
+    daemon_comes_to_say(&b->pf, "/channels/north/members", "\"user\":\"" MCX_ALICE "\"");
+}
+
 /* ---- a session ---- */
 
 #define GROUP "sip:fire@poc.example"
@@ -383,6 +423,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(keys_may_come_by_notify_and_with_another_algorithm, open_notifying,
                                         close_bench),
         cmocka_unit_test_setup(a_reload_takes_musiks_and_who_may_have_them, refresh),
+        cmocka_unit_test_setup(a_musik_that_is_configured_as_something_else_has_nobody_in_it, refresh),
         cmocka_unit_test_setup(floor_control_of_who_has_a_csk_passes_under_it_alone, refresh),
         cmocka_unit_test_setup(an_acknowledged_csk_outlives_a_crash_and_so_does_a_log_off, refresh),
         cmocka_unit_test_setup(an_upload_that_a_crash_cut_off_is_made_again, refresh),
