@@ -78,6 +78,21 @@ static void notice_put(shell_mcx *x, shell_mcx_bulletin *b, const char *user)
     x->last = &notice->next;
 }
 
+/** What he is about to be told anew: he may come again faster than anybody can be told. */
+static void notices_remove(shell_mcx *x, const char *user)
+{
+    for (shell_mcx_notice **at = &x->first, *n; (n = *at) != NULL;) {
+        if (n->bulletin->sdp_len == 0 || strcmp(n->user, user) != 0) {
+            at = &n->next;
+            continue;
+        }
+        *at = n->next;
+        if (*at == NULL)
+            x->last = at;
+        notice_free(n);
+    }
+}
+
 static poc_err send_notice(shell_mcx *x, const shell_mcx_notice *n)
 {
     uint8_t room[BODY_ROOM];
@@ -143,6 +158,7 @@ void shell_mcx_announce_to(shell_mcx *x, const char *user)
 {
     const shell_channel *ch;
     wire_mcx_user who;
+    notices_remove(x, user);
     for (size_t at = 0; (ch = (const shell_channel *)poc_table_next(&x->shell->channels, &at)) != NULL;) {
         shell_mcx_bulletin *b = NULL;
         if (ch->musik != NULL && !ch->is_closed && is_announced(ch->musik) &&
