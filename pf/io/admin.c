@@ -255,13 +255,6 @@ static void find_route(request *r, const char *method, const char *path)
     }
 }
 
-static bool announces_too_much(struct MHD_Connection *c)
-{
-    const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    uint64_t n = 0;
-    return length != NULL && poc_u64_get(&n, ADMIN_BODY_MAX, poc_span_str(length)) != POC_OK;
-}
-
 static enum MHD_Result begin(struct MHD_Connection *c, const char *method, const char *path, void **state)
 {
     request *r = (request *)calloc(1, sizeof(*r));
@@ -270,7 +263,7 @@ static enum MHD_Result begin(struct MHD_Connection *c, const char *method, const
     *state = r;
     r->connection = c;
     find_route(r, method, path);
-    return announces_too_much(c) ? refuse_too_large(r) : MHD_YES;
+    return http_announces_more(c, ADMIN_BODY_MAX) ? refuse_too_large(r) : MHD_YES;
 }
 
 static void take_body(request *r, const char *piece, size_t n)

@@ -1,9 +1,13 @@
 #include "pf/io/http.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "pf/io/log.h"
 #include "pf/io/now.h"
 #include "pf/io/wake.h"
 
@@ -166,7 +170,48 @@ poc_span http_header_of(struct MHD_Connection *c, const char *name)
     return poc_span_str(value == NULL ? "" : value);
 }
 
+bool http_announces_more(struct MHD_Connection *c, size_t max)
+{
+    const poc_span length = http_header_of(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    uint64_t n = 0;
+    return length.n > 0 && poc_u64_get(&n, max, length) != POC_OK;
+}
+
+enum MHD_Result http_body_take(http_body *b, const char *piece, size_t n)
+{
+    if (b->octets == NULL && (b->octets = (uint8_t *)malloc(HTTP_BODY_MAX)) == NULL)
+        return MHD_NO;
+    b->is_too_large = b->is_too_large || n > HTTP_BODY_MAX - b->len;
+    if (b->is_too_large)
+        return MHD_YES;
+    memcpy(b->octets + b->len, piece, n);
+    b->len += n;
+    return MHD_YES;
+}
+
+poc_span http_body_look(const http_body *b)
+{
+    return poc_span_of(b->len == 0 ? (const uint8_t *)"" : b->octets, b->len);
+}
+
+void http_body_done(http_body *b)
+{
+    free(b->octets);
+    *b = (http_body){ .octets = NULL };
+}
+
 /* ---- answers ---- */
+
+void http_log_refusal(struct MHD_Connection *c, const char *event, int status, const char *why)
+{
+    char from[64], kind[16];
+    const struct sockaddr *client = http_client(c);
+    poc_wr wr = poc_wr_into(from, sizeof(from));
+    if (client != NULL)
+        poc_addr_put(&wr, client);
+    (void)snprintf(kind, sizeof(kind), "%d", status);
+    log_refusal(event, kind, poc_wr_text(&wr) == POC_OK ? from : "", why);
+}
 
 enum MHD_Result http_answer(struct MHD_Connection *c, unsigned status, poc_span body, const http_header *headers,
                             size_t count)

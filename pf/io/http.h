@@ -48,6 +48,26 @@ const struct sockaddr *http_client(struct MHD_Connection *c);
 /** The value of a header, or empty. */
 poc_span http_header_of(struct MHD_Connection *c, const char *name);
 
+#define HTTP_BODY_MAX 16384u /* octets of a request's body where clients of the radio network ask */
+
+/** The body of a request, piece by piece; all 0 before the first one. */
+typedef struct http_body {
+    uint8_t *octets; /* NULL until a piece comes; HTTP_BODY_MAX octets */
+    size_t len;
+    bool is_too_large;
+} http_body;
+
+/** Content-Length says more than `max` octets, or nothing that makes sense. */
+bool http_announces_more(struct MHD_Connection *c, size_t max);
+/** MHD_NO: no memory. */
+enum MHD_Result http_body_take(http_body *b, const char *piece, size_t n);
+/** Empty before the first piece. Borrowed. */
+poc_span http_body_look(const http_body *b);
+void http_body_done(http_body *b);
+
+/** Logs a request that was refused, or served with something to say about it, with where it came from. */
+void http_log_refusal(struct MHD_Connection *c, const char *event, int status, const char *why);
+
 /** Queues an answer; `body` is copied. */
 enum MHD_Result http_answer(struct MHD_Connection *c, unsigned status, poc_span body, const http_header *headers,
                             size_t count);

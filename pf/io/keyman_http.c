@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "pf/io/http.h"
-#include "pf/io/log.h"
 #include "pf/io/now.h"
 #include "pf/io/push.h"
 #include "pf/io/sources.h"
@@ -16,7 +15,6 @@ enum {
     CONNECTION_OCTETS = 16384, /* request line, headers and answer of one connection */
     CONNECTION_IDLE_S = 10,
     CONNECTIONS_PER_REQUEST = 4, /* so many more than requests are accepted of a source, to tell it to wait */
-    BODY_MAX = 16384,            /* digest 4.7 */
     TARGET_MAX = 1024
 };
 
@@ -33,13 +31,12 @@ typedef struct request {
     struct request *next, **at;  /* the list of those that wait for Zn, or for the store; `at` NULL: in none */
     char target[TARGET_MAX];     /* as on the request line: the digest covers it */
     char btid[POC_BTID_MAX + 1]; /* what Zn is asked for */
-    bool has_begun, is_too_large, is_target_cut, has_asked;
+    bool has_begun, is_target_cut, has_asked;
     poc_err zn_err;
     wire_keyman_answer *ready; /* waits for the store; owned */
     uint64_t due;              /* so many changes must be durable */
     bool is_lost;              /* a write failed meanwhile */
-    uint8_t *body;             /* NULL until a piece of it comes; BODY_MAX octets */
-    size_t body_len;
+    http_body body;
 } request;
 
 struct keyman_http {
@@ -70,17 +67,6 @@ static void count(keyman_http *k, int status)
         k->counts.refused++;
 }
 
-static void log_why(struct MHD_Connection *c, int status, const char *why)
-{
-    char from[64], kind[16];
-    const struct sockaddr *client = http_client(c);
-    poc_wr wr = poc_wr_into(from, sizeof(from));
-    if (client != NULL)
-        poc_addr_put(&wr, client);
-    (void)snprintf(kind, sizeof(kind), "%d", status);
-    log_refusal("key_request_refused", kind, poc_wr_text(&wr) == POC_OK ? from : "", why);
-}
-
 static enum MHD_Result answer(const request *r, const wire_keyman_answer *a)
 {
     char retry[16] = "";
@@ -98,7 +84,7 @@ static enum MHD_Result answer(const request *r, const wire_keyman_answer *a)
         a->status == MHD_HTTP_UNAUTHORIZED && http_header_of(r->connection, MHD_HTTP_HEADER_AUTHORIZATION).n == 0;
     count(r->listener->owner, a->status);
     if (a->why[0] != '\0' && !is_first_contact)
-        log_why(r->connection, a->status, a->why);
+        http_log_refusal(r->connection, "key_request_refused", a->status, a->why);
     return http_answer(r->connection, (unsigned)a->status, poc_span_of(a->body, a->body_len), headers,
                        POC_COUNT(headers));
 }
@@ -111,7 +97,7 @@ static enum MHD_Result refuse(const request *r, int status, const char *why)
         { MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
     };
     count(r->listener->owner, status);
-    log_why(r->connection, status, why);
+    http_log_refusal(r->connection, "key_request_refused", status, why);
     return http_answer(r->connection, (unsigned)status, poc_span_str(""), headers, POC_COUNT(headers));
 }
 
@@ -204,7 +190,7 @@ static wire_keyman_request describe(const request *r, const char *method)
                                   .content_type = http_header_of(c, MHD_HTTP_HEADER_CONTENT_TYPE),
                                   .authorization = http_header_of(c, MHD_HTTP_HEADER_AUTHORIZATION),
                                   .intended_identity = http_header_of(c, "X-3GPP-Intended-Identity"),
-                                  .body = poc_span_of(r->body_len == 0 ? (const uint8_t *)"" : r->body, r->body_len) };
+                                  .body = http_body_look(&r->body) };
 }
 
 /** Where the answer's MSKs go: to the source of the request (mbms.push_address in the manual). */
@@ -251,7 +237,7 @@ static enum MHD_Result finish(request *r, const char *method)
                           : answer(r, r->ready);
     if (r->is_target_cut)
         return refuse(r, MHD_HTTP_URI_TOO_LONG, "the target of a request is too long");
-    if (r->is_too_large)
+    if (r->body.is_too_large)
         return refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body of a request is too large");
     wire_keyman_answer *a = (wire_keyman_answer *)calloc(1, sizeof(*a));
     if (a == NULL)
@@ -262,45 +248,19 @@ static enum MHD_Result finish(request *r, const char *method)
     return result;
 }
 
-static bool source_may(keyman_http *k, struct MHD_Connection *c)
-{
-    const struct sockaddr *client = http_client(c);
-    return k->requests_per_source_s == 0 || client == NULL ||
-           sources_add(k->requests, sources_host(client), io_now_ms() / 1000) <= k->requests_per_source_s;
-}
-
-static bool announces_too_much(struct MHD_Connection *c)
-{
-    poc_span length = http_header_of(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    uint64_t n = 0;
-    return length.n > 0 && poc_u64_get(&n, BODY_MAX, length) != POC_OK;
-}
-
 /** The headers are here. What is refused now ends the connection: its body is not even read. */
 static enum MHD_Result begin(request *r)
 {
     keyman_http *k = r->listener->owner;
     r->has_begun = true;
     k->counts.requests++;
-    if (!source_may(k, r->connection)) {
+    if (!sources_may(k->requests, http_client(r->connection), k->requests_per_source_s, io_now_ms() / 1000)) {
         k->counts.limited++;
         return refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "a source sends more requests than it may");
     }
-    return announces_too_much(r->connection)
+    return http_announces_more(r->connection, HTTP_BODY_MAX)
                ? refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body of a request is too large")
                : MHD_YES;
-}
-
-static enum MHD_Result take_body(request *r, const char *piece, size_t n)
-{
-    if (r->body == NULL && (r->body = (uint8_t *)malloc(BODY_MAX)) == NULL)
-        return MHD_NO;
-    r->is_too_large = r->is_too_large || n > BODY_MAX - r->body_len;
-    if (r->is_too_large)
-        return MHD_YES;
-    memcpy(r->body + r->body_len, piece, n);
-    r->body_len += n;
-    return MHD_YES;
 }
 
 static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
@@ -320,8 +280,7 @@ static enum MHD_Result on_connect(void *arg, const struct sockaddr *from, sockle
 {
     keyman_http *k = ((listener *)arg)->owner;
     (void)len;
-    if (k->requests_per_source_s == 0 || sources_add(k->connections, sources_host(from), io_now_ms() / 1000) <=
-                                             k->requests_per_source_s * CONNECTIONS_PER_REQUEST)
+    if (sources_may(k->connections, from, k->requests_per_source_s * CONNECTIONS_PER_REQUEST, io_now_ms() / 1000))
         return MHD_YES;
     k->counts.dropped++;
     return MHD_NO;
@@ -339,7 +298,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return begin(r);
     if (*piece_len == 0)
         return finish(r, method);
-    enum MHD_Result result = take_body(r, piece, *piece_len);
+    enum MHD_Result result = http_body_take(&r->body, piece, *piece_len);
     *piece_len = 0;
     return result;
 }
@@ -355,7 +314,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state, enum
         r->listener->owner->zn->ops->cancel(r->listener->owner->zn, r);
     wait_end(r);
     free(r->ready);
-    free(r->body);
+    http_body_done(&r->body);
     free(r);
 }
 

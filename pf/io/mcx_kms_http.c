@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "pf/io/http.h"
-#include "pf/io/log.h"
 #include "pf/io/now.h"
 #include "pf/io/sources.h"
 
@@ -15,7 +14,6 @@ enum {
     CONNECTION_OCTETS = 16384, /* request line, headers and answer of one connection */
     CONNECTION_IDLE_S = 10,
     CONNECTIONS_PER_REQUEST = 4, /* so many more than requests are accepted of a source, to tell it to wait */
-    BODY_MAX = 16384,
     DOCUMENT_MAX = MCX_KMS_ANSWER_MAX + MCX_KMS_URL_MAX
 };
 
@@ -29,9 +27,8 @@ typedef struct request {
     mcx_kms_http *owner;
     struct MHD_Connection *connection;
     char target[MCX_KMS_URL_MAX];
-    bool has_begun, is_too_large, is_target_cut;
-    uint8_t *body; /* NULL until a piece of it comes; BODY_MAX octets */
-    size_t body_len;
+    bool has_begun, is_target_cut;
+    http_body body;
 } request;
 
 struct mcx_kms_http {
@@ -46,17 +43,6 @@ struct mcx_kms_http {
 
 /* ---- answers ---- */
 
-static void log_why(const request *r, int status, const char *why)
-{
-    char from[64], kind[16];
-    const struct sockaddr *client = http_client(r->connection);
-    poc_wr wr = poc_wr_into(from, sizeof(from));
-    if (client != NULL)
-        poc_addr_put(&wr, client);
-    (void)snprintf(kind, sizeof(kind), "%d", status);
-    log_refusal("kms_request_refused", kind, poc_wr_text(&wr) == POC_OK ? from : "", why);
-}
-
 /** What is refused before anybody is known, or without a document. */
 static enum MHD_Result refuse(const request *r, int status, const char *why)
 {
@@ -67,7 +53,7 @@ static enum MHD_Result refuse(const request *r, int status, const char *why)
         { MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
     };
     r->owner->counts.refused++;
-    log_why(r, status, why);
+    http_log_refusal(r->connection, "kms_request_refused", status, why);
     return http_answer(r->connection, (unsigned)status, poc_span_str(""), headers, POC_COUNT(headers));
 }
 
@@ -96,11 +82,6 @@ static enum MHD_Result answer(const request *r, int status, uint8_t *document, s
 
 /* ---- who asks ---- */
 
-static poc_span body_of(const request *r)
-{
-    return poc_span_of(r->body_len == 0 ? (const uint8_t *)"" : r->body, r->body_len);
-}
-
 /** The token of "Authorization: Bearer TOKEN", with terminator; empty when there is none. */
 static bool take_token(char token[WIRE_MCX_TOKEN_MAX + 1], const request *r)
 {
@@ -121,7 +102,7 @@ static poc_err who_asks(const request *r, const char *token, char mc_id[WIRE_MCX
     mcx_kms_request asked;
     const char *ignored;
     poc_err err = POC_E_AUTH;
-    const bool is_read = mcx_kms_request_read(&asked, body_of(r), &ignored) == POC_OK;
+    const bool is_read = mcx_kms_request_read(&asked, http_body_look(&r->body), &ignored) == POC_OK;
     mc_id[0] = '\0';
     for (int service = 0; service < (int)MCX_SERVICES; service++) {
         const poc_err now = mcx_people_authorise(*r->owner->people, NULL, (mcx_service)service, token,
@@ -142,7 +123,7 @@ static enum MHD_Result serve(request *r, const char *mc_id)
     if (document == NULL)
         return MHD_NO;
     const poc_err err = mcx_kms_serve(&wr, &served, r->owner->service, poc_span_str(mc_id), poc_span_str(r->target),
-                                      body_of(r), io_now_ms() / 1000);
+                                      http_body_look(&r->body), io_now_ms() / 1000);
     if (err != POC_OK || wr.len == 0) {
         document_free(document);
         return err != POC_OK ? refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "keys could not be made")
@@ -151,7 +132,7 @@ static enum MHD_Result serve(request *r, const char *mc_id)
     r->owner->counts.served += served.status == MHD_HTTP_OK;
     r->owner->counts.refused += served.status != MHD_HTTP_OK;
     if (served.why[0] != '\0')
-        log_why(r, served.status, served.why);
+        http_log_refusal(r->connection, "kms_request_refused", served.status, served.why);
     return answer(r, served.status, document, wr.len);
 }
 
@@ -173,7 +154,7 @@ static enum MHD_Result finish(request *r, const char *method)
 {
     if (r->is_target_cut)
         return refuse(r, MHD_HTTP_URI_TOO_LONG, "the target of a request is too long");
-    if (r->is_too_large)
+    if (r->body.is_too_large)
         return refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body of a request is too large");
     if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
         return refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "not a POST");
@@ -182,45 +163,19 @@ static enum MHD_Result finish(request *r, const char *method)
 
 /* ---- requests ---- */
 
-static bool source_may(mcx_kms_http *h, struct MHD_Connection *c)
-{
-    const struct sockaddr *client = http_client(c);
-    return h->requests_per_source_s == 0 || client == NULL ||
-           sources_add(h->requests, sources_host(client), io_now_ms() / 1000) <= h->requests_per_source_s;
-}
-
-static bool announces_too_much(struct MHD_Connection *c)
-{
-    const poc_span length = http_header_of(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    uint64_t n = 0;
-    return length.n > 0 && poc_u64_get(&n, BODY_MAX, length) != POC_OK;
-}
-
 /** The headers are here. What is refused now ends the connection: its body is not even read. */
 static enum MHD_Result begin(request *r)
 {
     mcx_kms_http *h = r->owner;
     r->has_begun = true;
     h->counts.requests++;
-    if (!source_may(h, r->connection)) {
+    if (!sources_may(h->requests, http_client(r->connection), h->requests_per_source_s, io_now_ms() / 1000)) {
         h->counts.limited++;
         return refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "a source sends more requests than it may");
     }
-    return announces_too_much(r->connection)
+    return http_announces_more(r->connection, HTTP_BODY_MAX)
                ? refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body of a request is too large")
                : MHD_YES;
-}
-
-static enum MHD_Result take_body(request *r, const char *piece, size_t n)
-{
-    if (r->body == NULL && (r->body = (uint8_t *)malloc(BODY_MAX)) == NULL)
-        return MHD_NO;
-    r->is_too_large = r->is_too_large || n > BODY_MAX - r->body_len;
-    if (r->is_too_large)
-        return MHD_YES;
-    memcpy(r->body + r->body_len, piece, n);
-    r->body_len += n;
-    return MHD_YES;
 }
 
 static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
@@ -240,8 +195,7 @@ static enum MHD_Result on_connect(void *arg, const struct sockaddr *from, sockle
 {
     mcx_kms_http *h = ((listener *)arg)->owner;
     (void)len;
-    if (h->requests_per_source_s == 0 || sources_add(h->connections, sources_host(from), io_now_ms() / 1000) <=
-                                             h->requests_per_source_s * CONNECTIONS_PER_REQUEST)
+    if (sources_may(h->connections, from, h->requests_per_source_s * CONNECTIONS_PER_REQUEST, io_now_ms() / 1000))
         return MHD_YES;
     h->counts.limited++;
     return MHD_NO;
@@ -258,7 +212,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return begin(r);
     if (*piece_len == 0)
         return finish(r, method);
-    const enum MHD_Result result = take_body(r, piece, *piece_len);
+    const enum MHD_Result result = http_body_take(&r->body, piece, *piece_len);
     *piece_len = 0;
     return result;
 }
@@ -270,7 +224,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state, enum
     *state = NULL;
     if (r == NULL)
         return;
-    free(r->body);
+    http_body_done(&r->body);
     free(r);
 }
 

@@ -29,10 +29,9 @@ bool sip_is_trusted(const sip *s, msg_t *msg)
 static bool source_may(sip *s, msg_t *msg)
 {
     struct sockaddr_storage from;
-    if (s->requests_per_source_s == 0 || !sip_source_address(&from, msg))
-        return true;
-    return sources_add(s->sources, sources_host((const struct sockaddr *)&from), sip_now_s()) <=
-           s->requests_per_source_s;
+    const bool is_known = sip_source_address(&from, msg);
+    return sources_may(s->sources, is_known ? (const struct sockaddr *)&from : NULL, s->requests_per_source_s,
+                       sip_now_s());
 }
 
 /* ---- requests that stay a while ---- */

@@ -65,6 +65,11 @@ uint32_t sources_add(sources *s, poc_span who, int64_t now_s)
     return ++at->count;
 }
 
+bool sources_may(sources *s, const struct sockaddr *from, uint32_t at_most, int64_t now_s)
+{
+    return at_most == 0 || from == NULL || sources_add(s, sources_host(from), now_s) <= at_most;
+}
+
 uint32_t sources_look(const sources *s, poc_span who, int64_t now_s)
 {
     uint64_t key = key_of(s, who);

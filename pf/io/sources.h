@@ -3,6 +3,7 @@
 #ifndef PF_IO_SOURCES_H
 #define PF_IO_SOURCES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -20,7 +21,10 @@ void sources_free(sources *s);
 poc_span sources_host(const struct sockaddr *addr);
 /** One more of `who`: returns how many that makes within this second. */
 uint32_t sources_add(sources *s, poc_span who, int64_t now_s);
-/** The same without counting. */
+/** The same of whoever sends from `from`: may it, at most so many times within a second? 0: without bound, not counted; a source
+ *  that is not known (NULL) may. */
+bool sources_may(sources *s, const struct sockaddr *from, uint32_t at_most, int64_t now_s);
+/** As sources_add without counting. */
 uint32_t sources_look(const sources *s, poc_span who, int64_t now_s);
 
 #endif
