@@ -255,6 +255,21 @@ static poc_err take_preset(const option *o, void *at)
 
 /* ---- groups ---- */
 
+poc_err config_refuse_unknown(char why[CONFIG_WHY_MAX], const char *file, const config_setting_t *s,
+                              const config_element *element)
+{
+    for (int i = 0; i < config_setting_length(s); i++) {
+        const config_setting_t *child = config_setting_get_elem(s, (unsigned)i);
+        bool found = false;
+        for (size_t k = 0; k < element->count; k++)
+            found |= strcmp(config_setting_name(child), element->names[k]) == 0;
+        if (!found)
+            return config_fail(why, file, line_of(child), "%s.%s is not known; use %s", element->list,
+                               config_setting_name(child), element->use);
+    }
+    return POC_OK;
+}
+
 /** Every name in a group of the file must be an option or a group of the table. */
 static poc_err refuse_unknown(loader *l, const config_setting_t *s, const char *group)
 {

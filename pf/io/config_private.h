@@ -2,11 +2,25 @@
 #ifndef PF_IO_CONFIG_PRIVATE_H
 #define PF_IO_CONFIG_PRIVATE_H
 
+#include <libconfig.h>
+
 #include "pf/io/config.h"
 
 /** Writes "NAME:LINE: text" to `why` and returns POC_E_INPUT; without a line when it is 0. */
 poc_err config_fail(char why[CONFIG_WHY_MAX], const char *name, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/** What may stand in an element of a list that has a file of its own. */
+typedef struct config_element {
+    const char *list; /* "users" */
+    const char *const *names;
+    size_t count;
+    const char *use; /* the names, for people */
+} config_element;
+
+/** POC_E_INPUT: something else stands in it; `why` tells, `file` is its name. */
+poc_err config_refuse_unknown(char why[CONFIG_WHY_MAX], const char *file, const config_setting_t *s,
+                              const config_element *element);
 
 /** A configuration that is being checked. */
 typedef struct config_checker {

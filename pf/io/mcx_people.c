@@ -53,22 +53,10 @@ typedef struct reader {
 
 /* ---- the file ---- */
 
-static const char *const known[] = { "id", "impus", "services", "token_sha256", "needs_token" };
+static const char *const names[] = { "id", "impus", "services", "token_sha256", "needs_token" };
+static const config_element element = { "users", names, POC_COUNT(names),
+                                        "id, impus, services, token_sha256, needs_token" };
 static const char *const service_names[MCX_SERVICES] = { [MCX_MCPTT] = "mcptt", [MCX_MCVIDEO] = "mcvideo" };
-
-static poc_err refuse_unknown(reader *r, const config_setting_t *s)
-{
-    for (int i = 0; i < config_setting_length(s); i++) {
-        const config_setting_t *child = config_setting_get_elem(s, (unsigned)i);
-        bool found = false;
-        for (size_t k = 0; k < POC_COUNT(known); k++)
-            found |= strcmp(config_setting_name(child), known[k]) == 0;
-        if (!found)
-            return FAIL(r, child, "users.%s is not known; use id, impus, services, token_sha256, needs_token",
-                        config_setting_name(child));
-    }
-    return POC_OK;
-}
 
 static poc_err take_id(reader *r, const config_setting_t *s, person *p)
 {
@@ -182,7 +170,7 @@ static poc_err take_one(reader *r, const config_setting_t *s)
 {
     if (config_setting_type(s) != CONFIG_TYPE_GROUP)
         return FAIL(r, s, "users must be a list of groups: ( { id = ...; }, ... )");
-    POC_TRY(refuse_unknown(r, s));
+    POC_TRY(config_refuse_unknown(r->why, r->file, s, &element));
     const config_setting_t *impus = config_setting_get_member(s, "impus");
     const size_t n = impus == NULL ? 0 : (size_t)config_setting_length(impus);
     if (n > IMPUS_MAX || (impus != NULL && n == 0))

@@ -17,21 +17,8 @@ typedef struct reader {
 
 #define FAIL(r, s, ...) config_fail((r)->why, (r)->name, (int)config_setting_source_line(s), __VA_ARGS__)
 
-static const char *const known[] = { "impi", "k", "opc", "op", "amf", "sqn", "impus" };
-
-static poc_err refuse_unknown(reader *r, const config_setting_t *s)
-{
-    for (int i = 0; i < config_setting_length(s); i++) {
-        const config_setting_t *child = config_setting_get_elem(s, (unsigned)i);
-        bool found = false;
-        for (size_t k = 0; k < POC_COUNT(known); k++)
-            found |= strcmp(config_setting_name(child), known[k]) == 0;
-        if (!found)
-            return FAIL(r, child, "subscribers.%s is not known; use impi, k, opc or op, amf, sqn, impus",
-                        config_setting_name(child));
-    }
-    return POC_OK;
-}
+static const char *const names[] = { "impi", "k", "opc", "op", "amf", "sqn", "impus" };
+static const config_element element = { "subscribers", names, POC_COUNT(names), "impi, k, opc or op, amf, sqn, impus" };
 
 /** A member of `n` octets in hex; `preset` when it is left out, NULL: it must be there. */
 static poc_err take_hex(reader *r, const config_setting_t *s, const char *name, const char *preset, uint8_t *out,
@@ -79,7 +66,7 @@ static poc_err take_fields(reader *r, const config_setting_t *s, gba_subscriber 
 {
     uint8_t sqn[6] = { 0 };
     const char *impi = NULL;
-    POC_TRY(refuse_unknown(r, s));
+    POC_TRY(config_refuse_unknown(r->why, r->name, s, &element));
     if (config_setting_lookup_string(s, "impi", &impi) != CONFIG_TRUE || impi[0] == '\0' || strlen(impi) > GBA_IMPI_MAX)
         return FAIL(r, s, "subscribers.impi must be a text of 1 to %u octets", GBA_IMPI_MAX);
     out->impi = poc_span_str(impi);
