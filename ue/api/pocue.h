@@ -1,5 +1,6 @@
 /* libpocue: the PoC Client's side of Multicast PoC as a library that computes: it bootstraps, answers the PF's offers,
- * opens MIKEY messages, keeps the keyring and turns what comes off the air into media and floor messages. No socket, no
+ * opens MIKEY messages, keeps the keyring and turns what comes off the air into media and floor messages; and the client's side of
+ * mission critical signalling, which brings its own key and takes those of the server. No socket, no
  * clock, no randomness of its own; one object belongs to one thread. Whoever owns it carries texts and datagrams in and
  * takes events out (pocue_poll). Times as in pocpf.h: milliseconds since 1970 that never run backwards. */
 #ifndef UE_API_POCUE_H
@@ -167,10 +168,10 @@ void pocue_tick(pocue *ue, int64_t now_ms);
 /* ---- mission critical services: CSK upload, key download, protected floor control (TS 33.180 5.4, 5.8, 9; digest "MCX
  * signalling key management and MIKEY-SAKKE") ----
  *
- * pocue_mcx_start once; what the KMS gave goes to pocue_mcx_kms and pocue_mcx_keys, for the next period too as it nears; then
- * pocue_mcx_upload makes a CSK with the body of a REGISTER or PUBLISH, and pocue_mcx_uploaded tells what was answered. Key
- * downloads go to pocue_mcx_download, control packets to pocue_mcx_control. pocue_deadline_ms and pocue_tick count for the times
- * of these keys as well. One pocue is one user of one service, who has his CSKs with one server: for a second service, or a
+ * pocue_mcx_start once; what the KMS gave goes to pocue_mcx_provision, for the next period too as it nears; then
+ * pocue_mcx_make_upload makes a CSK with the body of a REGISTER or PUBLISH, and pocue_mcx_uploaded tells what was answered. What the
+ * server sends by MESSAGE or NOTIFY goes to pocue_mcx_message, control packets to pocue_mcx_control, media of a bearer to
+ * pocue_mcx_media. pocue_deadline_ms and pocue_tick count for the times of these keys as well. One pocue is one user of one service, who has his CSKs with one server: for a second service, or a
  * second server that wants a CSK, there is a second one (pocue_mcx_provision_like, where the identity is the same). */
 
 #define POCUE_MCX_SERVERS_MAX 4u

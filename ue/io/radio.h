@@ -1,5 +1,5 @@
-/* A radio: one libpocue with its own sockets, on a Sofia event loop. It speaks SIP (nua), HTTP to the BSF and the key management service (libcurl), RTP
- * and floor control, and listens to the multicast group. Several radios live in one process without sharing anything. */
+/* A radio: one libpocue with its own sockets, on a Sofia event loop. It speaks SIP (nua), HTTP to the BSF, the key management
+ * service and the KMS (libcurl), RTP and floor control, and listens to the multicast groups that it is told of. Several radios live in one process without sharing anything. */
 #ifndef UE_IO_RADIO_H
 #define UE_IO_RADIO_H
 
