@@ -153,7 +153,7 @@ void poc_p256_scalar_inv(poc_p256_scalar *out, const poc_p256_scalar *a)
     poc_p256_scalar_mul(&r, &r, &ones);
     square_often(&r, 32);
     poc_p256_scalar_mul(&r, &r, &ones);
-    for (size_t at = WORDS * 8; at-- > 0;) {
+    for (size_t at = (size_t)WORDS * 8; at-- > 0;) {
         const uint64_t word = order.w[at / 16] - (at / 16 == 0 ? 2 : 0);
         square_often(&r, 4);
         poc_p256_scalar_mul(&r, &r, &power[word >> (at % 16 * 4) & 15]);

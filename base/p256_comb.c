@@ -138,7 +138,7 @@ static void inverse(fe *out, const fe *a)
     power[0] = one;
     for (size_t i = 1; i < 16; i++)
         mul(&power[i], &power[i - 1], a);
-    for (size_t at = WORDS * 16; at-- > 0;) {
+    for (size_t at = (size_t)WORDS * 16; at-- > 0;) {
         const uint64_t word = p.w[at / 16] - (at / 16 == 0 ? 2 : 0);
         for (size_t i = 0; i < 4; i++)
             square(&r, &r);
@@ -321,7 +321,7 @@ static size_t column_of(const uint8_t octets[POC_P256_SCALAR_LEN], size_t column
     size_t entry = 0;
     for (size_t j = 0; j < TEETH; j++) {
         const size_t at = column + j * COLUMNS;
-        if (at < 8 * POC_P256_SCALAR_LEN)
+        if (at < (size_t)8 * POC_P256_SCALAR_LEN)
             entry |= (size_t)(octets[POC_P256_SCALAR_LEN - 1 - at / 8] >> (at % 8) & 1) << j;
     }
     return entry;

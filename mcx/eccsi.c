@@ -122,9 +122,9 @@ static poc_err nonce_derive(poc_p256_scalar *out, const mcx_signer *s, poc_span 
     const poc_span key = poc_secret_span(s->ssk);
     POC_TRY(rng->fill(rng->ctx, in + 1, POC_SHA256_LEN));
     memcpy(in + 1 + POC_SHA256_LEN, s->hs, POC_SHA256_LEN);
-    poc_err err = poc_sha256(in + 1 + 2 * POC_SHA256_LEN, message);
-    for (uint8_t half = 0; half < 2 && err == POC_OK; half++) {
-        in[0] = half;
+    poc_err err = poc_sha256(in + 1 + (size_t)2 * POC_SHA256_LEN, message);
+    for (size_t half = 0; half < 2 && err == POC_OK; half++) {
+        in[0] = (uint8_t)half;
         err = poc_hmac_sha256(octets + half * POC_SHA256_LEN, key, poc_span_of(in, sizeof(in)));
     }
     if (err == POC_OK)

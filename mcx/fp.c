@@ -190,7 +190,7 @@ void fp_inv(fp *out, const fp *a, const fp_mod *mod)
     power[0] = mod->one;
     for (size_t i = 1; i < 16; i++)
         fp_mul(&power[i], &power[i - 1], a, mod);
-    for (size_t at = FP_WORDS * 16; at-- > 0;) {
+    for (size_t at = (size_t)FP_WORDS * 16; at-- > 0;) {
         const uint64_t word = mod->m.w[at / 16] - (at / 16 == 0 ? 2 : 0);
         for (size_t i = 0; i < 4; i++)
             fp_mul(&r, &r, &r, mod);

@@ -293,7 +293,7 @@ static poc_err read_header(poc_rd *rd, mcx_mcmc *out, poc_span packet)
     POC_TRY(poc_rd_u16(rd, &words));
     POC_TRY(poc_rd_u32(rd, &out->ssrc));
     POC_TRY(poc_rd_span(rd, &name, NAME_LEN));
-    if (4u * (words + 1u) != packet.n || (first & PADDING_BIT) != 0)
+    if ((size_t)4 * (words + 1u) != packet.n || (first & PADDING_BIT) != 0)
         return poc_rd_fail(rd, "not one whole packet without padding");
     if ((first & SUBTYPE_MASK) > MCX_MCMC_UNMAP)
         return poc_rd_fail(rd, "unknown subtype");

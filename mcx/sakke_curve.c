@@ -129,7 +129,7 @@ void sakke_recipient_point(sakke_affine *out, const fp *b, const sakke_affine *z
     edwards p, at_z, sum = { .y = sakke_p.one, .z = sakke_p.one };
     edwards_of(&p, &generator);
     edwards_of(&at_z, z);
-    for (size_t bit = FP_WORDS * 64; bit-- > 0;) {
+    for (size_t bit = (size_t)FP_WORDS * 64; bit-- > 0;) {
         edwards_add(&sum, &sum, &sum);
         if ((b->w[bit / 64] >> (bit % 64) & 1) != 0)
             edwards_add(&sum, &sum, &p);

@@ -18,7 +18,7 @@
 #define LIMB_MASK     ((UINT64_C(1) << LIMB_BITS) - 1)
 #define FE_TARGET     __attribute__((target("avx512f,avx512ifma")))
 #define FE_INLINE     static inline __attribute__((always_inline))
-#define FE_ROW_SIZE   (LIMBS * SAKKE_ENTRIES * sizeof(uint64_t))
+#define FE_ROW_SIZE   ((size_t)LIMBS * SAKKE_ENTRIES * sizeof(uint64_t))
 #define FE_CONST_SIZE (LIMBS * sizeof(uint64_t))
 
 typedef struct fe {
@@ -191,7 +191,7 @@ FE_TARGET static void fe_inv(fe *out, const fe *a)
     power[0] = fe_one;
     for (size_t i = 1; i < 16; i++)
         fe_mul(&power[i], &power[i - 1], a);
-    for (size_t at = FP_WORDS * 16; at-- > 0;) {
+    for (size_t at = (size_t)FP_WORDS * 16; at-- > 0;) {
         const uint64_t word = sakke_p.m.w[at / 16] - (at / 16 == 0 ? 2 : 0);
         for (size_t i = 0; i < 4; i++)
             fe_mul(&r, &r, &r);

@@ -64,7 +64,7 @@ poc_err mcx_srtcp_new(mcx_srtcp **out, const poc_secret *key, const mcx_srtp_con
         return POC_E_NOMEM;
     s->key_len = key_len;
     s->key_id = context->csb_id;
-    POC_TRY(mcx_srtp_master(&master, key, context, key_len));
+    POC_TRY(mcx_srtp_master(&master, key, context, key_len)); // NOLINT(clang-analyzer-unix.Malloc): POC_OWNED frees it
     POC_TRY(poc_secret_new(&s->keys, key_len + MCX_SRTP_SALT_LEN));
     uint8_t *keys = poc_secret_edit(s->keys);
     POC_TRY(session_key(keys, key_len, master, key_len, LABEL_KEY));

@@ -207,8 +207,8 @@ poc_err core_mcx_logged_off(core_engine *e, int64_t now_ms, const char *impu)
     const poc_span name = poc_span_str(impu == NULL ? "" : impu);
     core_book *books[MCX_SERVICES];
     bool has_any = false;
-    for (uint8_t i = 0; i < MCX_SERVICES; i++)
-        has_any |= (books[i] = book_find(e, name, i)) != NULL;
+    for (size_t i = 0; i < MCX_SERVICES; i++)
+        has_any |= (books[i] = book_find(e, name, (uint8_t)i)) != NULL;
     if (!has_any)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
@@ -297,8 +297,8 @@ poc_err core_csk_of(const core_engine *e, const char *impu, uint8_t service, cor
 
 static poc_err look_by_user(const core_engine *e, const char *impu, core_csk_status *out)
 {
-    for (uint8_t service = 0; service < MCX_SERVICES; service++)
-        if (core_csk_of(e, impu, service, out) == POC_OK)
+    for (size_t service = 0; service < MCX_SERVICES; service++)
+        if (core_csk_of(e, impu, (uint8_t)service, out) == POC_OK)
             return POC_OK;
     return POC_E_STATE;
 }

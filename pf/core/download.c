@@ -107,8 +107,8 @@ static void answered(core_engine *e, core_book *b)
 
 static core_book *find(const core_engine *e, poc_span impu, uint64_t number)
 {
-    for (uint8_t service = 0; service < MCX_SERVICES; service++) {
-        core_book *b = book_find(e, impu, service);
+    for (size_t service = 0; service < MCX_SERVICES; service++) {
+        core_book *b = book_find(e, impu, (uint8_t)service);
         if (b != NULL && b->download == number)
             return b;
     }

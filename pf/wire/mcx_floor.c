@@ -189,7 +189,7 @@ poc_err wire_mcx_floor_seal(wire_mcx_floor *f, int64_t now_ms, const char *user,
     poc_rd rd = poc_rd_over(clear, NULL);
     POC_TRY(poc_rd_u32(&rd, &ssrc)); /* what stands before it */
     POC_TRY(poc_rd_u32(&rd, &ssrc));
-    if (now_ms < f->born_ms + (BURST + 1) * TICK_MS)
+    if (now_ms < f->born_ms + (int64_t)(BURST + 1) * TICK_MS)
         return POC_E_LIMIT;
     POC_TRY(key_get(&k, f, user, 0));
     POC_TRY(clock_index(&clock, k, now_ms));
