@@ -140,7 +140,7 @@ static void a_register_is_heard_once_its_sender_has_proved_himself(void **state)
 {
     stage *s = *state;
     static const char body[] = "\x01\x1a\x05\x00 any octets \r\n\x00\x20";
-    char contact[96], where[96];
+    char contact[128], where[96];
     const phone_request q = { .method = "REGISTER",
                               .more = "Expires: 7200\r\n",
                               .type = "application/mikey",
