@@ -172,6 +172,13 @@ static wire_mcx_outcome log_off(serving *s, bool is_readable)
     return say(s, 200, "");
 }
 
+/* RFC 3903, 4: there is no Contact in a PUBLISH. It does not take the one of the REGISTER away. */
+static const char *where_of(const serving *s, const mcx_account *a)
+{
+    const char *said = s->request->where;
+    return s->request->method == WIRE_MCX_PUBLISH && said[0] == '\0' && a->services != 0 ? a->where : said;
+}
+
 /* ---- a key ---- */
 
 static void enqueue(serving *s, mcx_pending *pending, mcx_ticket *ticket, uint32_t csk_id, mcx_proof *proof)
@@ -218,6 +225,7 @@ static poc_err change_user(serving *s, size_t i, mcx_account *a, mcx_proof *proo
     poc_err err = mcx_account_leave(s->d, s->now_ms, a, ALL_SERVICES);
     if (err == POC_OK) {
         proof->registered = "";
+        proof->where = s->request->where;
         err = offer(s, i, a, proof, csk_id);
     } else {
         proof->refusal = refusal_of(err, "out of memory");
@@ -233,8 +241,7 @@ static poc_err upload(serving *s, size_t i, mcx_ticket *ticket, uint32_t *claime
                         .impu = s->request->impu,
                         .parts = &s->parts,
                         .service = mcx_key_service(&s->parts, i),
-                        .claimed = *claimed,
-                        .where = s->request->where };
+                        .claimed = *claimed };
     mcx_pending *pending = calloc(1, sizeof(*pending));
     uint32_t csk_id = 0;
     *refusal = (mcx_refusal){ 503, NULL, "out of memory, or too many users, or keys of this one that wait" };
@@ -247,6 +254,7 @@ static poc_err upload(serving *s, size_t i, mcx_ticket *ticket, uint32_t *claime
     }
     mcx_account *a = pending->account;
     proof.registered = a->services == 0 ? "" : a->mc_id;
+    proof.where = where_of(s, a);
     poc_err err = offer(s, i, a, &proof, &csk_id);
     if (err != POC_OK && proof.changes_user)
         err = change_user(s, i, a, &proof, &csk_id);
@@ -320,7 +328,7 @@ static uint32_t documents_for(const serving *s, const mcx_account *a, bool is_fi
 static poc_err renew(serving *s, mcx_account *a, uint32_t services)
 {
     const char *where;
-    char *mc_id = mcx_texts(a->mc_id, s->request->where, &where);
+    char *mc_id = mcx_texts(a->mc_id, where_of(s, a), &where);
     if (mc_id == NULL)
         return POC_E_NOMEM;
     mcx_account_register(s->d, s->now_ms, a, services, s->expires_s, mc_id, where);

@@ -32,6 +32,35 @@ static void a_refresh_without_a_key_is_for_who_has_brought_one(void **state)
     bureau_close(b);
 }
 
+static void a_publish_without_a_contact_leaves_the_one_of_the_register(void **state)
+{
+    bureau *b = bureau_open_with_alice(state);
+    b->where = "";
+    refresh(b, WIRE_MCX_PUBLISH, ALICE_IMPU, -1);
+    bureau_expect_answer(b, 200, true, NULL);
+    assert_string_equal(bureau_look(b, ALICE_IMPU, MCX_MCPTT).where, BUREAU_WHERE);
+    POC_OWNED(bureau_key, k, bureau_key_free);
+    k = bureau_seal_later(b, &b->o->town->alice, CSK(2), NULL);
+    bureau_begin(b);
+    bureau_put_key(b, k);
+    bureau_put_info(b, MCX_MCPTT, ALICE_TOKEN, k);
+    bureau_send(b, WIRE_MCX_PUBLISH, ALICE_IMPU, -1);
+    bureau_expect_answer(b, 200, true, NULL);
+    assert_string_equal(bureau_look(b, ALICE_IMPU, MCX_MCPTT).where, BUREAU_WHERE);
+    POC_OWNED(bureau_key, other, bureau_key_free);
+    other = bureau_seal_later(b, &b->o->town->bob, CSK(3), NULL);
+    bureau_begin(b);
+    bureau_put_key(b, other);
+    bureau_put_info(b, MCX_MCPTT, BOB_TOKEN, other);
+    bureau_send(b, WIRE_MCX_PUBLISH, ALICE_IMPU, -1); /* somebody else at this IMPU: it was not his */
+    bureau_expect_answer(b, 200, true, NULL);
+    assert_string_equal(bureau_look(b, ALICE_IMPU, MCX_MCPTT).mc_id, BOB_ID);
+    assert_string_equal(bureau_look(b, ALICE_IMPU, MCX_MCPTT).where, "");
+    refresh(b, WIRE_MCX_REGISTER, ALICE_IMPU, -1);
+    assert_string_equal(bureau_look(b, ALICE_IMPU, MCX_MCPTT).where, "");
+    bureau_close(b);
+}
+
 static bool stays(void *user, const char *impu, mcx_service service, const char *mc_id)
 {
     const bureau *b = user;
@@ -356,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refresh_without_a_key_is_for_who_has_brought_one),
+        cmocka_unit_test(a_publish_without_a_contact_leaves_the_one_of_the_register),
         cmocka_unit_test(who_may_not_use_a_service_any_more_does_not_stay_by_a_refresh_without_a_token),
         cmocka_unit_test(a_refresh_with_documents_proves_them_under_the_key_in_force),
         cmocka_unit_test(the_key_before_is_good_for_what_is_under_way),
