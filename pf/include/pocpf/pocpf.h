@@ -73,7 +73,7 @@ typedef struct pocpf_settings {
     size_t size;
     const uint8_t *naf_id; /* FQDN || Ua security protocol identifier: IDi of every MSK message */
     size_t naf_id_len;
-    const pocpf_secret *store_key; /* 32 octets: seals MUKs in journal records; kept by reference */
+    const pocpf_secret *store_key; /* 32 octets: seals MUKs and CSKs in journal records; kept by reference */
     uint32_t members_max;          /* over all channels; 0: 100,000 */
     uint32_t channels_max;         /* 0: 1,000 */
     uint32_t offer_window;         /* offers outstanding per channel during a rekey; 0: 100 */
@@ -375,17 +375,17 @@ typedef struct pocpf_csk_result {
 
 /** Checks the message in the order of digest "MIKEY-SAKKE" 3.10 and binds IMPU, service id and CSK, for each service by
  *  itself; the CSK before stays good for what is under way, unless the service id is another one: then the former user of
- *  the IMPU has left all MuSiKs of the service. A CSK_BOUND effect follows: answer the client only then. Where the server wants another
- *  algorithm than the one that the client has selected, a DOWNLOAD of a fresh CSK follows too; until it is answered the
- *  uploaded one is in force. POCPF_E_INPUT: malformed; POCPF_E_AUTH: time, replay, signature, or a key that does not open;
+ *  the IMPU has left all MuSiKs of the service. A CSK_BOUND effect follows: answer the client only then. Where the server
+ *  wants another algorithm than the one that the client has selected, a DOWNLOAD of a fresh CSK follows too; until it is
+ *  answered the uploaded one is in force. POCPF_E_INPUT: malformed; POCPF_E_AUTH: time, replay, signature, or a key that does not open;
  *  POCPF_E_DENIED: not for us, not from that user, not a CSK, an id that is another key's, no common algorithm;
  *  POCPF_E_STATE: no identity of ours; POCPF_E_LIMIT: too many users; or what `prove` returned. Nothing is stored then. */
 pocpf_err pocpf_csk_uploaded(pocpf *pf, int64_t now_ms, const pocpf_csk_upload *upload, pocpf_csk_result *result);
 /** An authorised user belongs to the group or region of a MuSiK from now on: he is sent it as soon as he has brought a CSK,
  *  and again whenever he brings another; for the service of the channel, or, where he has brought none for that, for the
- *  other one. He goes with pocpf_member_departed; who was expelled stays out until
- *  pocpf_admit, under whichever IMPU he brings a CSK of the same service id. POCPF_E_STATE: no such channel of a MuSiK, or he is in already; POCPF_E_DENIED: expelled;
- *  POCPF_E_LIMIT. */
+ *  other one. He goes with pocpf_member_departed; who was expelled stays out until pocpf_admit, under whichever IMPU he
+ *  brings a CSK of the same service id. POCPF_E_STATE: no such channel of a MuSiK, or he is in already; POCPF_E_DENIED:
+ *  expelled; POCPF_E_LIMIT. */
 pocpf_err pocpf_mcx_joined(pocpf *pf, int64_t now_ms, const char *channel, const char *impu);
 /** The user is gone from all services: he leaves all MuSiKs, his CSKs are wiped, and their records go. POCPF_E_STATE: there
  *  is none. */
