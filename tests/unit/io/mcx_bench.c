@@ -16,6 +16,8 @@
 
 #include "base/text.h"
 
+static const char *program, *tool;
+
 /* ---- setting up ---- */
 
 static void write_users(mcx_bench *b)
@@ -79,7 +81,7 @@ void mcx_bench_reload(mcx_bench *b, const char *musiks)
         fail_msg("%s", b->pf.admin);
 }
 
-static void make_kms(const mcx_bench *b, const char *tool)
+static void make_kms(const mcx_bench *b)
 {
     char command[512];
     (void)snprintf(command, sizeof(command), "'%s' mcx kms-init --kms-uri " MCX_KMS " '%s/kms' > /dev/null", tool,
@@ -105,7 +107,7 @@ void mcx_bench_ready(mcx_bench *b)
     daemon_comes_to_say(&b->pf, "/status", "\"keys_until\":\"");
 }
 
-mcx_bench *mcx_bench_new(const char *program, const char *tool, const char *options)
+mcx_bench *mcx_bench_new(const char *options)
 {
     mcx_bench *b = calloc(1, sizeof(*b));
     struct sockaddr_in source = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7F000005) };
@@ -119,7 +121,7 @@ mcx_bench *mcx_bench_new(const char *program, const char *tool, const char *opti
     b->air = listen_to(b->group[0]);
     b->source = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(b->source, (struct sockaddr *)&source, sizeof(source)), 0);
-    make_kms(b, tool);
+    make_kms(b);
     write_users(b);
     (void)snprintf(b->options, sizeof(b->options), "%s", options);
     write_both(b);
@@ -260,4 +262,38 @@ void mcx_bench_come(mcx_bench *b, mcx_client *c)
     mcx_bench_provision(b, c);
     mcx_bench_upload(b, c);
     mcx_bench_hear_all(b, c);
+}
+
+/* ---- fixtures ---- */
+
+bool mcx_bench_programs(int argc, char **argv)
+{
+    if (argc != 3)
+        return false;
+    program = argv[1];
+    tool = argv[2];
+    return true;
+}
+
+const char *mcx_bench_tool(void)
+{
+    return tool;
+}
+
+int mcx_bench_open(void **state)
+{
+    *state = mcx_bench_new("");
+    return 0;
+}
+
+int mcx_bench_close(void **state)
+{
+    mcx_bench_free(*state);
+    return 0;
+}
+
+int mcx_bench_again(void **state)
+{
+    mcx_bench_refresh(*state);
+    return 0;
 }

@@ -25,8 +25,17 @@ typedef struct mcx_bench {
     int air, source;      /* hears the floor of north; feeds it */
 } mcx_bench;
 
-/** `options` are more of the group mcx. Waits until the daemon has its keys. The programs are pocpfd and pocpfctl. */
-mcx_bench *mcx_bench_new(const char *program, const char *tool, const char *options);
+/** Takes the arguments of a test: pocpfd and pocpfctl. False: they are not there. */
+bool mcx_bench_programs(int argc, char **argv);
+/** The path of the second one. */
+const char *mcx_bench_tool(void);
+/** Fixtures of cmocka: one daemon for all tests of a program, since its keys take a while, and mcx_bench_refresh before each. */
+int mcx_bench_open(void **state);
+int mcx_bench_close(void **state);
+int mcx_bench_again(void **state);
+
+/** `options` are more of the group mcx. Waits until the daemon has its keys. */
+mcx_bench *mcx_bench_new(const char *options);
 void mcx_bench_free(mcx_bench *b);
 /** As after mcx_bench_new: nobody is registered or expelled, nothing is under way; what the KMS gave the users stays. */
 void mcx_bench_refresh(mcx_bench *b);

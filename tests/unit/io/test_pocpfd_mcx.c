@@ -19,32 +19,9 @@
 #include "tests/unit/io/mcx_bench.h"
 
 static const uint8_t south_tmgi[POCUE_MCX_TMGI_LEN] = { 0, 0, 1, 0, 0xf1, 0x10 };
-static const char *program, *tool;
-
-/* ---- one daemon for all tests: its keys take a while ---- */
-
-static int open_bench(void **state)
-{
-    *state = mcx_bench_new(program, tool, "");
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    mcx_bench_free(*state);
-    return 0;
-}
-
-static int refresh(void **state)
-{
-    mcx_bench_refresh(*state);
-    return 0;
-}
-
 static int open_notifying(void **state)
 {
-    *state = mcx_bench_new(program, tool,
-                           "download = \"notify\"; algorithms = [ \"aes-128-gcm\", \"aes-256-gcm\" ]; "
+    *state = mcx_bench_new("download = \"notify\"; algorithms = [ \"aes-128-gcm\", \"aes-256-gcm\" ]; "
                            "forced_algorithm = \"aes-256-gcm\";");
     return 0;
 }
@@ -415,22 +392,20 @@ static void an_upload_that_a_crash_cut_off_is_made_again(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(who_brings_a_csk_is_sent_the_musik_and_opens_the_floor_of_the_group, refresh),
-        cmocka_unit_test_setup(who_listens_to_a_bearer_is_sent_the_musik_of_its_region, refresh),
-        cmocka_unit_test_setup(who_is_expelled_opens_nothing_more, refresh),
-        cmocka_unit_test_setup(a_publish_brings_a_csk_too, refresh),
-        cmocka_unit_test_setup(a_third_party_register_brings_a_csk_too, refresh),
+        cmocka_unit_test_setup(who_brings_a_csk_is_sent_the_musik_and_opens_the_floor_of_the_group, mcx_bench_again),
+        cmocka_unit_test_setup(who_listens_to_a_bearer_is_sent_the_musik_of_its_region, mcx_bench_again),
+        cmocka_unit_test_setup(who_is_expelled_opens_nothing_more, mcx_bench_again),
+        cmocka_unit_test_setup(a_publish_brings_a_csk_too, mcx_bench_again),
+        cmocka_unit_test_setup(a_third_party_register_brings_a_csk_too, mcx_bench_again),
         cmocka_unit_test_setup_teardown(keys_may_come_by_notify_and_with_another_algorithm, open_notifying,
-                                        close_bench),
-        cmocka_unit_test_setup(a_reload_takes_musiks_and_who_may_have_them, refresh),
-        cmocka_unit_test_setup(a_musik_that_is_configured_as_something_else_has_nobody_in_it, refresh),
-        cmocka_unit_test_setup(floor_control_of_who_has_a_csk_passes_under_it_alone, refresh),
-        cmocka_unit_test_setup(an_acknowledged_csk_outlives_a_crash_and_so_does_a_log_off, refresh),
-        cmocka_unit_test_setup(an_upload_that_a_crash_cut_off_is_made_again, refresh),
+                                        mcx_bench_close),
+        cmocka_unit_test_setup(a_reload_takes_musiks_and_who_may_have_them, mcx_bench_again),
+        cmocka_unit_test_setup(a_musik_that_is_configured_as_something_else_has_nobody_in_it, mcx_bench_again),
+        cmocka_unit_test_setup(floor_control_of_who_has_a_csk_passes_under_it_alone, mcx_bench_again),
+        cmocka_unit_test_setup(an_acknowledged_csk_outlives_a_crash_and_so_does_a_log_off, mcx_bench_again),
+        cmocka_unit_test_setup(an_upload_that_a_crash_cut_off_is_made_again, mcx_bench_again),
     };
-    if (argc != 3)
+    if (!mcx_bench_programs(argc, argv))
         return 64;
-    program = argv[1];
-    tool = argv[2];
-    return cmocka_run_group_tests(tests, open_bench, close_bench);
+    return cmocka_run_group_tests(tests, mcx_bench_open, mcx_bench_close);
 }

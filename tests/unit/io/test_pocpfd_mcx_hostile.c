@@ -17,28 +17,6 @@
 
 #define FAILED "136 authentication of the MIKEY-SAKKE I_MESSAGE failed"
 
-static const char *program, *tool;
-
-/* ---- one daemon for all tests: its keys take a while ---- */
-
-static int open_bench(void **state)
-{
-    *state = mcx_bench_new(program, tool, "");
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    mcx_bench_free(*state);
-    return 0;
-}
-
-static int refresh(void **state)
-{
-    mcx_bench_refresh(*state);
-    return 0;
-}
-
 /* ---- bad input ---- */
 
 /** The I_MESSAGE in the upload, to be spoilt. */
@@ -183,7 +161,7 @@ static void a_repeated_upload_is_refused_and_the_first_one_stays(void **state)
 static void run_tool(mcx_bench *b, const char *words, char *out, size_t cap)
 {
     char command[512];
-    (void)snprintf(command, sizeof(command), "'%s' -s '%s' %s 2>&1", tool, b->pf.socket, words);
+    (void)snprintf(command, sizeof(command), "'%s' -s '%s' %s 2>&1", mcx_bench_tool(), b->pf.socket, words);
     FILE *f = popen(command, "re");
     assert_non_null(f);
     out[fread(out, 1, cap - 1, f)] = '\0';
@@ -218,15 +196,13 @@ static void the_operator_sees_users_and_logs_them_off(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(what_does_not_hold_is_refused_and_nothing_is_stored, refresh),
-        cmocka_unit_test_setup(a_register_with_a_key_that_does_not_hold_authorises_nobody, refresh),
-        cmocka_unit_test_setup(a_key_for_another_server_is_refused, refresh),
-        cmocka_unit_test_setup(a_repeated_upload_is_refused_and_the_first_one_stays, refresh),
-        cmocka_unit_test_setup(the_operator_sees_users_and_logs_them_off, refresh),
+        cmocka_unit_test_setup(what_does_not_hold_is_refused_and_nothing_is_stored, mcx_bench_again),
+        cmocka_unit_test_setup(a_register_with_a_key_that_does_not_hold_authorises_nobody, mcx_bench_again),
+        cmocka_unit_test_setup(a_key_for_another_server_is_refused, mcx_bench_again),
+        cmocka_unit_test_setup(a_repeated_upload_is_refused_and_the_first_one_stays, mcx_bench_again),
+        cmocka_unit_test_setup(the_operator_sees_users_and_logs_them_off, mcx_bench_again),
     };
-    if (argc != 3)
+    if (!mcx_bench_programs(argc, argv))
         return 64;
-    program = argv[1];
-    tool = argv[2];
-    return cmocka_run_group_tests(tests, open_bench, close_bench);
+    return cmocka_run_group_tests(tests, mcx_bench_open, mcx_bench_close);
 }
