@@ -244,17 +244,27 @@ static bool has_csk(const pocpf *pf, const char *user)
     return pocpf_csk_look(pf, user, 0, &csk) == POCPF_OK;
 }
 
+/** NULL in `*out` and POC_OK: he has no CSK, so nothing is changed. */
+static poc_err begin(carrying **out, wire_mcx_carried *carried, const pocpf *pf, const char *user,
+                     poc_span content_type, poc_span body, const poc_rng *rng)
+{
+    *out = NULL;
+    carried->has_changed = false;
+    carried->why = "";
+    if (!has_csk(pf, user))
+        return POC_OK;
+    carried->why = "a malformed body of several parts";
+    return carrying_new(out, content_type, body, rng);
+}
+
 poc_err wire_mcx_carry_up(wire_mcx_carried *out, const pocpf *pf, const char *user, poc_span content_type,
                           poc_span body, const poc_rng *rng)
 {
     POC_OWNED(carrying, c, carrying_free);
     key_ring r = { .ring = { NULL, 0 } };
-    out->has_changed = false;
-    out->why = "";
-    if (!has_csk(pf, user))
+    POC_TRY(begin(&c, out, pf, user, content_type, body, rng));
+    if (c == NULL)
         return POC_OK;
-    out->why = "a malformed body of several parts";
-    POC_TRY(carrying_new(&c, content_type, body, rng));
     poc_err err = ring_of(&r, pf, user, body);
     if (err == POC_OK)
         err = signatures_take(c, &r.ring);
@@ -269,12 +279,9 @@ poc_err wire_mcx_carry_down(wire_mcx_carried *out, const pocpf *pf, const char *
 {
     POC_OWNED(carrying, c, carrying_free);
     key_ring r = { .ring = { NULL, 0 } };
-    out->has_changed = false;
-    out->why = "";
-    if (!has_csk(pf, user))
+    POC_TRY(begin(&c, out, pf, user, content_type, body, rng));
+    if (c == NULL)
         return POC_OK;
-    out->why = "a malformed body of several parts";
-    POC_TRY(carrying_new(&c, content_type, body, rng));
     poc_err err = ring_add(&r, pf, user, 0);
     if (err == POC_OK)
         err = documents_write(c, NULL, &r.keys[0]);
