@@ -26,4 +26,8 @@ void oom_arm(size_t n);
 /** Back to normal; true when an allocation has failed since oom_arm. */
 bool oom_disarm(void);
 
+/** Before anything else in the program: libxml2, a shared library, takes its memory from here too, and writes no errors. */
+bool oom_xml_begin(void);
+void oom_xml_end(void);
+
 #endif

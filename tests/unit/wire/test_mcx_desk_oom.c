@@ -2,8 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libxml/parser.h>
-
 #include "tests/support/oom.h"
 #include "tests/unit/wire/bureau.h"
 
@@ -201,18 +199,6 @@ static void bodies_are_read_whole_or_there_was_no_memory(void **state)
     poc_secret_free(xml_keys[1]);
 }
 
-static void quiet(void *ctx, const char *format, ...)
-{
-    (void)ctx, (void)format;
-}
-
-static char *copy(const char *text)
-{
-    size_t n = strlen(text) + 1;
-    char *to = malloc(n);
-    return to == NULL ? NULL : memcpy(to, text, n);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,11 +208,9 @@ int main(void)
         cmocka_unit_test(a_desk_is_made_whole_or_not_at_all),
         cmocka_unit_test(bodies_are_read_whole_or_there_was_no_memory),
     };
-    if (xmlMemSetup(free, malloc, realloc, copy) != 0)
+    if (!oom_xml_begin())
         return 1;
-    xmlInitParser();
-    xmlSetGenericErrorFunc(NULL, quiet);
     int failed = cmocka_run_group_tests(tests, town_open, town_close);
-    xmlCleanupParser();
+    oom_xml_end();
     return failed;
 }

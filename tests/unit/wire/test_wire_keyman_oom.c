@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <libxml/parser.h>
 
 #include "tests/support/oom.h"
 #include "tests/unit/wire/desk.h"
@@ -68,18 +67,6 @@ static void who_was_told_to_come_later_is_served_later(void **state)
     }
 }
 
-static void quiet(void *ctx, const char *format, ...)
-{
-    (void)ctx, (void)format;
-}
-
-static char *copy(const char *text)
-{
-    size_t n = strlen(text) + 1;
-    char *to = malloc(n);
-    return to == NULL ? NULL : memcpy(to, text, n);
-}
-
 static poc_err read_register(void *ctx)
 {
     static wire_mbms_body body;
@@ -106,11 +93,9 @@ int main(void)
         cmocka_unit_test(who_was_told_to_come_later_is_served_later),
         cmocka_unit_test(a_parser_without_memory_is_no_bad_body),
     };
-    if (xmlMemSetup(free, malloc, realloc, copy) != 0)
+    if (!oom_xml_begin())
         return 1;
-    xmlInitParser();
-    xmlSetGenericErrorFunc(NULL, quiet);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    xmlCleanupParser();
+    oom_xml_end();
     return failed;
 }
