@@ -23,10 +23,10 @@ static poc_err guard_seal(void *ctx, int64_t now_ms, poc_wr *out, poc_span packe
 
 static const relay_guard guard = { .open = guard_open, .seal = guard_seal, .done = free };
 
-poc_err mcx_floor_guard(wire_mcx_floor *floor, relay_session *session, const char *user)
+poc_err mcx_floor_guard(wire_mcx_floor *floor, relay_session *session, const char *user, bool is_registered)
 {
     const size_t n = strlen(user) + 1;
-    if (!wire_mcx_floor_has(floor, user))
+    if (!is_registered && !wire_mcx_floor_has(floor, user))
         return POC_E_STATE;
     guarded *g = (guarded *)calloc(1, sizeof(*g) + n);
     if (g == NULL)

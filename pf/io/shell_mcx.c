@@ -232,8 +232,12 @@ void shell_mcx_reload(shell *s, const config *c)
 
 bool shell_mcx_guard(shell *s, sip_session *session)
 {
-    return s->mcx == NULL ||
-           mcx_floor_guard(s->mcx->floor, sip_session_relay(session), sip_session_user(session)) != POC_E_NOMEM;
+    const char *user = sip_session_user(session);
+    wire_mcx_user who = { .services = 0 };
+    if (s->mcx == NULL)
+        return true;
+    (void)wire_mcx_desk_look(s->mcx->desk, user, &who);
+    return mcx_floor_guard(s->mcx->floor, sip_session_relay(session), user, who.services != 0) != POC_E_NOMEM;
 }
 
 static void guard_or_end(void *user, sip_session *session)

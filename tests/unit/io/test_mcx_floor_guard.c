@@ -114,14 +114,14 @@ static void a_user_with_a_csk_is_relayed_under_it(void **state)
     bench *b = bench_new(state);
     uint8_t octets[MCX_SRTCP_MAX], got[MCX_SRTCP_MAX];
     poc_wr wr = poc_wr_into(octets, sizeof(octets));
-    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU), POC_E_STATE);
+    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU, false), POC_E_STATE);
     send_from(b, RELAY_CLIENT, request, sizeof(request)); /* he has none yet, and nothing is asked of him */
     assert_int_equal(receive(b, RELAY_CF, got), sizeof(request));
     assert_int_equal(office_bring(b->office, &b->office->town->alice, ALICE_IMPU, ALICE_CSK), POCPF_OK);
     office_run(b->office);
     mcx_srtcp *alice = client_of(b);
-    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU), POC_OK);
-    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU), POC_OK);
+    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU, false), POC_OK);
+    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU, false), POC_OK);
     assert_int_equal(mcx_srtcp_protect(alice, &wr, poc_span_of(request, sizeof(request))), POC_OK);
     send_from(b, RELAY_CLIENT, request, sizeof(request)); /* in clear */
     send_from(b, RELAY_CLIENT, octets, wr.len);
@@ -135,16 +135,10 @@ static void a_user_with_a_csk_is_relayed_under_it(void **state)
     bench_free(b);
 }
 
-/* MCX-6: who loses his CSK in a session does not get floor control in clear. */
-static void without_his_csk_nothing_more_passes(void **state)
+/** Both sides send in clear, and neither hears anything. */
+static void nothing_passes(bench *b)
 {
-    bench *b = bench_new(state);
     uint8_t got[MCX_SRTCP_MAX];
-    assert_int_equal(office_bring(b->office, &b->office->town->alice, ALICE_IMPU, ALICE_CSK), POCPF_OK);
-    office_run(b->office);
-    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU), POC_OK);
-    assert_int_equal(pocpf_mcx_logged_off(b->office->pf, b->office->now_ms, ALICE_IMPU), POCPF_OK);
-    office_run(b->office);
     send_from(b, RELAY_CF, granted, sizeof(granted));
     send_from(b, RELAY_CLIENT, request, sizeof(request));
     for (int turn = 0; turn < 1000; turn++) {
@@ -157,6 +151,27 @@ static void without_his_csk_nothing_more_passes(void **state)
     assert_int_equal(relay_look(b->relay).guard_unsealed, 1);
     assert_int_equal(recv(b->party[RELAY_CLIENT].fd, got, sizeof(got), 0), -1);
     assert_int_equal(recv(b->party[RELAY_CF].fd, got, sizeof(got), 0), -1);
+}
+
+/* MCX-6: who loses his CSK in a session does not get floor control in clear. */
+static void without_his_csk_nothing_more_passes(void **state)
+{
+    bench *b = bench_new(state);
+    assert_int_equal(office_bring(b->office, &b->office->town->alice, ALICE_IMPU, ALICE_CSK), POCPF_OK);
+    office_run(b->office);
+    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU, false), POC_OK);
+    assert_int_equal(pocpf_mcx_logged_off(b->office->pf, b->office->now_ms, ALICE_IMPU), POCPF_OK);
+    office_run(b->office);
+    nothing_passes(b);
+    bench_free(b);
+}
+
+/* MCX-6: nor does who begins a session when his CSK has run out. */
+static void who_is_registered_without_a_csk_in_force_is_guarded(void **state)
+{
+    bench *b = bench_new(state);
+    assert_int_equal(mcx_floor_guard(b->floor, b->session, ALICE_IMPU, true), POC_OK);
+    nothing_passes(b);
     bench_free(b);
 }
 
@@ -165,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_with_a_csk_is_relayed_under_it),
         cmocka_unit_test(without_his_csk_nothing_more_passes),
+        cmocka_unit_test(who_is_registered_without_a_csk_in_force_is_guarded),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);
 }
