@@ -83,7 +83,8 @@ static void daemon_begin(void)
     snprintf(
         more, sizeof(more),
         "mcx = { psi = \"" PSI "\"; kms = \"embedded\"; kms_secrets = \"kms/kms.secret\"; kms_listen = [ "
-        "\"127.0.0.1:%u\" ]; users = \"users.cfg\"; musik = ( { id = \"north\"; address = \"%s\"; port = %d; source "
+        "\"127.0.0.1:%u\" ]; users = \"users.cfg\"; requests_per_user_s = 0; "
+        "musik = ( { id = \"north\"; address = \"%s\"; port = %d; source "
         "= \"127.0.0.1\"; }, { id = \"south\"; address = \"%s\"; port = %d; source = \"127.0.0.1\"; tmgi = \"" TMGI
         "\"; areas = [ \"0001\" ]; feed = { listen = \"udp:127.0.0.1:0\"; floor_listen = \"udp:127.0.0.1:%u\"; source "
         "= [ \"127.0.0.5\" ]; }; } ); };",
