@@ -5,6 +5,7 @@
 
 #include "mcx/mcx.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char id[] = "0123456789abcdef0123456789abcdef";
@@ -26,9 +27,12 @@ static void need(poc_err err)
         abort();
 }
 
-/* One KMS, one user and one good message, from chance that is always the same. */
-static void begin(void)
+/* One KMS, one user and one good message, from chance that is always the same. Here, since the time for the tables is not
+ * the time of an input. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    (void)argc;
+    (void)argv;
     const poc_rng rng = { fill, NULL };
     const poc_span uid = poc_span_of(id, sizeof(id) - 1);
     poc_secret *z, *ksak, *ssv;
@@ -48,13 +52,12 @@ static void begin(void)
     poc_secret_free(z);
     poc_secret_free(ksak);
     poc_secret_free(ssv);
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     uint8_t sed[1024];
-    if (receiver == NULL)
-        begin();
     if (n == 0 || n > sizeof(sed))
         return 0;
     const size_t kept = data[0] == 0 && n >= MCX_SED_LEN(16) ? MCX_SAKKE_POINT_LEN : 0;
