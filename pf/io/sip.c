@@ -58,13 +58,6 @@ void sip_refuse(sip *s, nta_incoming_t *irq, int status, const char *phrase, con
 
 /* ---- the door ---- */
 
-typedef struct refusal {
-    int status;
-    const char *phrase;
-    poc_err kind;
-    const char *reason;
-} refusal;
-
 static bool is_our_own(const sip *s, sip_t const *m)
 {
     const url_t *url = m->sip_request->rq_url;
@@ -73,36 +66,36 @@ static bool is_our_own(const sip *s, sip_t const *m)
 }
 
 /* What every request outside dialogs has to be; .status 0 when it is. */
-static refusal door_check(sip_t const *m)
+static sip_refusal door_check(sip_t const *m)
 {
     const url_t *url = m->sip_request->rq_url;
     if (m->sip_to->a_tag != NULL)
-        return (refusal){ SIP_481_NO_TRANSACTION, POC_E_STATE, "no such dialog" };
+        return (sip_refusal){ SIP_481_NO_TRANSACTION, POC_E_STATE, "no such dialog" };
     if (m->sip_error != NULL)
-        return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "a header is malformed" };
+        return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "a header is malformed" };
     if (m->sip_max_forwards != NULL && m->sip_max_forwards->mf_count == 0)
-        return (refusal){ SIP_483_TOO_MANY_HOPS, POC_E_INPUT, "Max-Forwards is used up" };
+        return (sip_refusal){ SIP_483_TOO_MANY_HOPS, POC_E_INPUT, "Max-Forwards is used up" };
     if (url->url_type != url_sip && url->url_type != url_sips)
-        return (refusal){ 416, "Unsupported URI Scheme", POC_E_INPUT, "Request-URI is not a SIP URI" };
+        return (sip_refusal){ 416, "Unsupported URI Scheme", POC_E_INPUT, "Request-URI is not a SIP URI" };
     /* Headers in the Request-URI would become headers of the request that we send on. */
     if (url->url_headers != NULL || url->url_host == NULL)
-        return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "Request-URI has headers or no host" };
-    return (refusal){ 0 };
+        return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "Request-URI has headers or no host" };
+    return (sip_refusal){ 0 };
 }
 
-static refusal invite_check(const sip *s, sip_t const *m)
+static sip_refusal invite_check(const sip *s, sip_t const *m)
 {
     if (s->draining)
-        return (refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "shutting down" };
+        return (sip_refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "shutting down" };
     if (m->sip_contact == NULL)
-        return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "INVITE without Contact" };
+        return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "INVITE without Contact" };
     if (sip_body(m).n == 0)
-        return (refusal){ SIP_488_NOT_ACCEPTABLE, POC_E_DENIED, "INVITE without an offer" };
+        return (sip_refusal){ SIP_488_NOT_ACCEPTABLE, POC_E_DENIED, "INVITE without an offer" };
     if (sip_description(m).n == 0)
-        return (refusal){ SIP_415_UNSUPPORTED_MEDIA, POC_E_INPUT, "no application/sdp in the body" };
+        return (sip_refusal){ SIP_415_UNSUPPORTED_MEDIA, POC_E_INPUT, "no application/sdp in the body" };
     if (sip_timer_too_short(s, m))
-        return (refusal){ SIP_422_SESSION_TIMER_TOO_SMALL, POC_E_INPUT, "session interval too small" };
-    return (refusal){ 0 };
+        return (sip_refusal){ SIP_422_SESSION_TIMER_TOO_SMALL, POC_E_INPUT, "session interval too small" };
+    return (sip_refusal){ 0 };
 }
 
 bool sip_extension_refused(sip *s, nta_incoming_t *irq, sip_t const *m)
@@ -131,12 +124,17 @@ static bool is_from_cf(const sip *s, sip_t const *m, bool trusted)
     return false;
 }
 
+static void door_refuse(sip *s, nta_incoming_t *irq, const sip_refusal *r)
+{
+    sip_refused(s, r->kind, NULL, r->reason);
+    sip_refuse(s, irq, r->status, r->phrase, r->reason);
+}
+
 static int door_invite(sip *s, nta_incoming_t *irq, sip_t const *m, bool from_cf)
 {
-    refusal r = invite_check(s, m);
+    sip_refusal r = invite_check(s, m);
     if (r.status != 0) {
-        sip_refused(s, r.kind, NULL, r.reason);
-        sip_refuse(s, irq, r.status, r.phrase, r.reason);
+        door_refuse(s, irq, &r);
         return 0;
     }
     sip_auth_begin(s, NULL, irq, from_cf ? sip_session_invite_from_core : sip_session_invite);
@@ -144,14 +142,14 @@ static int door_invite(sip *s, nta_incoming_t *irq, sip_t const *m, bool from_cf
 }
 
 /* .status 0: a request that is carried, or for us. */
-static refusal method_check(const sip *s, sip_t const *m)
+static sip_refusal method_check(const sip *s, sip_t const *m)
 {
     const sip_method_t method = m->sip_request->rq_method;
     if (method == sip_method_invite || sip_is_carried(m, false) || sip_mcx_is_ours(s, m))
-        return (refusal){ 0 };
+        return (sip_refusal){ 0 };
     return method == sip_method_unknown
-               ? (refusal){ SIP_501_NOT_IMPLEMENTED, POC_E_INPUT, "unknown method" }
-               : (refusal){ SIP_405_METHOD_NOT_ALLOWED, POC_E_INPUT, "method is not served outside a dialog" };
+               ? (sip_refusal){ SIP_501_NOT_IMPLEMENTED, POC_E_INPUT, "unknown method" }
+               : (sip_refusal){ SIP_405_METHOD_NOT_ALLOWED, POC_E_INPUT, "method is not served outside a dialog" };
 }
 
 static int door_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t const *m)
@@ -161,12 +159,11 @@ static int door_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t 
     s->counts.requests++;
     if (m->sip_request->rq_method == sip_method_ack)
         return 0;
-    refusal r = door_check(m);
+    sip_refusal r = door_check(m);
     if (r.status == 0)
         r = method_check(s, m);
     if (r.status != 0) {
-        sip_refused(s, r.kind, NULL, r.reason);
-        sip_refuse(s, irq, r.status, r.phrase, r.reason);
+        door_refuse(s, irq, &r);
         return 0;
     }
     /* What is only carried need not be understood by us. */

@@ -77,7 +77,7 @@ void sip_auth_forget(sip *s, const sip_session *session)
     }
 }
 
-static void inbound_refuse(sip_inbound *in, int status, const char *phrase, poc_err kind, const char *reason)
+void sip_inbound_refuse(sip_inbound *in, int status, const char *phrase, poc_err kind, const char *reason)
 {
     sip_refused(in->sip, kind, in->user[0] != '\0' ? in->user : NULL, reason);
     sip_refuse(in->sip, in->irq, status, phrase, reason);
@@ -93,7 +93,7 @@ static void challenge(sip_inbound *in, bool stale)
     sip *s = in->sip;
     poc_wr wr = poc_wr_into(text, sizeof(text));
     if (gba_naf_challenge(s->naf, sip_now_s(), stale, &wr) != POC_OK || poc_wr_text(&wr) != POC_OK) {
-        inbound_refuse(in, SIP_500_INTERNAL_SERVER_ERROR, POC_E_NOMEM, "no challenge could be made");
+        sip_inbound_refuse(in, SIP_500_INTERNAL_SERVER_ERROR, POC_E_NOMEM, "no challenge could be made");
         return;
     }
     s->counts.challenged++;
@@ -116,15 +116,15 @@ static void identify(sip_inbound *in, const gba_naf_user *who)
     sip *s = in->sip;
     if (identity_claimed(in->user, in->m, "P-Preferred-Identity") != POC_OK) {
         in->user[0] = '\0';
-        inbound_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "identity is not a usable URI");
+        sip_inbound_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "identity is not a usable URI");
         return;
     }
     if (!gba_naf_covers(who, poc_span_str(in->user), s->strict_identities)) {
-        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "identity does not belong to the B-TID");
+        sip_inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "identity does not belong to the B-TID");
         return;
     }
     if (in->leg != NULL && strcmp(in->user, in->leg->session->user) != 0) {
-        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "identity is not the one of the dialog");
+        sip_inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "identity is not the one of the dialog");
         return;
     }
     s->events->authenticated(s->user, in->user, who);
@@ -137,14 +137,14 @@ static void ask_zn(sip_inbound *in, const gba_request *request)
 {
     sip *s = in->sip;
     if (in->asked || s->inbounds_waiting >= SIP_PENDING_MAX) {
-        inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "too many requests wait for the BSF");
+        sip_inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "too many requests wait for the BSF");
         return;
     }
     in->asked = true;
     waiting_set(in, true);
     if (s->zn->ops->ask(s->zn, gba_naf_btid(request), gba_naf_naf_id(s->naf), zn_answered, in) != POC_OK) {
         waiting_set(in, false);
-        inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_IO, "the BSF cannot be asked");
+        sip_inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_IO, "the BSF cannot be asked");
     }
 }
 
@@ -178,8 +178,8 @@ static void digest_check(sip_inbound *in)
     sip *s = in->sip;
     gba_naf_verdict verdict = gba_naf_check(s->naf, sip_now_s(), &request, &who, &why);
     if (verdict != GBA_NAF_OK && !in->asked && !source_may(s, in->msg)) {
-        inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT,
-                       "too many unauthenticated requests from one source");
+        sip_inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT,
+                           "too many unauthenticated requests from one source");
     } else if (verdict == GBA_NAF_OK) {
         identify(in, &who);
     } else if (verdict == GBA_NAF_ASK_ZN) {
@@ -213,10 +213,10 @@ static void zn_answered(void *user, poc_err err, const gba_zn_answer *answer)
         challenge(in, false);
         return;
     case POC_E_DENIED:
-        inbound_refuse(in, SIP_403_FORBIDDEN, err, "the BSF refuses this B-TID for this NAF");
+        sip_inbound_refuse(in, SIP_403_FORBIDDEN, err, "the BSF refuses this B-TID for this NAF");
         return;
     default:
-        inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, err, "the BSF did not answer");
+        sip_inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, err, "the BSF did not answer");
         return;
     }
 }
@@ -230,7 +230,7 @@ static void vouched(sip_inbound *in)
     const char *asserted = sip_unknown_value(in->m, "P-Asserted-Identity");
     if (asserted == NULL || poc_uri_canonical(in->user, poc_span_str(asserted)) != POC_OK) {
         in->user[0] = '\0';
-        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "the core asserts no identity");
+        sip_inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "the core asserts no identity");
         return;
     }
     if (gba_naf_by_identity(s->naf, sip_now_s(), poc_span_str(in->user), &who))
@@ -280,7 +280,7 @@ void sip_auth_begin(sip *s, sip_leg *leg, nta_incoming_t *irq, sip_inbound_fn *g
     else if (s->auth == SIP_AUTH_DIGEST)
         digest_check(in);
     else
-        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "not from the trusted core");
+        sip_inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "not from the trusted core");
 }
 
 /* ---- mission critical services ---- */
@@ -301,7 +301,7 @@ static void told_by_core(sip_inbound *in)
         return;
     }
     in->user[0] = '\0';
-    inbound_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "To is not a usable URI");
+    sip_inbound_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "To is not a usable URI");
 }
 
 void sip_auth_begin_mcx(sip *s, nta_incoming_t *irq, sip_inbound_fn *go)
@@ -314,11 +314,11 @@ void sip_auth_begin_mcx(sip *s, nta_incoming_t *irq, sip_inbound_fn *go)
     if (sip_is_third_party(in->m) && is_trusted)
         told_by_core(in);
     else if (sip_is_third_party(in->m))
-        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "third-party REGISTER is not from the trusted core");
+        sip_inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "third-party REGISTER is not from the trusted core");
     else if (is_trusted && (is_asserted || s->auth == SIP_AUTH_REGISTERED))
         vouched(in);
     else if (s->auth == SIP_AUTH_DIGEST)
         digest_check(in);
     else
-        inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "not from the trusted core");
+        sip_inbound_refuse(in, SIP_403_FORBIDDEN, POC_E_DENIED, "not from the trusted core");
 }

@@ -127,33 +127,6 @@ void sip_mcx_done(sip *s)
 
 /* ---- requests ---- */
 
-typedef struct refusal {
-    int status;
-    const char *phrase;
-    poc_err kind;
-    const char *reason;
-} refusal;
-
-static void refuse(sip *s, nta_incoming_t *irq, const char *who, const refusal *r)
-{
-    char warning[256];
-    (void)snprintf(warning, sizeof(warning), "399 %s \"%s\"", s->domain, r->reason);
-    sip_refused(s, r->kind, who, r->reason);
-    nta_incoming_treply(
-        irq, r->status, r->phrase, SIPTAG_WARNING_STR(warning), TAG_IF(r->status == 503, SIPTAG_RETRY_AFTER_STR("5")),
-        TAG_IF(r->status == 415, SIPTAG_ACCEPT_ENCODING_STR("identity")),
-        TAG_IF(r->status == 489, SIPTAG_ALLOW_EVENTS_STR(EVENT_PACKAGE)), SIPTAG_SERVER_STR(SIP_USER_AGENT), TAG_END());
-    nta_incoming_destroy(irq);
-}
-
-static void inbound_refuse(sip_inbound *in, const refusal *r)
-{
-    nta_incoming_t *irq = in->irq;
-    in->irq = NULL;
-    refuse(in->sip, irq, in->user, r);
-    sip_inbound_free(in);
-}
-
 /** Of the first contact, else of the header. */
 static bool expires_of(sip_t const *m, uint32_t *out)
 {
@@ -183,34 +156,34 @@ static const char *contact_of(su_home_t *home, sip_t const *m)
 }
 
 /*= RFC 3903, 6: the checks of an event state compositor, in its order. */
-static refusal publish_check(const sip_inbound *in)
+static sip_refusal publish_check(const sip_inbound *in)
 {
     sip_t const *m = in->m;
     const char *if_match = if_match_of(m);
     uint32_t expires_s;
     const bool is_removal = expires_of(m, &expires_s) && expires_s == 0;
     if (if_match != NULL && !sip_publish_is_known(in->sip, in->user, if_match))
-        return (refusal){ 412, "Conditional Request Failed", POC_E_STATE,
-                          "SIP-If-Match names nothing that is published" };
+        return (sip_refusal){ 412, "Conditional Request Failed", POC_E_STATE,
+                              "SIP-If-Match names nothing that is published" };
     if (if_match == NULL && !is_removal && sip_body(m).n == 0)
-        return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT,
-                          "PUBLISH neither brings anything nor names what it is about" };
-    return (refusal){ 0 };
+        return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT,
+                              "PUBLISH neither brings anything nor names what it is about" };
+    return (sip_refusal){ 0 };
 }
 
-static refusal register_check(const sip_inbound *in)
+static sip_refusal register_check(const sip_inbound *in)
 {
     char to[POC_URI_MAX];
     sip_t const *m = in->m;
     uint32_t expires_s;
     const bool is_any = m->sip_contact != NULL && m->sip_contact->m_url->url_type == url_any;
     if (is_any && (!expires_of(m, &expires_s) || expires_s != 0)) /* RFC 3261 10.3, 6 */
-        return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "Contact * without Expires 0" };
+        return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "Contact * without Expires 0" };
     if (sip_url_canonical(to, m->sip_to->a_url) != POC_OK)
-        return (refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "To is not a usable URI" };
+        return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "To is not a usable URI" };
     if (strcmp(to, in->user) != 0)
-        return (refusal){ SIP_403_FORBIDDEN, POC_E_DENIED, "REGISTER is not for the identity of its sender" };
-    return (refusal){ 0 };
+        return (sip_refusal){ SIP_403_FORBIDDEN, POC_E_DENIED, "REGISTER is not for the identity of its sender" };
+    return (sip_refusal){ 0 };
 }
 
 /** What the core tells of a client is not counted against him: a refusal would cost him his registration there. */
@@ -221,19 +194,19 @@ static bool asks_too_often(const sip_inbound *in)
            sources_add(x->users, poc_span_str(in->user), sip_now_s()) > x->requests_per_user_s;
 }
 
-static refusal check(const sip_inbound *in)
+static sip_refusal check(const sip_inbound *in)
 {
     if (asks_too_often(in))
-        return (refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "a user sends more requests than he may" };
+        return (sip_refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "a user sends more requests than he may" };
     if (in->sip->mcx->waiting_count >= SIP_PENDING_MAX)
-        return (refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "too many keys wait to be made durable" };
+        return (sip_refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "too many keys wait to be made durable" };
     switch (in->m->sip_request->rq_method) {
     case sip_method_publish:
         return publish_check(in);
     case sip_method_register:
         return register_check(in);
     default:
-        return (refusal){ 0 };
+        return (sip_refusal){ 0 };
     }
 }
 
@@ -295,14 +268,14 @@ static void tell(sip_mcx_transaction *t)
 
 static void authenticated(sip_inbound *in)
 {
-    const refusal r = check(in);
+    const sip_refusal r = check(in);
     if (r.status != 0) {
-        inbound_refuse(in, &r);
+        sip_inbound_refuse(in, r.status, r.phrase, r.kind, r.reason);
         return;
     }
     sip_mcx_transaction *t = transaction_new(in);
     if (t == NULL) {
-        inbound_refuse(in, &(refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_NOMEM, "out of memory" });
+        sip_inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_NOMEM, "out of memory");
         return;
     }
     sip_inbound_free(in);
@@ -310,24 +283,36 @@ static void authenticated(sip_inbound *in)
 }
 
 /** What can be said before anybody has to prove who he is. .status 0: nothing. */
-static refusal door_check(const sip *s, sip_t const *m)
+static sip_refusal door_check(const sip *s, sip_t const *m)
 {
     if (s->draining)
-        return (refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "shutting down" };
+        return (sip_refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "shutting down" };
     if (m->sip_content_encoding != NULL)
-        return (refusal){ SIP_415_UNSUPPORTED_MEDIA, POC_E_INPUT, "body is compressed" };
+        return (sip_refusal){ SIP_415_UNSUPPORTED_MEDIA, POC_E_INPUT, "body is compressed" };
     if (m->sip_request->rq_method != sip_method_publish)
-        return (refusal){ 0 };
+        return (sip_refusal){ 0 };
     if (m->sip_event == NULL || m->sip_event->o_type == NULL || strcasecmp(m->sip_event->o_type, EVENT_PACKAGE) != 0)
-        return (refusal){ SIP_489_BAD_EVENT, POC_E_INPUT, "event package is not " EVENT_PACKAGE };
-    return (refusal){ 0 };
+        return (sip_refusal){ SIP_489_BAD_EVENT, POC_E_INPUT, "event package is not " EVENT_PACKAGE };
+    return (sip_refusal){ 0 };
+}
+
+static void door_refuse(sip *s, nta_incoming_t *irq, const sip_refusal *r)
+{
+    char warning[256];
+    (void)snprintf(warning, sizeof(warning), "399 %s \"%s\"", s->domain, r->reason);
+    sip_refused(s, r->kind, NULL, r->reason);
+    nta_incoming_treply(
+        irq, r->status, r->phrase, SIPTAG_WARNING_STR(warning), TAG_IF(r->status == 503, SIPTAG_RETRY_AFTER_STR("5")),
+        TAG_IF(r->status == 415, SIPTAG_ACCEPT_ENCODING_STR("identity")),
+        TAG_IF(r->status == 489, SIPTAG_ALLOW_EVENTS_STR(EVENT_PACKAGE)), SIPTAG_SERVER_STR(SIP_USER_AGENT), TAG_END());
+    nta_incoming_destroy(irq);
 }
 
 void sip_mcx_request(sip *s, nta_incoming_t *irq, sip_t const *m)
 {
-    const refusal r = door_check(s, m);
+    const sip_refusal r = door_check(s, m);
     if (r.status == 0)
         sip_auth_begin_mcx(s, irq, authenticated);
     else
-        refuse(s, irq, NULL, &r);
+        door_refuse(s, irq, &r);
 }

@@ -133,6 +133,14 @@ struct sip_inbound {
     sip_inbound_fn *go;
 };
 
+/** What is wrong with a request; .status 0: nothing. */
+typedef struct sip_refusal {
+    int status;
+    const char *phrase;
+    poc_err kind;
+    const char *reason;
+} sip_refusal;
+
 /** A request carried to the other side (REFER, INFO, MESSAGE ...). */
 typedef struct sip_carried {
     struct sip_carried *next, *prev;
@@ -238,6 +246,8 @@ void sip_auth_begin_mcx(sip *s, nta_incoming_t *irq, sip_inbound_fn *go);
 bool sip_is_third_party(sip_t const *m);
 /** Ends the stay of a request; its transaction goes with whoever took `irq`, or is destroyed. */
 void sip_inbound_free(sip_inbound *in);
+/** The same for one that is refused: counted, told to the shell, and answered as sip_refuse does. */
+void sip_inbound_refuse(sip_inbound *in, int status, const char *phrase, poc_err kind, const char *reason);
 /** Drops requests of a session that ends. */
 void sip_auth_forget(sip *s, const sip_session *session);
 

@@ -316,14 +316,6 @@ static poc_err call_callee(sip_session *s, su_home_t *home, sip_t const *m, sip_
     return leg->our_request != NULL ? POC_OK : POC_E_IO;
 }
 
-static void invite_refuse(sip_inbound *in, int status, const char *phrase, poc_err kind, const char *reason)
-{
-    sip_refused(in->sip, kind, in->user[0] != '\0' ? in->user : NULL, reason);
-    sip_refuse(in->sip, in->irq, status, phrase, reason);
-    in->irq = NULL;
-    sip_inbound_free(in);
-}
-
 static bool is_ip6(msg_t *msg)
 {
     struct sockaddr_storage from;
@@ -392,14 +384,14 @@ static void invite_begin(sip_inbound *in, bool from_client, const char *user, co
     const char *reason = fault.reason != NULL ? fault.reason : "offer cannot be used";
     if (err != POC_OK) {
         bool denied = err == POC_E_DENIED;
-        invite_refuse(in, denied ? 488 : 400, denied ? sip_488_Not_acceptable : sip_400_Bad_request, err, reason);
+        sip_inbound_refuse(in, denied ? 488 : 400, denied ? sip_488_Not_acceptable : sip_400_Bad_request, err, reason);
         return;
     }
     if (!others_settle(&others, in, from_client, user))
         return;
     /* It may have waited for Zn while the drain began. */
     if (owner->draining || owner->counts.sessions >= owner->sessions_max || session_new(&s, owner) != POC_OK) {
-        invite_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "no room for another session");
+        sip_inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "no room for another session");
         return;
     }
     (void)snprintf(s->user, sizeof(s->user), "%s", user);
@@ -423,7 +415,7 @@ void sip_session_invite(sip_inbound *in)
 {
     char group[POC_URI_MAX];
     if (uri_of(group, in->m->sip_request->rq_url) != POC_OK) {
-        invite_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "Request-URI is not a usable group");
+        sip_inbound_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "Request-URI is not a usable group");
         return;
     }
     invite_begin(in, true, in->user, group);
@@ -439,7 +431,7 @@ void sip_session_invite_from_core(sip_inbound *in)
     poc_err err =
         asserted != NULL ? poc_uri_canonical(group, poc_span_str(asserted)) : uri_of(group, in->m->sip_from->a_url);
     if (err != POC_OK || uri_of(user, in->m->sip_to->a_url) != POC_OK) {
-        invite_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "To or session identity is not a usable URI");
+        sip_inbound_refuse(in, SIP_400_BAD_REQUEST, POC_E_INPUT, "To or session identity is not a usable URI");
         return;
     }
     if (gba_naf_by_identity(s->naf, sip_now_s(), poc_span_str(user), &who))
