@@ -121,6 +121,14 @@ poc_err shell_pem_load(shell_pem *p, const char *certificate, const char *key, c
     return config_file_text(&p->key, key, why);
 }
 
+poc_err shell_fail_listen(char why[CONFIG_WHY_MAX], const char *listen, const char *tls, const char *certificate)
+{
+    if (errno != EPROTO)
+        return shell_fail_system(why, listen, "an address cannot be bound");
+    (void)config_fail(why, certificate, 0, "%s: no PEM certificate and the private key of it", tls);
+    return POC_E_IO;
+}
+
 static poc_err listen_http(shell *s, const shell_pem *p, char why[CONFIG_WHY_MAX])
 {
     const config *c = s->boot;
@@ -135,12 +143,9 @@ static poc_err listen_http(shell *s, const shell_pem *p, char why[CONFIG_WHY_MAX
     for (size_t i = 0; i < listen->count; i++)
         POC_TRY(config_address(&settings.listen[i], listen->item[i]));
     poc_err err = keyman_http_new(&s->keyman_http, s->root, &settings, s->keyman, s->naf, s->zn, on_served, s);
-    if (err == POC_E_IO && errno == EPROTO)
-        (void)config_fail(why, c->mbms.tls_certificate, 0,
-                          "mbms.tls_certificate and mbms.tls_key: no PEM certificate and the private key of it");
-    else if (err == POC_E_IO)
-        return shell_fail_system(why, "mbms.key_management_listen", "an address cannot be bound");
-    return err;
+    return err == POC_E_IO ? shell_fail_listen(why, "mbms.key_management_listen",
+                                               "mbms.tls_certificate and mbms.tls_key", c->mbms.tls_certificate)
+                           : err;
 }
 
 poc_err shell_mbms_make(shell *s, char why[CONFIG_WHY_MAX])

@@ -2,7 +2,6 @@
  * under client-server keys. What only the group `mcx` of the configuration brings to life. */
 #include "pf/io/shell_mcx.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,12 +126,9 @@ static poc_err listen_kms(shell_mcx *x, const config *c, const shell_pem *p, cha
         POC_TRY(config_address(&settings.listen[i], listen->item[i]));
     const poc_err err =
         mcx_kms_http_new(&x->kms_http, x->shell->root, &settings, mcx_own_kms_service(x->own), &x->people);
-    if (err == POC_E_IO && errno == EPROTO)
-        (void)config_fail(why, c->mcx.kms_tls_certificate, 0,
-                          "mcx.kms_tls_certificate and mcx.kms_tls_key: no PEM certificate and the private key of it");
-    else if (err == POC_E_IO)
-        return shell_fail_system(why, "mcx.kms_listen", "an address cannot be bound");
-    return err;
+    return err == POC_E_IO ? shell_fail_listen(why, "mcx.kms_listen", "mcx.kms_tls_certificate and mcx.kms_tls_key",
+                                               c->mcx.kms_tls_certificate)
+                           : err;
 }
 
 static poc_err make_kms_http(shell_mcx *x, const config *c, char why[CONFIG_WHY_MAX])

@@ -19,9 +19,9 @@
 
 #define SHELL_KEY_MAX (sizeof(((bcast_channel *)0)->id) + POC_URI_MAX)
 
-/** A channel as it is on air; identity and addresses do not change while it exists. */
 typedef struct shell_mcx shell_mcx;
 
+/** A channel as it is on air; identity and addresses do not change while it exists. */
 typedef struct shell_channel {
     bcast_channel air;
     char group[POC_URI_MAX]; /* canonical; "": no PoC session */
@@ -120,6 +120,17 @@ void shell_push(shell *s, const pocpf_effect *e);
 /** Where a client with this session can be pushed to; 0 octets when that is not known. */
 size_t shell_push_address(const shell *s, const sip_session *session, uint8_t out[PUSH_ADDRESS_MAX]);
 
+/** What is read of the disk for TLS; the private key is wiped as soon as the library has its own copy. */
+typedef struct shell_pem {
+    char *certificate, *key;
+} shell_pem;
+/** With `certificate` "" there is none. On error, too, call shell_pem_done. */
+poc_err shell_pem_load(shell_pem *p, const char *certificate, const char *key, char why[CONFIG_WHY_MAX]);
+void shell_pem_done(shell_pem *p);
+/** A service over HTTP does not listen, and errno says why: with EPROTO it is the certificate in the file `certificate`, or its
+ *  key. `listen` and `tls` name the options. POC_E_IO. */
+poc_err shell_fail_listen(char why[CONFIG_WHY_MAX], const char *listen, const char *tls, const char *certificate);
+
 /* shell_mcx.c: without the group `mcx` all of them do nothing */
 poc_err shell_mcx_make(shell *s, char why[CONFIG_WHY_MAX]);
 /** Users of before a restart are back in the engine. */
@@ -149,14 +160,6 @@ void shell_mcx_download(shell *s, const pocpf_effect *e);
 /* shell_mcx_bearer.c */
 /** Takes channels under a MuSiK as `c` says; borrows from `c`, in place of what it borrowed before. */
 poc_err shell_mcx_load(shell *s, const config *c);
-
-/** What is read of the disk for TLS; the private key is wiped as soon as the library has its own copy. */
-typedef struct shell_pem {
-    char *certificate, *key;
-} shell_pem;
-/** With `certificate` "" there is none. On error, too, call shell_pem_done. */
-poc_err shell_pem_load(shell_pem *p, const char *certificate, const char *key, char why[CONFIG_WHY_MAX]);
-void shell_pem_done(shell_pem *p);
 
 /* shell_services.c */
 /** Makes `users` those of a channel, in place of the former ones; borrows from it. */
