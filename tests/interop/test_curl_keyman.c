@@ -75,7 +75,7 @@ static int curl(stage *s, const char *requesttype, const char *type, const char 
     char command[2048], path[128];
     credentials_write(s, path, right);
     (void)snprintf(command, sizeof(command),
-                   "curl --silent --show-error --digest -K '%s' --interface %s --max-time 20 -i "
+                   "curl --silent --show-error --digest -K '%s' --interface %s --max-time 60 -i "
                    "-H 'Content-Type: application/mbms-%s+xml' --data-binary '%s' -w '\\nstatus %%{http_code}\\n' "
                    "'http://%s:%u/keymanagement?requesttype=%s' 2>&1",
                    path, service_client_host(0), type, body, SERVICE_HOST, s->service.http, requesttype);

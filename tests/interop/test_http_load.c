@@ -19,7 +19,7 @@
 #include "tests/interop/service.h"
 #include "tests/unit/io/mbms_client.h"
 
-enum { PUSH_PORT = 2269, WORKERS = 3, REQUESTS = 400, FLOOD = 2000, PATIENCE_MS = 10000 };
+enum { PUSH_PORT = 2269, WORKERS = 3, REQUESTS = 400, FLOOD = 2000, PATIENCE_MS = 60000 };
 
 static const char *daemon_program, *ctl_program;
 

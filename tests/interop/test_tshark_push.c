@@ -19,7 +19,7 @@
 #include "tests/interop/service.h"
 #include "tests/unit/io/mbms_client.h"
 
-enum { PUSH_PORT = 2269, LINK_RAW_IP = 101, CANNOT_RECORD = 77, PATIENCE_MS = 10000, UDP = 17, HEADERS = 28 };
+enum { PUSH_PORT = 2269, LINK_RAW_IP = 101, CANNOT_RECORD = 77, PATIENCE_MS = 60000, UDP = 17, HEADERS = 28 };
 
 static const char *daemon_program, *ctl_program;
 

@@ -15,7 +15,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 60000 };
 
 static const struct {
     const char *impi, *uri, *k, *opc;

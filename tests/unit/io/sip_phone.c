@@ -14,7 +14,7 @@
 
 #include "base/text.h"
 
-enum { PATIENCE_ROUNDS = 800, QUIET_ROUNDS = 20, ROUND_MS = 10 };
+enum { PATIENCE_ROUNDS = 6000, QUIET_ROUNDS = 20, ROUND_MS = 10 };
 
 /* ---- sockets ---- */
 

@@ -607,7 +607,7 @@ void world_stop(world *w)
 
 /* ---- waiting ---- */
 
-enum { PATIENCE_MS = 8000, ROUND_MS = 20, SETTLE_ROUNDS = 10 };
+enum { PATIENCE_MS = 60000, ROUND_MS = 20, SETTLE_ROUNDS = 10 };
 
 bool world_wait(world *w, const uint32_t *count, uint32_t goal)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEP_MS = 20, DEADLINE_MS = 10000, MONTH_S = 20 * 24 * 3600 };
+enum { STEP_MS = 20, DEADLINE_MS = 60000, MONTH_S = 20 * 24 * 3600 };
 
 pair w;
 su_root_t *root;

@@ -21,7 +21,7 @@
 #include "tests/unit/io/daemon_bench.h"
 #include "ue/io/radio.h"
 
-enum { STEP_MS = 20, DEADLINE_MS = 30000, AIR_PORT = 45304 };
+enum { STEP_MS = 20, DEADLINE_MS = 60000, AIR_PORT = 45304 };
 
 #define PSI  "sip:mcptt@pf.example"
 #define KMS  "kms.example"

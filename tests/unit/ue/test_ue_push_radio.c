@@ -17,7 +17,7 @@
 #include "tiny_pf.h"
 #include "ue/io/radio.h"
 
-enum { STEP_MS = 20, DEADLINE_MS = 10000 };
+enum { STEP_MS = 20, DEADLINE_MS = 60000 };
 
 static const char fire[] = "sip:fire@home1.example";
 static const char home[] = "127.0.1.7", away[] = "127.0.1.8";

@@ -14,7 +14,7 @@
 #include "tiny_pf.h"
 #include "ue/io/radio.h"
 
-enum { STEP_MS = 20, DEADLINE_MS = 10000 };
+enum { STEP_MS = 20, DEADLINE_MS = 60000 };
 
 static const char group[] = "sip:dispatch@home1.example";
 
