@@ -93,6 +93,21 @@ mcx_account *mcx_account_of(const wire_mcx_desk *d, const char *impu, mcx_servic
     return NULL;
 }
 
+/* What keys that are not durable yet are for. */
+static uint32_t awaited(const wire_mcx_desk *d, const mcx_account *a)
+{
+    uint32_t services = 0;
+    for (const mcx_pending *p = a->waiting > 0 ? d->first : NULL; p != NULL; p = p->next)
+        if (p->account == a)
+            services |= p->services;
+    return services;
+}
+
+uint32_t mcx_account_claims(const wire_mcx_desk *d, const mcx_account *a)
+{
+    return a->services | awaited(d, a);
+}
+
 static poc_span label_of(const mcx_account *a)
 {
     return poc_span_of(a->impu, a->label_len);
@@ -197,13 +212,15 @@ void mcx_account_keys(mcx_account *a, uint32_t csk_id)
     a->csk_id = csk_id;
 }
 
+static poc_err give_up(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services);
+
 /* The latest key for a service is the one that counts. */
 static void claim(wire_mcx_desk *d, int64_t now_ms, const mcx_account *winner, uint32_t services)
 {
     for (mcx_service s = MCX_MCPTT; s < MCX_SERVICES; s++) {
         mcx_account *a = mcx_account_find(d, winner->impu, s);
         if (a != NULL && a != winner && (a->services & services) != 0)
-            (void)mcx_account_leave(d, now_ms, a, services);
+            (void)give_up(d, now_ms, a, services);
     }
 }
 
@@ -244,23 +261,40 @@ static poc_err log_off(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
     return POC_OK;
 }
 
-poc_err mcx_account_leave(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services)
+/* What it waits for came later than what takes these services away: it stays. */
+static poc_err give_up(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services)
 {
-    if ((a->services & ~services) == 0)
+    if ((a->services & ~services) == 0 && awaited(d, a) == 0)
         return log_off(d, now_ms, a);
     a->services &= ~services;
+    if (a->services == 0)
+        a->expires_ms = INT64_MAX;
     mcx_account_sync(d, now_ms, a);
     return POC_OK;
 }
 
+poc_err mcx_account_leave(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services)
+{
+    const bool is_all = (mcx_account_claims(d, a) & ~services) == 0, waits = a->waiting > 0;
+    if (is_all)
+        POC_TRY(log_off(d, now_ms, a));
+    for (mcx_pending *p = waits ? d->first : NULL; p != NULL; p = p->next)
+        if (p->account == a)
+            p->services &= ~services;
+    return is_all ? POC_OK : give_up(d, now_ms, a, services);
+}
+
 poc_err wire_mcx_desk_log_off(wire_mcx_desk *d, int64_t now_ms, const char *impu)
 {
-    mcx_account *a = mcx_account_at(d, impu, 0);
-    if (a == NULL)
-        return POC_E_STATE;
-    for (; a != NULL; a = mcx_account_at(d, impu, 0))
-        POC_TRY(log_off(d, now_ms, a));
-    return POC_OK;
+    poc_err err = POC_E_STATE;
+    for (mcx_service s = MCX_MCPTT; s < MCX_SERVICES; s++) {
+        mcx_account *a = mcx_account_find(d, impu, s);
+        if (a == NULL || mcx_account_claims(d, a) == 0)
+            continue;
+        POC_TRY(mcx_account_leave(d, now_ms, a, MCX_ALL_SERVICES));
+        err = POC_OK;
+    }
+    return err;
 }
 
 /* ---- channels ---- */
@@ -406,13 +440,11 @@ static mcx_pending *pending_remove(wire_mcx_desk *d, const char *user, uint32_t 
 }
 
 /* With a key of before he stays registered, else he is gone. */
-static void key_lost(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
+static void settle(wire_mcx_desk *d, int64_t now_ms, mcx_account *a)
 {
     pocpf_csk_status csk = { .size = sizeof(csk) };
-    if (a->services != 0 && pocpf_csk_of(d->pf, a->impu, (uint8_t)a->service, &csk) == POCPF_E_STATE)
+    if (a->services == 0 ? a->waiting == 0 : pocpf_csk_of(d->pf, a->impu, (uint8_t)a->service, &csk) == POCPF_E_STATE)
         (void)log_off(d, now_ms, a); /* without memory: his registration ends in time */
-    else
-        mcx_account_drop(d, a);
 }
 
 static void answer_lost(mcx_ticket *t)
@@ -428,6 +460,17 @@ static void answer_lost(mcx_ticket *t)
     a->expires_s = 0;
 }
 
+/* As if it had been answered before the log-off came: it went through, and nothing of it is left. */
+static void answer_overtaken(mcx_ticket *t)
+{
+    wire_mcx_answer *a = &t->answer;
+    if (t->has_kept || a->status != 200 || !a->is_authorised)
+        return;
+    a->is_authorised = false;
+    a->why = "overtaken by a log-off";
+    a->expires_s = 0;
+}
+
 bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uint32_t csk_id, bool ok,
                          wire_mcx_answer *answer)
 {
@@ -435,18 +478,24 @@ bool wire_mcx_desk_bound(wire_mcx_desk *d, int64_t now_ms, const char *user, uin
     if (p == NULL)
         return false;
     mcx_account *a = p->account;
+    const bool is_overtaken = p->services == 0;
     a->waiting--;
-    if (ok) {
+    if (ok)
         mcx_account_keys(a, csk_id);
+    if (ok && !is_overtaken) {
         mcx_account_register(d, now_ms, a, p->services, p->expires_s, p->mc_id, p->where);
         p->mc_id = NULL;
+        p->ticket->has_kept = true;
     } else {
-        answer_lost(p->ticket);
-        key_lost(d, now_ms, a);
+        if (!is_overtaken)
+            answer_lost(p->ticket);
+        settle(d, now_ms, a);
     }
     const bool is_last = p->ticket->keys == 1;
-    if (is_last)
+    if (is_last) {
+        answer_overtaken(p->ticket);
         *answer = p->ticket->answer;
+    }
     pending_free(p);
     return is_last;
 }

@@ -28,16 +28,20 @@ typedef struct mcx_desk_channel {
 typedef struct mcx_ticket {
     unsigned keys;
     bool by_core;
+    bool has_kept; /* one of its keys is in use */
     wire_mcx_answer answer;
 } mcx_ticket;
+
+#define MCX_ALL_SERVICES UINT32_MAX
 
 /** A key that is not durable, and what becomes of its account when it is. */
 typedef struct mcx_pending {
     struct mcx_pending *next;
     mcx_account *account;
     mcx_ticket *ticket;
-    uint32_t csk_id, services, expires_s;
-    char *mc_id; /* as in the account */
+    uint32_t csk_id, expires_s;
+    uint32_t services; /* it will be registered for; 0: a log-off has overtaken it */
+    char *mc_id;       /* as in the account */
     const char *where;
 } mcx_pending;
 
@@ -62,6 +66,8 @@ mcx_account *mcx_account_find(const wire_mcx_desk *d, const char *impu, mcx_serv
 mcx_account *mcx_account_of(const wire_mcx_desk *d, const char *impu, mcx_service service);
 /** The `i`-th registered one of an IMPU; NULL: there are no more. */
 mcx_account *mcx_account_at(const wire_mcx_desk *d, const char *impu, size_t i);
+/** What it is registered for, or will be when its keys are durable. */
+uint32_t mcx_account_claims(const wire_mcx_desk *d, const mcx_account *a);
 /** As mcx_account_find; made when there is none. POC_E_LIMIT, POC_E_NOMEM. */
 poc_err mcx_account_take(wire_mcx_desk *d, mcx_account **out, const char *impu, mcx_service service);
 /** Lets one go that is not registered and waits for nothing. */
@@ -71,8 +77,8 @@ void mcx_account_register(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint
                           char *mc_id, const char *where);
 /** The key of this id is the current one: the one of before is still good for what is under way. */
 void mcx_account_keys(mcx_account *a, uint32_t csk_id);
-/** Takes services from it; with the last one it is logged off, and is gone if it waits for nothing. On error (POC_E_NOMEM)
- *  nothing has changed. */
+/** Takes services from it, and from what it waits for: the later request wins. With the last one it is logged off, and is gone
+ *  if it waits for nothing. On error (POC_E_NOMEM) nothing has changed. */
 poc_err mcx_account_leave(wire_mcx_desk *d, int64_t now_ms, mcx_account *a, uint32_t services);
 /** Joins and leaves channels until its membership is what it may be; regions are joined by reports alone. */
 void mcx_account_sync(wire_mcx_desk *d, int64_t now_ms, mcx_account *a);

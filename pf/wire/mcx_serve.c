@@ -8,8 +8,6 @@
 
 enum { RETRY_OUTAGE_S = 5, ACCOUNTS_OF_IMPU = MCX_SERVICES, WAITING_MAX = 4 };
 
-#define ALL_SERVICES UINT32_MAX
-
 typedef struct serving {
     wire_mcx_desk *d;
     int64_t now_ms;
@@ -159,16 +157,17 @@ static size_t accounts_of(const serving *s, mcx_account *out[ACCOUNTS_OF_IMPU])
     return n;
 }
 
-/* From the services that it names by their documents; from all when it names none. */
+/* From the services that it names by their documents; from all when it names none. Also from those for which a key of before
+ * still waits for the disk. */
 static wire_mcx_outcome log_off(serving *s, bool is_readable)
 {
-    const uint32_t services = is_readable && s->parts.services != 0 ? s->parts.services : ALL_SERVICES;
-    mcx_account *accounts[ACCOUNTS_OF_IMPU];
-    const size_t n = accounts_of(s, accounts);
-    for (size_t i = 0; i < n; i++)
-        if ((accounts[i]->services & services) != 0 &&
-            mcx_account_leave(s->d, s->now_ms, accounts[i], services) != POC_OK)
+    const uint32_t services = is_readable && s->parts.services != 0 ? s->parts.services : MCX_ALL_SERVICES;
+    for (mcx_service v = MCX_MCPTT; v < MCX_SERVICES; v++) {
+        mcx_account *a = mcx_account_find(s->d, s->request->impu, v);
+        if (a != NULL && (mcx_account_claims(s->d, a) & services) != 0 &&
+            mcx_account_leave(s->d, s->now_ms, a, services) != POC_OK)
             return say_refused(s, &(mcx_refusal){ 503, NULL, "out of memory" });
+    }
     return say(s, 200, "");
 }
 
@@ -222,7 +221,7 @@ static poc_err offer(serving *s, size_t i, mcx_account *a, mcx_proof *proof, uin
 static poc_err change_user(serving *s, size_t i, mcx_account *a, mcx_proof *proof, uint32_t *csk_id)
 {
     a->waiting++; /* it stays in place */
-    poc_err err = mcx_account_leave(s->d, s->now_ms, a, ALL_SERVICES);
+    poc_err err = mcx_account_leave(s->d, s->now_ms, a, MCX_ALL_SERVICES);
     if (err == POC_OK) {
         proof->registered = "";
         proof->where = s->request->where;

@@ -182,6 +182,132 @@ static void who_logs_off_has_no_key_and_no_musik_any_more(void **state)
     bureau_close(b);
 }
 
+/* The write that was under way is durable; those behind it are made at once. */
+static void store_goes_on(bureau *b)
+{
+    b->store_holds = false;
+    (void)pocpf_persisted(b->pf, b->o->now_ms, true);
+    bureau_run(b);
+}
+
+static void expect_overtaken(const bureau *b)
+{
+    bureau_expect_answer(b, 200, false, NULL);
+    assert_int_equal(b->answer.expires_s, 0);
+    assert_string_equal(b->answer.why, "overtaken by a log-off");
+}
+
+/* MCX-21: the later request wins, though the key before it is not durable yet. */
+static void a_log_off_overtakes_a_key_that_waits_for_the_disk(void **state)
+{
+    bureau *b = bureau_open(state);
+    b->store_holds = true;
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(1), ALICE_TOKEN);
+    assert_int_equal(b->answers, 0);
+    refresh(b, WIRE_MCX_REGISTER, ALICE_IMPU, 0);
+    assert_int_equal(b->answers, 1);
+    bureau_expect_answer(b, 200, false, NULL);
+    store_goes_on(b);
+    assert_int_equal(b->answers, 2);
+    expect_overtaken(b);
+    bureau_expect(b, "LOST:20000001 ");
+    bureau_expect_nothing(b, ALICE_IMPU);
+    bureau_crash(b);
+    bureau_expect_nothing(b, ALICE_IMPU);
+    bureau_close(b);
+}
+
+static void an_operator_logs_off_who_still_waits_for_the_disk(void **state)
+{
+    bureau *b = bureau_open(state);
+    b->store_holds = true;
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(1), ALICE_TOKEN);
+    assert_int_equal(wire_mcx_desk_log_off(b->d, b->o->now_ms, ALICE_IMPU), POC_OK);
+    assert_int_equal(wire_mcx_desk_log_off(b->d, b->o->now_ms, ALICE_IMPU), POC_E_STATE);
+    store_goes_on(b);
+    expect_overtaken(b);
+    bureau_expect_nothing(b, ALICE_IMPU);
+    bureau_close(b);
+}
+
+/* What comes behind the log-off counts again. */
+static void a_key_behind_a_log_off_registers_its_user(void **state)
+{
+    bureau *b = bureau_open_with_alice(state);
+    b->store_holds = true;
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(2), ALICE_TOKEN);
+    refresh(b, WIRE_MCX_REGISTER, ALICE_IMPU, 0);
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(3), ALICE_TOKEN);
+    b->answers = 0;
+    store_goes_on(b);
+    bureau_expect(b, "LOST:20000002 BOUND:20000003 alice@ims.example:all alice@ims.example:list ");
+    assert_int_equal(b->answers, 2);
+    bureau_expect_answer(b, 200, true, NULL);
+    assert_int_equal(bureau_csk(b, ALICE_IMPU, MCX_MCPTT), CSK(3));
+    bureau_expect_in(b, ALICE_IMPU, "all list");
+    bureau_close(b);
+}
+
+static void log_off_from(bureau *b, mcx_service service)
+{
+    bureau_begin(b);
+    bureau_put_info(b, service, ALICE_TOKEN, NULL);
+    bureau_send(b, WIRE_MCX_PUBLISH, ALICE_IMPU, 0);
+    bureau_expect_answer(b, 200, false, NULL);
+}
+
+/* One key for both services, and the one service is given up before it is durable: he is registered for the other. */
+static void a_log_off_from_one_service_leaves_the_waiting_key_to_the_other(void **state)
+{
+    bureau *b = bureau_open(state);
+    POC_OWNED(bureau_key, k, bureau_key_free);
+    b->store_holds = true;
+    k = bureau_seal_later(b, &b->o->town->alice, CSK(1), NULL);
+    bureau_begin(b);
+    bureau_put_key(b, k);
+    bureau_put_info(b, MCX_MCPTT, ALICE_TOKEN, k);
+    bureau_put_info(b, MCX_MCVIDEO, ALICE_TOKEN, k);
+    bureau_send(b, WIRE_MCX_REGISTER, ALICE_IMPU, -1);
+    log_off_from(b, MCX_MCPTT);
+    store_goes_on(b);
+    bureau_expect_answer(b, 200, true, NULL);
+    assert_int_equal(b->answer.expires_s, BUREAU_EXPIRES_S);
+    assert_int_equal(bureau_look(b, ALICE_IMPU, MCX_MCVIDEO).services, WIRE_MCX_SERVICE_BIT(MCX_MCVIDEO));
+    bureau_expect_in(b, ALICE_IMPU, "video");
+    b->store_holds = true; /* the same with the last service that is left, while a fresh key for the other one waits */
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(2), ALICE_TOKEN);
+    log_off_from(b, MCX_MCVIDEO);
+    bureau_expect_in(b, ALICE_IMPU, "");
+    bureau_pass(b, BUREAU_EXPIRES_S); /* the end of what he has given up is not the end of what waits */
+    store_goes_on(b);
+    bureau_expect_answer(b, 200, true, NULL);
+    assert_int_equal(bureau_look(b, ALICE_IMPU, MCX_MCPTT).services, WIRE_MCX_SERVICE_BIT(MCX_MCPTT));
+    bureau_expect_in(b, ALICE_IMPU, "all list");
+    bureau_close(b);
+}
+
+/* The key of before, which nobody is registered with any more, goes with the one that took its place and could not be kept. */
+static void a_key_that_is_lost_behind_a_log_off_leaves_none_behind(void **state)
+{
+    bureau *b = bureau_open(state);
+    POC_OWNED(bureau_key, k, bureau_key_free);
+    k = bureau_seal_later(b, &b->o->town->alice, CSK(1), NULL);
+    bureau_begin(b);
+    bureau_put_key(b, k);
+    bureau_put_info(b, MCX_MCVIDEO, ALICE_TOKEN, k);
+    bureau_put_info(b, MCX_MCPTT, ALICE_TOKEN, k);
+    bureau_send(b, WIRE_MCX_REGISTER, ALICE_IMPU, -1);
+    b->store_holds = true;
+    bureau_register(b, &b->o->town->alice, ALICE_IMPU, CSK(2), ALICE_TOKEN);
+    log_off_from(b, MCX_MCVIDEO);
+    log_off_from(b, MCX_MCPTT);
+    b->store_holds = false;
+    (void)pocpf_persisted(b->pf, b->o->now_ms, false);
+    bureau_run(b);
+    bureau_expect_nothing(b, ALICE_IMPU);
+    bureau_close(b);
+}
+
 static void the_desk_names_the_time_at_which_the_next_one_is_gone(void **state)
 {
     bureau *b = bureau_open(state);
@@ -391,6 +517,11 @@ int main(void)
         cmocka_unit_test(the_key_before_is_good_for_what_is_under_way),
         cmocka_unit_test(a_wish_for_a_long_life_is_cut_and_for_a_short_one_refused),
         cmocka_unit_test(who_logs_off_has_no_key_and_no_musik_any_more),
+        cmocka_unit_test(a_log_off_overtakes_a_key_that_waits_for_the_disk),
+        cmocka_unit_test(an_operator_logs_off_who_still_waits_for_the_disk),
+        cmocka_unit_test(a_key_behind_a_log_off_registers_its_user),
+        cmocka_unit_test(a_log_off_from_one_service_leaves_the_waiting_key_to_the_other),
+        cmocka_unit_test(a_key_that_is_lost_behind_a_log_off_leaves_none_behind),
         cmocka_unit_test(the_desk_names_the_time_at_which_the_next_one_is_gone),
         cmocka_unit_test(who_listens_to_a_bearer_has_the_musik_of_its_region),
         cmocka_unit_test(a_report_of_who_may_not_brings_no_musik),
