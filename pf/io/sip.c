@@ -75,8 +75,8 @@ static sip_refusal door_check(sip_t const *m)
         return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "a header is malformed" };
     if (m->sip_max_forwards != NULL && m->sip_max_forwards->mf_count == 0)
         return (sip_refusal){ SIP_483_TOO_MANY_HOPS, POC_E_INPUT, "Max-Forwards is used up" };
-    if (url->url_type != url_sip && url->url_type != url_sips)
-        return (sip_refusal){ 416, "Unsupported URI Scheme", POC_E_INPUT, "Request-URI is not a SIP URI" };
+    if (url->url_type != url_sip)
+        return (sip_refusal){ 416, "Unsupported URI Scheme", POC_E_INPUT, "Request-URI is not a sip: URI" };
     /* Headers in the Request-URI would become headers of the request that we send on. */
     if (url->url_headers != NULL || url->url_host == NULL)
         return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "Request-URI has headers or no host" };
@@ -89,6 +89,8 @@ static sip_refusal invite_check(const sip *s, sip_t const *m)
         return (sip_refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "shutting down" };
     if (m->sip_contact == NULL)
         return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "INVITE without Contact" };
+    if (sip_wants_tls(m->sip_record_route, m->sip_contact))
+        return (sip_refusal){ SIP_400_BAD_REQUEST, POC_E_INPUT, "Contact asks for TLS, which is not spoken here" };
     if (sip_body(m).n == 0)
         return (sip_refusal){ SIP_488_NOT_ACCEPTABLE, POC_E_DENIED, "INVITE without an offer" };
     if (sip_description(m).n == 0)

@@ -120,7 +120,7 @@ typedef struct sip_mcx_message {
     uint32_t timeout_ms;
 } sip_mcx_message;
 
-/** Sends it; over TCP when it is larger than a datagram should be, unless the address says transport=udp. Who challenges or redirects has not answered with 2xx, and
+/** Sends it; over TCP when it is larger than a datagram should be, unless the address says transport=udp; not at all when it asks for TLS. Who challenges or redirects has not answered with 2xx, and
  *  that is all. POC_E_STATE: no identity, or draining; POC_E_INPUT: `where` is no SIP URI; POC_E_LIMIT: too many wait for
  *  their answer; POC_E_IO, POC_E_NOMEM. Then nothing follows. */
 poc_err sip_mcx_send(sip *s, const sip_mcx_message *message);

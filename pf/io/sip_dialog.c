@@ -140,7 +140,7 @@ static int on_modify(sip_leg *leg, nta_incoming_t *irq, sip_t const *m)
         return 0;
     }
     if (m->sip_contact != NULL)
-        nta_leg_server_route(leg->nta, NULL, m->sip_contact);
+        (void)sip_route_by_request(leg->nta, NULL, m->sip_contact);
     bool timed = sip_leg_timer_answer(leg, m, expires);
     if (invite) {
         leg->server_invite = irq;

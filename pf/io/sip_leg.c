@@ -117,8 +117,7 @@ poc_err sip_leg_accept(sip_leg *leg, nta_incoming_t *irq, sip_t const *m, bool i
     if (m->sip_from->a_tag != NULL)
         nta_leg_rtag(leg->nta, m->sip_from->a_tag);
     nta_incoming_tag(irq, nta_leg_get_tag(leg->nta));
-    if (nta_leg_server_route(leg->nta, m->sip_record_route, m->sip_contact) < 0)
-        return POC_E_NOMEM;
+    POC_TRY(sip_route_by_request(leg->nta, m->sip_record_route, m->sip_contact));
     leg->contact = sip_contact_of(leg->session->sip, sip_transport_of(sip_via_transport(m->sip_via)), ip6);
     leg->allow_update = sip_is_allowed(m->sip_allow, SIP_METHOD_UPDATE);
     return POC_OK;
@@ -151,7 +150,7 @@ void sip_leg_confirm(sip_leg *leg, sip_t const *m)
 {
     if (m->sip_to != NULL && m->sip_to->a_tag != NULL)
         nta_leg_rtag(leg->nta, m->sip_to->a_tag);
-    nta_leg_client_reroute(leg->nta, m->sip_record_route, m->sip_contact, 1);
+    sip_route_by_answer(leg->nta, m, true);
     leg->allow_update = sip_is_allowed(m->sip_allow, SIP_METHOD_UPDATE);
 }
 

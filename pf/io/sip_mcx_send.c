@@ -159,8 +159,10 @@ static poc_err sent_begin(sip *s, sip_mcx_sent *x, const sip_mcx_message *q)
     msg_t *msg = nta_msg_create(s->agent, 0);
     if (msg == NULL)
         return POC_E_NOMEM;
-    const url_t *to = url_make(msg_home(msg), is_direct ? q->where : q->impu);
+    url_t *to = url_make(msg_home(msg), is_direct ? q->where : q->impu);
     poc_err err = is_sip_url(to) ? POC_OK : POC_E_INPUT;
+    if (err == POC_OK)
+        sip_url_secure(to);
     if (err == POC_OK && (!put_request_line(msg, q, to) || !put_headers(s, msg, q)))
         err = POC_E_NOMEM;
     if (err == POC_OK) {

@@ -218,7 +218,7 @@ static int offer_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
     if (ok && nta_outgoing_method(orq) == sip_method_invite)
         sip_leg_ack(leg, m);
     if (ok && m->sip_contact != NULL)
-        nta_leg_client_reroute(leg->nta, m->sip_record_route, m->sip_contact, 0);
+        sip_route_by_answer(leg->nta, m, false);
     msg_t *response =
         nta_outgoing_getresponse(orq); /* `m` lives in it: it outlasts the transaction, which may end now */
     nta_outgoing_destroy(orq);

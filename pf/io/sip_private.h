@@ -340,6 +340,16 @@ void sip_publish_put(sip *s, const char *impu, const char *if_match, uint32_t ex
 void sip_publish_remove(sip *s, const char *impu, const char *if_match);
 void sip_publish_free_all(sip *s);
 
+/* ---- sip_route.c ---- */
+/** A request to this URL goes by TLS or not at all, if it is a sips: URI. */
+void sip_url_secure(url_t *url);
+/** Who gives this Contact and no route is to be reached by TLS alone, which is not spoken here. */
+bool sip_wants_tls(sip_record_route_t const *set, sip_contact_t const *contact);
+/** Takes route and target of a dialog from a request of the peer; `set` NULL: the route stays. POC_E_NOMEM. */
+poc_err sip_route_by_request(nta_leg_t *nta, sip_record_route_t const *set, sip_contact_t const *contact);
+/** The same from a 2xx to our request. */
+void sip_route_by_answer(nta_leg_t *nta, sip_t const *m, bool makes_dialog);
+
 /* ---- sip_offer.c ---- */
 void sip_offer_pump_soon(sip *s);
 void sip_offer_forget(sip_session *s);

@@ -172,8 +172,8 @@ static poc_err leg_route_set(sip_leg *leg, const char *target, const char *route
     sip_contact_t *contact = sip_contact_make(home, target);
     sip_record_route_t *set = route[0] != '\0' ? sip_record_route_make(home, route) : NULL;
     poc_err err = contact == NULL || (route[0] != '\0' && set == NULL) ? POC_E_INPUT : POC_OK;
-    if (err == POC_OK && nta_leg_server_route(leg->nta, set, contact) < 0)
-        err = POC_E_NOMEM;
+    if (err == POC_OK)
+        err = sip_route_by_request(leg->nta, set, contact);
     su_home_deinit(home);
     return err;
 }

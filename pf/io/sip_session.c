@@ -218,6 +218,11 @@ static void callee_accepted(sip_session *s, sip_t const *m)
         sip_session_bury(s);
         return;
     }
+    if (sip_wants_tls(m->sip_record_route, m->sip_contact)) {
+        setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, POC_E_INPUT,
+                   "2xx to INVITE asks for TLS, which is not spoken here");
+        return;
+    }
     if (wire_unicast_read(&leg->peer, sip_description(m), NULL) != POC_OK) {
         sip_leg_bye(leg, NULL);
         setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, POC_E_INPUT, "2xx to INVITE without a usable description");

@@ -114,7 +114,7 @@ static int subscribe_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
             expires_s = EXPIRES_S;
         if (nta_leg_get_rtag(sub->nta) == NULL && m->sip_to->a_tag != NULL)
             nta_leg_rtag(sub->nta, m->sip_to->a_tag);
-        nta_leg_client_reroute(sub->nta, m->sip_record_route, m->sip_contact, 1);
+        sip_route_by_answer(sub->nta, m, true);
         sip_timer_at(&sub->timer, sip_now_ms() + (int64_t)(expires_s > 2 ? expires_s * 500 : 1000));
         if (sub->fresh)
             report(sub, POCPF_SUB_ACTIVE, 0);
@@ -221,7 +221,7 @@ static int notified(void *magic, nta_leg_t *leg, nta_incoming_t *irq, sip_t cons
     /* It may overtake the 2xx to our SUBSCRIBE: then it makes the dialog. */
     if (nta_leg_get_rtag(leg) == NULL && m->sip_from->a_tag != NULL) {
         nta_leg_rtag(leg, m->sip_from->a_tag);
-        nta_leg_server_route(leg, m->sip_record_route, m->sip_contact);
+        (void)sip_route_by_request(leg, m->sip_record_route, m->sip_contact);
     }
     bool ends = strcasecmp(state->ss_substate, "terminated") == 0;
     if (!ends && sub->fresh && strcasecmp(state->ss_substate, "active") == 0)

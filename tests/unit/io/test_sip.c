@@ -284,6 +284,12 @@ static void what_does_not_pass_the_door_gets_its_own_status(void **state)
                                                       "Content-Length: 3\r\n\r\nv=0",
           422 },
         { FIRST("INVITE", "tel:+123") REST("INVITE") "\r\n", 416 },
+        { FIRST("INVITE", "sips:dispatch@cf.home1.example") REST("INVITE") "\r\n", 416 },
+        { FIRST("MESSAGE", "sips:dispatch@cf.home1.example") REST("MESSAGE") "\r\n", 416 },
+        { FIRST("INVITE", WORLD_GROUP) "From: <" WORLD_ALICE ">;tag=a\r\nTo: <" WORLD_GROUP
+                                       ">\r\nCall-ID: %d@x\r\nCSeq: 1 INVITE\r\n"
+                                       "Contact: <sips:alice@127.0.0.1:9>\r\n\r\n",
+          400 },
         { FIRST("INVITE", WORLD_GROUP "?Route=evil") REST("INVITE") "\r\n", 400 },
         { FIRST("BYE", WORLD_GROUP) REST("BYE") "\r\n", 405 },
         { FIRST("INVITE", WORLD_GROUP) "From: <<<\r\nTo: ;;\r\nCall-ID: %d@x\r\nCSeq: one INVITE\r\n\r\n", 400 },

@@ -507,6 +507,65 @@ static void client_whose_connection_broke_has_not_refused_and_may_still_be_remov
     world_stop(&w);
 }
 
+/* ---- what asks for TLS ---- */
+
+static void contact_asks_for_tls(peer *p)
+{
+    assert_memory_equal(p->url, "sip:", 4);
+    snprintf(p->contact, sizeof(p->contact), "<sips:%s>", p->url + 4);
+}
+
+/* RFC 3261 26.2.2. The client listens at that address, on TCP. */
+static void client_whose_contact_comes_to_ask_for_tls_is_sent_nothing_in_clear(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_tcp);
+    world_join(&w);
+    contact_asks_for_tls(&w.client);
+    peer_request(&w.client, SIP_METHOD_UPDATE, NULL, NULL);
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 200);
+    offer(&w, 1, 3000);
+    assert_true(world_wait(&w, &w.answers, 1));
+    assert_int_equal(w.answer, POCPF_ANSWER_TIMEOUT);
+    assert_string_equal(w.answer_why, "client cannot be reached");
+    world_settle(&w);
+    assert_string_equal(w.client.diary, "");
+    world_stop(&w);
+}
+
+static void cf_that_answers_with_a_contact_for_tls_gets_no_session(void **state)
+{
+    (void)state;
+    world w;
+    world_start(&w, &over_tcp);
+    contact_asks_for_tls(&w.cf);
+    invite_authorized(&w);
+    assert_true(world_wait_status(&w, &w.client));
+    assert_int_equal(w.client.status, 500);
+    assert_string_equal(w.refusal, "2xx to INVITE asks for TLS, which is not spoken here");
+    world_settle(&w);
+    assert_string_equal(w.cf.diary, "INVITE ");
+    assert_int_equal(sip_look(w.sip).sessions, 0);
+    world_stop(&w);
+}
+
+/* The route, not the Contact, says where the next request goes. */
+static void client_behind_a_proxy_may_have_a_contact_for_tls(void **state)
+{
+    (void)state;
+    world w;
+    char route[192];
+    world_start(&w, &registered);
+    snprintf(route, sizeof(route), "P-Asserted-Identity: <" WORLD_ALICE ">\r\nRecord-Route: <%s;lr>", w.core.url);
+    contact_asks_for_tls(&w.core);
+    core_invite(&w, WORLD_ALICE, route);
+    assert_true(world_wait_status(&w, &w.core));
+    assert_int_equal(w.core.status, 200);
+    world_stop(&w);
+}
+
 /* ---- subscription and records ---- */
 
 /* RFC 6665: later requests of a subscription go where its Contact says. */
@@ -578,6 +637,9 @@ int main(void)
         cmocka_unit_test(invite_that_waited_for_the_bsf_does_not_come_in_while_draining),
         cmocka_unit_test(client_that_never_acknowledges_is_released_on_both_sides),
         cmocka_unit_test(client_whose_connection_broke_has_not_refused_and_may_still_be_removed),
+        cmocka_unit_test(client_whose_contact_comes_to_ask_for_tls_is_sent_nothing_in_clear),
+        cmocka_unit_test(cf_that_answers_with_a_contact_for_tls_gets_no_session),
+        cmocka_unit_test(client_behind_a_proxy_may_have_a_contact_for_tls),
         cmocka_unit_test(refresh_and_end_of_a_subscription_stay_in_its_dialog),
         cmocka_unit_test(record_with_long_tags_is_restored_and_one_beyond_2048_octets_is_not_made),
     };

@@ -556,6 +556,27 @@ static void where_we_listen_to_no_tcp_it_goes_by_udp_too(void **state)
     who_has_no_tcp_gets_it_by_udp(state);
 }
 
+/* RFC 3261 26.2.2. The phone would take it by UDP and by TCP. */
+static void what_asks_for_tls_is_never_sent_in_clear(void **state)
+{
+    static const char *const forms[] = {
+        "sips:alice@%s:%u",
+        "sips:alice@%s:%u;transport=tcp",
+        "sips:alice@%s:%u;transport=udp",
+        "sip:alice@%s:%u;transport=tls",
+    };
+    stage *s = *state;
+    phone_listen(&s->alice);
+    for (size_t i = 0; i < POC_COUNT(forms); i++) {
+        char where[128];
+        (void)snprintf(where, sizeof(where), forms[i], s->alice.host, s->alice.port);
+        assert_int_equal(send_key(s, where, large_body(), false, 5000), POC_OK);
+        assert_true(world_wait(&s->world, &s->world.mcx_ended, (uint32_t)i + 1));
+        assert_true(s->world.mcx_sent_status >= 400);
+        phone_hears_nothing(&s->alice);
+    }
+}
+
 static void whoever_challenges_or_redirects_has_not_taken_the_key(void **state)
 {
     static const char *const answers[] = { "302 Moved Temporarily", "401 Unauthorized",
@@ -638,6 +659,7 @@ int main(void)
         AT(who_has_no_tcp_gets_it_by_udp),
         AT(who_has_said_udp_gets_it_by_udp),
         cmocka_unit_test_setup_teardown(where_we_listen_to_no_tcp_it_goes_by_udp_too, set_up_udp_only, tear_down),
+        AT(what_asks_for_tls_is_never_sent_in_clear),
         AT(whoever_challenges_or_redirects_has_not_taken_the_key),
         AT(who_says_nothing_is_given_up_in_time),
         AT(nobody_is_sent_anything_at_what_is_no_address),
