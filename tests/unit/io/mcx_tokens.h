@@ -76,5 +76,38 @@
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEK/nKqX0vDy1dwDM+5MvZQHsgzqZ8\n" \
     "bmdromhFgfR+pNNFGqDb030iMB+vUt1/VVeoRvMB/MspNZahnqFnvDL+MA==\n"     \
     "-----END PUBLIC KEY-----\n"
+/* Under another key of P-256. */
+#define TOKEN_FRESH                                                                                        \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsIm1jcHR0X2lkIjoic2lwOmFsaWNlQG1jLmV4YW1" \
+    "wbGUifQ.VM-zr7mdGqG3RkXj_zp07GdzN24ktjx8sEHivzVWGXuGbLUclY-fMoBuLOv8No2Mi96nZikYjbnKZjIONyl6YQ"
+#define TOKEN_TWICE_ID                                                                                     \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsIm1jcHR0X2lkIjoic2lwOmFsaWNlQG1jLmV4YW1" \
+    "wbGUiLCJtY3B0dF9pZCI6InNpcDptYWxsb3J5QG1jLmV4YW1wbGUifQ.4HmZ96RYsSoeuC4ffKkIwqNCRp-mp6v9QI6TQNv9_YoB" \
+    "cGhvXfMOVUwjH8xk_A3tFSGbVetXpr9cZm2kT1t2jA"
+#define TOKEN_TWICE_EXP                                                                                    \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjEwMDAsIm1jcHR0X2lkIjoic2lwOmFsaWNlQG1jLmV4YW1wbGUiLCJ" \
+    "leHAiOjQxMDI0NDQ4MDB9.zc21owgzvNhG0yInPdNSITP8tRMYqpc8nCZJrNZ1ZnS1SC3LBRQ-CI3yVk3teHYgqojH2jlMrWRsXa" \
+    "EKJmotgg"
+#define TOKEN_CRIT                                                                                         \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiIsImNyaXQiOlsiY25mIl0sImNuZiI6IngifQ.eyJleHAiOjQxMDI0NDQ4MDAsIm1jc" \
+    "HR0X2lkIjoic2lwOmFsaWNlQG1jLmV4YW1wbGUifQ.C8qmlhbKVkbaBGfvwaaD_3rljizZxACgInWVk8cqQ45m9IDQEITSoUYwyt" \
+    "2uiQxLEz7DFQF0d2bCjx5F3_IfNg"
+#define TOKEN_TWICE_ALG                                                                                    \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIiwiYWxnIjoiRVMyNTYifQ.eyJleHAiOjQxMDI0NDQ4MDAsIm1jcHR0X2lkIjoic2lwO" \
+    "mFsaWNlQG1jLmV4YW1wbGUifQ.-V3AuMmGPoXJq3negxZyZMqDFVQd8z_22bHMGoHr_oisCUAoaIxz0JHExvkiI12xgpXUkzg2n4" \
+    "FH3Y7ZDGABmA"
+#define TOKEN_BEHIND                                                                                       \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsIm1jcHR0X2lkIjoic2lwOmFsaWNlQG1jLmV4YW1" \
+    "wbGUifQB7ImV4cCI6MTAwMH0.2mjaJC-JtM6Svn13h-mod83VIfQHq6JxT-u11S4PG5dOL3EagAJ8JkRbo_hWQX2Hewm_A21vs76" \
+    "iwtSrEkQsHw"
+#define TOKEN_ID_SPACE                                                                                     \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsIm1jcHR0X2lkIjoic2lwOmFsaWNlQG1jLmV4YW1" \
+    "wbGVcblg6IHkifQ.npP2Ey_zqFccPNb_7uyf0rPnoWmnTw7qWtrcRBHcLV2GqMz4KURuIuGfK7QcPUtIUYNPMNiiL3EWV9PJjO-J" \
+    "pg"
+#define FRESH_KEY                                                        \
+    "-----BEGIN PUBLIC KEY-----\n"                                       \
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEdRArP44LjSpbB4P1kYkrT72ojqVQ\n" \
+    "Uzzn5PRlFRZl9TZ9wv5xYBDBTSqlXGpGynLzL5Gws4e/CyCH56ppcoPKww==\n"     \
+    "-----END PUBLIC KEY-----\n"
 
 #endif

@@ -217,6 +217,23 @@ static void a_token_that_does_not_hold_in_all_its_parts_is_refused(void **state)
     mcx_people_free(p);
 }
 
+/* What two readers may read differently, or what a reader has to know of, is not let in though its signature holds. */
+static void a_signed_token_that_can_be_read_in_two_ways_is_refused(void **state)
+{
+    (void)state;
+    static const bad_token bad[] = {
+        { TOKEN_TWICE_ID, "a name twice", POC_E_AUTH },  { TOKEN_TWICE_EXP, "a name twice", POC_E_AUTH },
+        { TOKEN_TWICE_ALG, "a name twice", POC_E_AUTH }, { TOKEN_BEHIND, "not JSON", POC_E_AUTH },
+        { TOKEN_CRIT, "an extension", POC_E_AUTH },      { TOKEN_ID_SPACE, "without an id", POC_E_DENIED },
+    };
+    const rules r = { .key = FRESH_KEY };
+    mcx_people *p = good(&r);
+    expect(p, NULL, MCX_MCPTT, TOKEN_FRESH, "sip:alice@mc.example");
+    for (size_t i = 0; i < POC_COUNT(bad); i++)
+        refuse(p, NULL, MCX_MCPTT, bad[i].token, bad[i].err, bad[i].says);
+    mcx_people_free(p);
+}
+
 static void any_octet_of_a_signed_token_changes_everything(void **state)
 {
     (void)state;
@@ -324,6 +341,7 @@ int main(void)
         cmocka_unit_test(who_is_in_the_file_no_more_may_not_stay),
         cmocka_unit_test(a_signed_token_says_who_it_is_in_each_service),
         cmocka_unit_test(a_token_that_does_not_hold_in_all_its_parts_is_refused),
+        cmocka_unit_test(a_signed_token_that_can_be_read_in_two_ways_is_refused),
         cmocka_unit_test(any_octet_of_a_signed_token_changes_everything),
         cmocka_unit_test(a_file_of_users_bounds_what_signed_tokens_may),
         cmocka_unit_test(every_bad_file_of_users_is_refused_with_its_line),
