@@ -20,6 +20,7 @@ struct mcx_ask {
     uint8_t *document; /* in a vault: there are keys in what comes; MCX_KMS_DOCUMENT_MAX octets */
     size_t len;
     bool is_too_large;
+    long status; /* of the answer */
     char why[CONFIG_WHY_MAX];
 };
 
@@ -117,11 +118,11 @@ static poc_err fail_curl(mcx_ask *a, CURLcode code)
     return code == CURLE_OUT_OF_MEMORY ? POC_E_NOMEM : POC_E_IO;
 }
 
-/** POC_OK: there is a document, with whatever status. */
+/** POC_OK: there is an answer, with whatever status. */
 static poc_err post(mcx_ask *a, const char *url, poc_span body, struct curl_slist *headers)
 {
-    long status = 0;
     a->len = 0;
+    a->status = 0;
     a->is_too_large = false;
     (void)curl_easy_setopt(a->easy, CURLOPT_URL, url);
     (void)curl_easy_setopt(a->easy, CURLOPT_POSTFIELDSIZE, (long)body.n);
@@ -131,11 +132,8 @@ static poc_err post(mcx_ask *a, const char *url, poc_span body, struct curl_slis
     (void)curl_easy_setopt(a->easy, CURLOPT_HTTPHEADER, NULL);
     if (code != CURLE_OK)
         return fail_curl(a, code);
-    (void)curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status == STATUS_OK || a->len > 0)
-        return POC_OK;
-    (void)snprintf(a->why, sizeof(a->why), "HTTP status %ld", status);
-    return status == 401 || status == 403 ? POC_E_DENIED : POC_E_IO;
+    (void)curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &a->status);
+    return POC_OK;
 }
 
 /** From its slash behind the host. */
@@ -146,7 +144,8 @@ static poc_span path_of(const char *url)
     return poc_span_str(path == NULL ? "" : path);
 }
 
-static poc_err read_answer(mcx_ask *a, mcx_kms_response *out, const mcx_kms_answer *asked, const char *url)
+/** What the document says; `why` may be empty. */
+static poc_err read_document(mcx_ask *a, mcx_kms_response *out, const mcx_kms_answer *asked, const char *url)
 {
     const char *says = "";
     const mcx_kms_asked question = { asked->user_uri, asked->kms_uri, path_of(url), io_now_ms() / 1000,
@@ -161,6 +160,27 @@ static poc_err read_answer(mcx_ask *a, mcx_kms_response *out, const mcx_kms_answ
         (void)snprintf(a->why, sizeof(a->why), "%s", says);
     }
     return err;
+}
+
+/** Whoever answers with another status than 200, be it a KMS or something in front of it, has not given what was asked for; and
+ *  the status is what tells its operator why. */
+static poc_err fail_status(mcx_ask *a, poc_err err)
+{
+    char says[128];
+    (void)snprintf(says, sizeof(says), "%.120s", err == POC_OK ? "" : a->why);
+    (void)snprintf(a->why, sizeof(a->why), "HTTP status %ld%s%s", a->status, says[0] == '\0' ? "" : ": ", says);
+    if (err == POC_E_NOMEM)
+        return err;
+    return a->status == 401 || a->status == 403 ? POC_E_DENIED : POC_E_IO;
+}
+
+static poc_err read_answer(mcx_ask *a, mcx_kms_response *out, const mcx_kms_answer *asked, const char *url)
+{
+    const poc_err err = a->status != STATUS_OK && a->len == 0 ? POC_OK : read_document(a, out, asked, url);
+    if (a->status == STATUS_OK)
+        return err;
+    mcx_kms_response_done(out);
+    return fail_status(a, err);
 }
 
 static poc_err ask(mcx_ask *a, size_t identity, const char *url, mcx_kms_response *out)

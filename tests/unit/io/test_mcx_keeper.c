@@ -447,6 +447,10 @@ SPOILED(keys_of_another_user_are_refused, "keys", .only = "/keyprov",
 SPOILED(an_answer_of_another_kms_is_refused, "KMS", .find = "<KmsUri>" KMS_URI, .put = "<KmsUri>kms.evil.example")
 SPOILED(garbage_is_refused, "", .instead = "<KmsResponse><", )
 SPOILED(an_empty_answer_is_refused, "HTTP status 500", .instead = "", .status = 500)
+/* Of a proxy before the KMS, for example. */
+SPOILED(a_page_instead_of_an_answer_is_told_by_its_status, "HTTP status 401", .instead = "<html>Log in</html>",
+        .status = 401)
+SPOILED(keys_with_the_status_of_a_failure_are_refused, "HTTP status 500", .only = "/keyprov", .status = 500)
 SPOILED(an_answer_that_is_too_large_is_refused, "too large", .large = 100000)
 SPOILED(another_answer_than_that_to_the_question_is_refused, "", .only = "/keyprov", .find = "KmsKeyProv",
         .put = "KmsOther")
@@ -677,6 +681,8 @@ int main(int argc, char **argv)
         TEST(an_answer_of_another_kms_is_refused),
         TEST(garbage_is_refused),
         TEST(an_empty_answer_is_refused),
+        TEST(a_page_instead_of_an_answer_is_told_by_its_status),
+        TEST(keys_with_the_status_of_a_failure_are_refused),
         TEST(an_answer_that_is_too_large_is_refused),
         TEST(another_answer_than_that_to_the_question_is_refused),
         TEST(an_unhappy_kms_is_heard),
