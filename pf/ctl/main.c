@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "pf/ctl/ctl.h"
 
@@ -141,9 +143,21 @@ static int door_parse(ctl_door *door, int argc, char **argv)
     return -1;
 }
 
+/** The keys that the tools are given, and those that they make, shall not come to rest in a core dump. */
+static bool guard_process(void)
+{
+    const struct rlimit none = { 0, 0 };
+    if (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
+        return true;
+    ctl_complain("core dumps cannot be switched off");
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     ctl_door door;
+    if (!guard_process())
+        return CTL_SOFTWARE;
     int first = door_parse(&door, argc, argv);
     if (first < 0)
         return CTL_USAGE;

@@ -54,6 +54,8 @@ static int complain(poc_err err, const char *why)
 static int check(const char *path)
 {
     char why[IO_WHY_MAX] = "";
+    if (guard_process() != 0) /* subscribers' keys and the secrets of a KMS are read for it */
+        return EXIT_FAILURE;
     poc_err err = io_check(path, why);
     return err == POC_OK ? EXIT_SUCCESS : complain(err, why);
 }

@@ -2,7 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -333,6 +337,39 @@ static void a_damaged_secret_file_is_malformed_input(void **state)
     }
 }
 
+static rlim_t core_limit(pid_t pid)
+{
+    struct rlimit limit;
+    assert_int_equal(prlimit(pid, RLIMIT_CORE, NULL, &limit), 0);
+    return limit.rlim_max;
+}
+
+/* The tools hold keys: what they are given, and what they make. */
+static void a_tool_leaves_no_core_dump(void **state)
+{
+    int ends[2], status;
+    (void)state;
+    if (core_limit(0) == 0)
+        skip();
+    assert_int_equal(pipe(ends), 0);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (dup2(ends[0], 0) < 0 || close(ends[1]) != 0)
+            _exit(99);
+        execl(POCPFCTL, POCPFCTL, "mikey", "decode", (char *)NULL);
+        _exit(99);
+    }
+    for (int tries = 0; core_limit(pid) != 0; tries++) {
+        assert_true(tries < 6000);
+        (void)poll(NULL, 0, 10);
+    }
+    (void)close(ends[0]);
+    (void)close(ends[1]); /* it has waited for a message */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 65);
+}
+
 static int setup(void **state)
 {
     strcpy(folder, "/tmp/test_ctl_mcx.XXXXXX");
@@ -364,6 +401,7 @@ int main(void)
         cmocka_unit_test(secrets_that_others_can_read_are_refused),
         cmocka_unit_test(mistakes_with_a_kms_are_usage_errors),
         cmocka_unit_test(a_damaged_secret_file_is_malformed_input),
+        cmocka_unit_test(a_tool_leaves_no_core_dump),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

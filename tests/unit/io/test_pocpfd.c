@@ -11,7 +11,9 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -241,6 +243,33 @@ static void what_this_machine_has_not_fails_the_check_too(void **state)
     }
 }
 
+static rlim_t core_limit(pid_t pid)
+{
+    struct rlimit limit;
+    assert_int_equal(prlimit(pid, RLIMIT_CORE, NULL, &limit), 0);
+    return limit.rlim_max;
+}
+
+/* Keys of subscribers and the secrets of a KMS are read by -t as well. */
+static void a_check_leaves_no_core_dump_either(void **state)
+{
+    bench *b = (bench *)*state;
+    const char *const args[] = { "-t", "-c", b->config, NULL };
+    assert_int_equal(unlink(b->config), 0);
+    assert_int_equal(mkfifo(b->config, 0600), 0);
+    if (core_limit(0) == 0)
+        skip();
+    start(b, args); /* and waits for somebody to write what it is to check */
+    for (int tries = 0; core_limit(b->pid) != 0; tries++) {
+        assert_true(tries < 6000);
+        (void)poll(NULL, 0, 10);
+    }
+    const int fd = open(b->config, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_int_equal(finish(b), 78);
+}
+
 static void it_serves_until_sigterm_and_exits_0(void **state)
 {
     bench *b = (bench *)*state;
@@ -378,6 +407,7 @@ int main(int argc, char **argv)
         WITH_BENCH(a_bad_file_exits_78_with_file_line_and_reason),
         WITH_BENCH(a_subscriber_file_is_checked_too),
         WITH_BENCH(what_this_machine_has_not_fails_the_check_too),
+        WITH_BENCH(a_check_leaves_no_core_dump_either),
         WITH_BENCH(it_serves_until_sigterm_and_exits_0),
         WITH_BENCH(a_taken_address_is_told_and_exits_1),
         WITH_BENCH(sighup_takes_a_good_file_and_leaves_all_as_it_was_for_a_bad_one),
