@@ -13,7 +13,7 @@
 #include "pf/io/config_private.h"
 #include "pf/io/options.h"
 
-#define CONFIG_FILE_MAX     4194304
+#define CONFIG_FILE_MAX     (32 << 20) /* a hundred thousand users with a line each */
 #define CONFIG_CHANNELS_MAX 10000
 
 typedef struct loader {

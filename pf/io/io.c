@@ -56,14 +56,12 @@ static void take_nothing(void *user, const mcx_kms_certificate *certificate)
     (void)user, (void)certificate;
 }
 
-/** The people, the KMS inside, certificates of others. */
+/** The KMS inside, certificates of others. */
 static poc_err check_mcx(const config *c, char why[IO_WHY_MAX])
 {
-    POC_OWNED(mcx_people, people, mcx_people_free);
     POC_OWNED(mcx_own_kms, own, mcx_own_kms_free);
     if (c->mcx.psi[0] == '\0')
         return POC_OK;
-    POC_TRY(mcx_people_new(&people, c, why));
     if (c->mcx.kms == CONFIG_KMS_EMBEDDED)
         POC_TRY(mcx_own_kms_new(&own, c, why));
     POC_TRY(mcx_neighbours_load(c, take_nothing, NULL, why));
@@ -72,7 +70,13 @@ static poc_err check_mcx(const config *c, char why[IO_WHY_MAX])
     return check_pem(c->mcx.kms_tls_key, why);
 }
 
-/** What io_check and every load share. */
+static poc_err check_people(const config *c, char why[IO_WHY_MAX])
+{
+    POC_OWNED(mcx_people, people, mcx_people_free);
+    return c->mcx.psi[0] == '\0' ? POC_OK : mcx_people_new(&people, c, why);
+}
+
+/** What io_check and every load share. The people may be a hundred thousand: a reload reads them once, as it takes them. */
 static poc_err load(config **out, const char *path, char why[IO_WHY_MAX])
 {
     POC_OWNED(config, c, config_free);
@@ -88,7 +92,8 @@ static poc_err load(config **out, const char *path, char why[IO_WHY_MAX])
 poc_err io_check(const char *config_path, char why[IO_WHY_MAX])
 {
     POC_OWNED(config, c, config_free);
-    return load(&c, config_path, why);
+    POC_TRY(load(&c, config_path, why));
+    return check_people(c, why);
 }
 
 void io_print_options(FILE *out)
@@ -104,8 +109,8 @@ static poc_err reload(void *user, shell_change_fn *told, void *told_user, char w
     config *c = NULL;
     poc_err err = load(&c, d->config_path, why);
     if (err == POC_OK)
-        shell_reload(d->shell, c, told, told_user);
-    else
+        err = shell_reload(d->shell, c, told, told_user, why);
+    if (err != POC_OK)
         log_event(LOG_LEVEL_ERROR, "reload_refused", LOG_TEXT("kind", poc_err_name(err)), LOG_TEXT("reason", why));
     return err;
 }
@@ -168,15 +173,16 @@ static poc_err watch_signals(io_daemon *d)
 
 static poc_err set_up(io_daemon *d, const char *config_path, char why[IO_WHY_MAX])
 {
-    config *c = NULL;
+    POC_OWNED(config, c, config_free);
     if ((d->config_path = strdup(config_path)) == NULL || (d->root = su_root_create(NULL)) == NULL)
         return POC_E_NOMEM;
     (void)su_root_threading(d->root, 0);
     su_log_redirect(NULL, on_sofia_log, NULL);
     POC_TRY(watch_signals(d)); /* first: the threads that follow inherit the mask */
     POC_TRY(load(&c, config_path, why));
-    POC_TRY(shell_new(&d->shell, d->root, c, why));
+    POC_TRY(check_people(c, why));
     const char *door = c->admin.socket; /* the shell keeps what it started with */
+    POC_TRY(shell_new(&d->shell, d->root, (config *)POC_RELEASE(c), why));
     return door[0] == '\0' ? POC_OK : admin_new(&d->admin, d->root, d->shell, door, reload, d, why);
 }
 

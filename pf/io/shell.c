@@ -448,19 +448,26 @@ static void tell_options(const shell *s, const config *after)
     }
 }
 
-void shell_reload(shell *s, config *c, shell_change_fn *told, void *user)
+poc_err shell_reload(shell *s, config *c, shell_change_fn *told, void *user, char why[CONFIG_WHY_MAX])
 {
+    mcx_people *people = NULL;
+    const poc_err err = shell_mcx_prepare(c, &people, why);
+    if (err != POC_OK) {
+        config_free(c);
+        return err;
+    }
     s->told = told;
     s->told_user = user;
     log_settings(c);
     tell_options(s, c);
-    shell_mcx_reload(s, c);
+    shell_mcx_reload(s, people);
     shell_channels_reload(s, c);
     s->told = NULL;
     if (s->current != s->boot)
         config_free(s->current);
     s->current = c;
     log_event(LOG_LEVEL_INFO, "reloaded", LOG_NUMBER("channels", c->channel_count));
+    return POC_OK;
 }
 
 /* ---- drain ---- */

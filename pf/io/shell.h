@@ -24,9 +24,10 @@ poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_M
 void shell_free(shell *s);
 /** One thing that a reload did or left: "channel_added", "reload_needs_restart" ...; `subject` is a channel id or an option. */
 typedef void shell_change_fn(void *user, const char *what, const char *subject, const char *reason);
-/** Takes over what may change while it runs: channels and the log. Takes `c` over. What changes and what needs a restart is
- *  logged, and told to `told` unless it is NULL. */
-void shell_reload(shell *s, config *c, shell_change_fn *told, void *user);
+/** Takes over what may change while it runs: channels, the log, and who is authorised for mission critical services. Takes `c`
+ *  over, also on error: then nothing has changed, and `why` tells. What changes and what needs a restart is logged, and told to
+ *  `told` unless it is NULL. */
+poc_err shell_reload(shell *s, config *c, shell_change_fn *told, void *user, char why[CONFIG_WHY_MAX]);
 /** Ends channels and sessions; `done` is called once, at the latest after limits.drain_s. With drain_s = 0 nothing is ended:
  *  the next start takes the sessions up again. */
 void shell_drain(shell *s, void (*done)(void *user), void *user);

@@ -208,20 +208,21 @@ void shell_mcx_free(shell *s)
     free(x);
 }
 
-void shell_mcx_reload(shell *s, const config *c)
+poc_err shell_mcx_prepare(const config *c, mcx_people **out, char why[CONFIG_WHY_MAX])
 {
-    char why[CONFIG_WHY_MAX] = "";
-    mcx_people *people = NULL;
-    if (s->mcx == NULL)
-        return;
-    const poc_err err = mcx_people_new(&people, c, why);
-    if (err != POC_OK) {
-        log_event(LOG_LEVEL_ERROR, "mcx_users_not_reloaded", LOG_TEXT("kind", poc_err_name(err)),
-                  LOG_TEXT("reason", why));
-        return;
+    *out = NULL;
+    return c->mcx.psi[0] == '\0' ? POC_OK : mcx_people_new(out, c, why);
+}
+
+/** Without people in the configuration those of before stay until the restart that ends the services. */
+void shell_mcx_reload(shell *s, mcx_people *people)
+{
+    mcx_people *former = people;
+    if (s->mcx != NULL && people != NULL) {
+        former = s->mcx->people;
+        s->mcx->people = people;
     }
-    mcx_people_free(s->mcx->people);
-    s->mcx->people = people;
+    mcx_people_free(former);
 }
 
 /* ---- floor control ---- */

@@ -8,6 +8,7 @@
 #include "pf/io/enabler_multicast.h"
 #include "pf/io/keyman_http.h"
 #include "pf/io/log.h"
+#include "pf/io/mcx_people.h"
 #include "pf/io/now.h"
 #include "pf/io/push.h"
 #include "pf/io/shell.h"
@@ -138,8 +139,10 @@ void shell_mcx_restored(shell *s);
 /** Nothing comes in any more, and nobody waits. */
 void shell_mcx_stop(shell *s);
 void shell_mcx_free(shell *s);
-/** Takes over who is authorised. */
-void shell_mcx_reload(shell *s, const config *c);
+/** Reads who is authorised by `c`, for shell_mcx_reload; NULL: nobody is named. Nothing changes yet. */
+poc_err shell_mcx_prepare(const config *c, mcx_people **out, char why[CONFIG_WHY_MAX]);
+/** Takes `people` over. */
+void shell_mcx_reload(shell *s, mcx_people *people);
 /** A session is up or was restored: its floor control is guarded when its user has a CSK. False: it cannot be, so the session
  *  has to end, since its floor control must not pass in clear (MCX-6). */
 bool shell_mcx_guard(shell *s, sip_session *session);

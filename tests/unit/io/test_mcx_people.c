@@ -261,6 +261,29 @@ static void a_file_of_users_bounds_what_signed_tokens_may(void **state)
     mcx_people_free(p);
 }
 
+enum { MANY = 30000, LINE_LEN = 256 };
+
+/* As many as a region may have. */
+static void a_file_with_very_many_users_is_read(void **state)
+{
+    (void)state;
+    char *text = (char *)malloc((size_t)MANY * LINE_LEN);
+    assert_non_null(text);
+    size_t n = (size_t)snprintf(text, LINE_LEN, "users = (\n");
+    for (unsigned i = 0; i < MANY; i++)
+        n += (size_t)snprintf(text + n, LINE_LEN,
+                              "%s{ id = \"sip:user%u@mcptt.example.org\"; impus = [ \"sip:user%u@ims.example.org\" ]; "
+                              "token_sha256 = \"%064x\"; }\n",
+                              i == 0 ? "" : ",", i, i, i);
+    (void)snprintf(text + n, LINE_LEN, ");\n");
+    const rules r = { .users = text };
+    mcx_people *p = good(&r);
+    assert_int_equal(mcx_people_count(p), MANY);
+    assert_true(mcx_people_stays(p, "sip:user29999@ims.example.org", MCX_MCPTT, "sip:user29999@mcptt.example.org"));
+    mcx_people_free(p);
+    free(text);
+}
+
 typedef struct bad_file {
     const char *text;
     int line;
@@ -343,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_token_that_does_not_hold_in_all_its_parts_is_refused),
         cmocka_unit_test(a_signed_token_that_can_be_read_in_two_ways_is_refused),
         cmocka_unit_test(any_octet_of_a_signed_token_changes_everything),
+        cmocka_unit_test(a_file_with_very_many_users_is_read),
         cmocka_unit_test(a_file_of_users_bounds_what_signed_tokens_may),
         cmocka_unit_test(every_bad_file_of_users_is_refused_with_its_line),
         cmocka_unit_test(a_key_that_checks_no_signature_is_refused),

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/mime.h"
 #include "base/text.h"
@@ -193,6 +195,89 @@ static void the_operator_sees_users_and_logs_them_off(void **state)
     assert_non_null(strstr(b->pf.admin, "is not registered"));
 }
 
+/* ---- bad days ---- */
+
+static void path_in(const mcx_bench *b, char path[160], const char *name)
+{
+    (void)snprintf(path, 160, "%s/%s", b->pf.folder, name);
+}
+
+static void rename_in(const mcx_bench *b, const char *from, const char *to)
+{
+    char old[160], new[160];
+    path_in(b, old, from);
+    path_in(b, new, to);
+    assert_int_equal(rename(old, new), 0);
+}
+
+static void write_in(const mcx_bench *b, const char *name, const char *text)
+{
+    char path[160];
+    path_in(b, path, name);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void reload_is_refused(mcx_bench *b, const char *says)
+{
+    assert_false(daemon_asks(&b->pf, "/reload", ""));
+    if (strstr(b->pf.admin, says) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", b->pf.admin, says);
+}
+
+/* Whatever is wrong with one of the files: all stays as it was, for who is here and for who comes. */
+static void a_reload_with_a_broken_file_changes_nothing(void **state)
+{
+    mcx_bench *b = *state;
+    char path[160];
+    mcx_bench_come(b, &b->alice);
+    rename_in(b, "users.cfg", "users.good");
+    reload_is_refused(b, "users.cfg: cannot be read");
+    write_in(b, "users.cfg", "users = ( { id = \"sip:alice@mcptt.example\"; token = 1; } );\n");
+    reload_is_refused(b, "users.cfg:1: users.token is not known");
+    rename_in(b, "users.good", "users.cfg");
+    path_in(b, path, "kms/kms.secret");
+    assert_int_equal(chmod(path, 0644), 0);
+    reload_is_refused(b, "mcx.kms_secrets must be a file that only its owner can read");
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_true(daemon_asks(&b->pf, "/mcx/users", NULL));
+    assert_non_null(strstr(b->pf.admin, MCX_ALICE));
+    mcx_bench_come(b, &b->bob);
+    assert_int_equal(mcx_bench_ask(b, &b->alice, "REGISTER", "Expires: 3600\r\n", NULL, 0), 200);
+    phone_assert_header(&b->core, "Warning", "");
+    assert_true(daemon_asks(&b->pf, "/reload", ""));
+}
+
+static void files_may_grow(const mcx_bench *b, bool may)
+{
+    struct rlimit limit;
+    assert_int_equal(prlimit(b->pf.pid, RLIMIT_FSIZE, NULL, &limit), 0);
+    limit.rlim_cur = may ? limit.rlim_max : 0;
+    assert_int_equal(prlimit(b->pf.pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+/* MCX-19: what cannot be made durable is acknowledged to nobody; and when there is room again it is as if nothing had been. */
+static void a_full_disk_takes_no_csk_and_loses_none(void **state)
+{
+    mcx_bench *b = *state;
+    mcx_bench_come(b, &b->alice);
+    mcx_bench_provision(b, &b->bob);
+    files_may_grow(b, false);
+    mcx_client_upload(&b->bob, mcx_client_now_ms());
+    assert_int_equal(mcx_bench_ask_with_his(b, &b->bob, "REGISTER", "Expires: 3600\r\n"), 503);
+    assert_true(phone_header(&b->core, "Retry-After")[0] != '\0');
+    pocue_mcx_uploaded(b->bob.ue, mcx_client_now_ms(), false);
+    assert_true(daemon_counter(&b->pf, "store", "failures") > 0);
+    assert_int_equal(daemon_counter(&b->pf, "mcx", "users"), 1);
+    files_may_grow(b, true);
+    mcx_bench_come(b, &b->bob);
+    assert_int_equal(daemon_counter(&b->pf, "mcx", "users"), 2);
+    mcx_bench_crash(b);
+    assert_int_equal(daemon_counter(&b->pf, "mcx", "users"), 2);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +286,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(a_key_for_another_server_is_refused, mcx_bench_again),
         cmocka_unit_test_setup(a_repeated_upload_is_refused_and_the_first_one_stays, mcx_bench_again),
         cmocka_unit_test_setup(the_operator_sees_users_and_logs_them_off, mcx_bench_again),
+        cmocka_unit_test_setup(a_reload_with_a_broken_file_changes_nothing, mcx_bench_again),
+        cmocka_unit_test_setup(a_full_disk_takes_no_csk_and_loses_none, mcx_bench_again),
     };
     if (!mcx_bench_programs(argc, argv))
         return 64;
