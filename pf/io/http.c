@@ -135,6 +135,20 @@ poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings
     return POC_OK;
 }
 
+poc_err http_new_at(http **out, su_root_t *root, const struct sockaddr *addr, uint16_t *port,
+                    const http_settings *settings)
+{
+    struct sockaddr_storage at = { 0 };
+    socklen_t n = sizeof(at);
+    const int fd = http_listen(addr, poc_addr_len(addr));
+    *out = NULL;
+    if (fd < 0)
+        return POC_E_IO;
+    if (getsockname(fd, (struct sockaddr *)&at, &n) == 0)
+        *port = poc_addr_port((struct sockaddr *)&at);
+    return http_new(out, root, fd, settings);
+}
+
 void http_resume(http *h, struct MHD_Connection *c)
 {
     h->has_resumed = true;
@@ -175,29 +189,6 @@ bool http_announces_more(struct MHD_Connection *c, size_t max)
     const poc_span length = http_header_of(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t n = 0;
     return length.n > 0 && poc_u64_get(&n, max, length) != POC_OK;
-}
-
-enum MHD_Result http_body_take(http_body *b, const char *piece, size_t n)
-{
-    if (b->octets == NULL && (b->octets = (uint8_t *)malloc(HTTP_BODY_MAX)) == NULL)
-        return MHD_NO;
-    b->is_too_large = b->is_too_large || n > HTTP_BODY_MAX - b->len;
-    if (b->is_too_large)
-        return MHD_YES;
-    memcpy(b->octets + b->len, piece, n);
-    b->len += n;
-    return MHD_YES;
-}
-
-poc_span http_body_look(const http_body *b)
-{
-    return poc_span_of(b->len == 0 ? (const uint8_t *)"" : b->octets, b->len);
-}
-
-void http_body_done(http_body *b)
-{
-    free(b->octets);
-    *b = (http_body){ .octets = NULL };
 }
 
 /* ---- answers ---- */

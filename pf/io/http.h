@@ -17,7 +17,7 @@ typedef struct http_settings {
     size_t connection_octets;                         /* request line, headers and answer of one connection */
     uint32_t idle_s;                                  /* a connection without progress is closed */
     bool may_suspend;                                 /* requests may wait: MHD_suspend_connection, http_resume */
-    const char *tls_certificate, *tls_key;            /* PEM texts, borrowed until http_free; NULL: no TLS */
+    const char *tls_certificate, *tls_key;            /* PEM texts, borrowed for the call; NULL: no TLS */
     /** The target as it stands on the request line, before anything is decoded; returns the state that on_request finds. May
      *  be NULL. */
     void *(*on_target)(void *user, const char *target, struct MHD_Connection *c);
@@ -33,6 +33,9 @@ int http_listen(const struct sockaddr *addr, socklen_t addr_len);
 /** Serves `listen_fd` from the loop and owns it, also after an error. POC_E_IO: errno tells; EPROTO: TLS cannot be had with
  *  this certificate and key. */
 poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings *settings);
+/** The same where an address of the internet is all that is known of the socket; `port` is the one it has. */
+poc_err http_new_at(http **out, su_root_t *root, const struct sockaddr *addr, uint16_t *port,
+                    const http_settings *settings);
 /** Answers those that were just resumed and closes every connection; suspended ones have to be resumed before. NULL is fine. */
 void http_free(http *h);
 
@@ -48,22 +51,8 @@ const struct sockaddr *http_client(struct MHD_Connection *c);
 /** The value of a header, or empty. */
 poc_span http_header_of(struct MHD_Connection *c, const char *name);
 
-#define HTTP_BODY_MAX 16384u /* octets of a request's body where clients of the radio network ask */
-
-/** The body of a request, piece by piece; all 0 before the first one. */
-typedef struct http_body {
-    uint8_t *octets; /* NULL until a piece comes; HTTP_BODY_MAX octets */
-    size_t len;
-    bool is_too_large;
-} http_body;
-
 /** Content-Length says more than `max` octets, or nothing that makes sense. */
 bool http_announces_more(struct MHD_Connection *c, size_t max);
-/** MHD_NO: no memory. */
-enum MHD_Result http_body_take(http_body *b, const char *piece, size_t n);
-/** Empty before the first piece. Borrowed. */
-poc_span http_body_look(const http_body *b);
-void http_body_done(http_body *b);
 
 /** Logs a request that was refused, or served with something to say about it, with where it came from. */
 void http_log_refusal(struct MHD_Connection *c, const char *event, int status, const char *why);

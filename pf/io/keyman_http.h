@@ -7,24 +7,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "base/err.h"
 #include "gba/gba.h"
+#include "pf/io/http_front.h"
 #include "pf/io/zn.h"
 #include "pf/wire/wire.h"
-
-#define KEYMAN_LISTEN_MAX 8u
 
 typedef struct keyman_http keyman_http;
 
 typedef struct keyman_http_settings {
-    struct sockaddr_storage listen[KEYMAN_LISTEN_MAX];
-    size_t listen_count;
-    const char *tls_certificate, *tls_key; /* PEM texts, needed for keyman_http_new only; NULL: plain HTTP */
-    uint32_t connections_max, connections_per_source;
-    uint32_t requests_per_source_s; /* more get 503, many more not even a connection; 0: no bound */
-    uint16_t push_port;             /* a client is pushed to at the source of his request and this port */
+    http_front_settings front;
+    uint16_t push_port; /* a client is pushed to at the source of his request and this port */
 } keyman_http_settings;
 
 /** A request was served: the engine may want something done. Returns how many changes have to be durable before it is

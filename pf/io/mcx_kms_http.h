@@ -5,14 +5,12 @@
 
 #include <sofia-sip/su_wait.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "base/err.h"
 #include "mcx/mcx.h"
 #include "pf/io/config.h"
+#include "pf/io/http_front.h"
 #include "pf/io/mcx_people.h"
-
-#define MCX_KMS_LISTEN_MAX 8u
 
 /** The KMS of mcx.kms_secrets. */
 typedef struct mcx_own_kms mcx_own_kms;
@@ -28,16 +26,9 @@ const mcx_kms_service *mcx_own_kms_service(const mcx_own_kms *kms);
 
 typedef struct mcx_kms_http mcx_kms_http;
 
-typedef struct mcx_kms_http_settings {
-    struct sockaddr_storage listen[MCX_KMS_LISTEN_MAX];
-    size_t listen_count;
-    const char *tls_certificate, *tls_key; /* PEM texts, borrowed for the call; NULL: no TLS */
-    uint32_t connections_max, connections_per_source, requests_per_source_s;
-} mcx_kms_http_settings;
-
 /** `service` is borrowed until mcx_kms_http_free; `people` points to where the people stand who are asked, which a reload may
  *  replace. POC_E_IO: an address cannot be bound, errno tells; EPROTO: no certificate with its key. */
-poc_err mcx_kms_http_new(mcx_kms_http **out, su_root_t *root, const mcx_kms_http_settings *settings,
+poc_err mcx_kms_http_new(mcx_kms_http **out, su_root_t *root, const http_front_settings *settings,
                          const mcx_kms_service *service, mcx_people *const *people);
 /** NULL is fine. */
 void mcx_kms_http_free(mcx_kms_http *h);

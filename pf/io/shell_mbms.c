@@ -133,15 +133,15 @@ static poc_err listen_http(shell *s, const shell_pem *p, char why[CONFIG_WHY_MAX
 {
     const config *c = s->boot;
     const config_texts *listen = &c->mbms.key_management_listen;
-    keyman_http_settings settings = { .listen_count = listen->count,
-                                      .tls_certificate = p->certificate,
-                                      .tls_key = p->key,
-                                      .connections_max = c->mbms.connections_max,
-                                      .connections_per_source = c->mbms.connections_per_source,
-                                      .requests_per_source_s = c->mbms.requests_per_source_s,
+    keyman_http_settings settings = { .front = { .listen_count = listen->count,
+                                                 .tls_certificate = p->certificate,
+                                                 .tls_key = p->key,
+                                                 .connections_max = c->mbms.connections_max,
+                                                 .connections_per_source = c->mbms.connections_per_source,
+                                                 .requests_per_source_s = c->mbms.requests_per_source_s },
                                       .push_port = (uint16_t)c->mbms.push_port };
     for (size_t i = 0; i < listen->count; i++)
-        POC_TRY(config_address(&settings.listen[i], listen->item[i]));
+        POC_TRY(config_address(&settings.front.listen[i], listen->item[i]));
     poc_err err = keyman_http_new(&s->keyman_http, s->root, &settings, s->keyman, s->naf, s->zn, on_served, s);
     return err == POC_E_IO ? shell_fail_listen(why, "mbms.key_management_listen",
                                                "mbms.tls_certificate and mbms.tls_key", c->mbms.tls_certificate)

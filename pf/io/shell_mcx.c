@@ -116,12 +116,12 @@ static poc_err make_keeper(shell_mcx *x, const config *c, char why[CONFIG_WHY_MA
 static poc_err listen_kms(shell_mcx *x, const config *c, const shell_pem *p, char why[CONFIG_WHY_MAX])
 {
     const config_texts *listen = &c->mcx.kms_listen;
-    mcx_kms_http_settings settings = { .listen_count = listen->count,
-                                       .tls_certificate = p->certificate,
-                                       .tls_key = p->key,
-                                       .connections_max = c->mcx.kms_connections_max,
-                                       .connections_per_source = c->mcx.kms_connections_per_source,
-                                       .requests_per_source_s = c->mcx.kms_requests_per_source_s };
+    http_front_settings settings = { .listen_count = listen->count,
+                                     .tls_certificate = p->certificate,
+                                     .tls_key = p->key,
+                                     .connections_max = c->mcx.kms_connections_max,
+                                     .connections_per_source = c->mcx.kms_connections_per_source,
+                                     .requests_per_source_s = c->mcx.kms_requests_per_source_s };
     for (size_t i = 0; i < listen->count; i++)
         POC_TRY(config_address(&settings.listen[i], listen->item[i]));
     const poc_err err =

@@ -84,15 +84,7 @@ static poc_err start(ub_http *u, su_root_t *root, const ub_http_settings *s)
                                      .idle_s = CONNECTION_IDLE_S,
                                      .on_request = on_request,
                                      .user = u };
-    const struct sockaddr *addr = (const struct sockaddr *)&s->listen;
-    int fd = http_listen(addr, poc_addr_len(addr));
-    struct sockaddr_storage at = { 0 };
-    socklen_t n = sizeof(at);
-    if (fd < 0)
-        return POC_E_IO;
-    if (getsockname(fd, (struct sockaddr *)&at, &n) == 0)
-        u->port = poc_addr_port((struct sockaddr *)&at);
-    return http_new(&u->http, root, fd, &settings);
+    return http_new_at(&u->http, root, (const struct sockaddr *)&s->listen, &u->port, &settings);
 }
 
 poc_err ub_http_new(ub_http **out, su_root_t *root, const ub_http_settings *settings, gba_bsf *bsf)

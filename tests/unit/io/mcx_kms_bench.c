@@ -91,12 +91,12 @@ void kms_bench_make(kms_bench *b)
 
 void kms_bench_listen(kms_bench *b, uint16_t port, const char *certificate, const char *key)
 {
-    mcx_kms_http_settings settings = { .listen_count = 1,
-                                       .tls_certificate = certificate,
-                                       .tls_key = key,
-                                       .connections_max = 32,
-                                       .connections_per_source = 32,
-                                       .requests_per_source_s = 20 };
+    http_front_settings settings = { .listen_count = 1,
+                                     .tls_certificate = certificate,
+                                     .tls_key = key,
+                                     .connections_max = 32,
+                                     .connections_per_source = 32,
+                                     .requests_per_source_s = 20 };
     assert_int_equal(poc_addr_parse(&settings.listen[0], poc_span_str("127.0.0.1"), port), POC_OK);
     assert_int_equal(mcx_kms_http_new(&b->http, b->root, &settings, mcx_own_kms_service(b->own), &b->people), POC_OK);
 }

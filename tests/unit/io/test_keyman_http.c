@@ -129,9 +129,8 @@ static int set_up(void **state)
     bench *b = (bench *)calloc(1, sizeof(*b));
     gba_naf_settings naf = { .fqdn = poc_span_str("pf.example"), .nonce_lifetime_s = 300, .users_max = 100 };
     const wire_keyman_rules rules = { .path = "/keymanagement", .service_of = service_of, .muk_renew_s = 300 };
-    keyman_http_settings settings = {
-        .listen_count = 1, .connections_max = 8, .connections_per_source = 8, .push_port = 2269
-    };
+    keyman_http_settings settings = { .front = { .listen_count = 1, .connections_max = 8, .connections_per_source = 8 },
+                                      .push_port = 2269 };
     su_init();
     b->zn.ops = &ops;
     b->root = su_root_create(NULL);
@@ -141,7 +140,7 @@ static int set_up(void **state)
     assert_int_equal(gba_mbms_keys_make(&b->keys, b->ks_naf, NULL), POC_OK);
     make_engine(b);
     assert_int_equal(wire_keyman_new(&b->keyman, &rules, b->naf, b->pf), POC_OK);
-    assert_int_equal(poc_addr_parse(&settings.listen[0], poc_span_str("127.0.0.1"), 0), POC_OK);
+    assert_int_equal(poc_addr_parse(&settings.front.listen[0], poc_span_str("127.0.0.1"), 0), POC_OK);
     assert_int_equal(keyman_http_new(&b->http, b->root, &settings, b->keyman, b->naf, &b->zn, on_served, b), POC_OK);
     *state = b;
     return 0;
