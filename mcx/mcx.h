@@ -439,9 +439,11 @@ poc_err mcx_i_message_seal(const mcx_seal_params *params, const poc_secret *key,
 
 /** Which messages were accepted, for as long as they would be accepted again: bounded, for one thread. */
 typedef struct mcx_replay mcx_replay;
-/** Remembers `capacity` messages (at least 1). When it has to forget one early, it refuses from then on everything as old
- *  as that one. `seed` as for poc_table_init. */
-poc_err mcx_replay_new(mcx_replay **out, size_t capacity, uint64_t seed);
+/** Remembers `capacity` messages (at least 1), and `of_sender` of one sender (at least 1): of him the oldest makes room, since
+ *  what is older than his last is refused in any case, and so many of them of one time are all that he may send. Nobody fills it
+ *  alone. When it has to forget a message early, it refuses from then on everything as old as that one, from everybody. `seed` as
+ *  for poc_table_init. */
+poc_err mcx_replay_new(mcx_replay **out, size_t capacity, size_t of_sender, uint64_t seed);
 void mcx_replay_free(mcx_replay *r);
 POC_DEFINE_OWNED(mcx_replay, mcx_replay_free)
 size_t mcx_replay_count(const mcx_replay *r);

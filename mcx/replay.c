@@ -1,5 +1,6 @@
-/* Which messages were accepted. A ring in the order of acceptance, and two tables into it: by what tells a message apart,
- * and the last one of each sender, than which none of its messages may be older. */
+/* Which messages were accepted: a list in the order of acceptance, and two tables into it, by what tells a message apart, and
+ * the last one of each sender. None of a sender's messages may be older than his last, so his oldest one gives its place up for
+ * a younger one of his: nobody fills the cache alone. */
 #include "mcx/replay.h"
 
 #include <stdlib.h>
@@ -8,29 +9,38 @@
 #include "base/crypto.h"
 #include "base/table.h"
 
-typedef struct entry {
+typedef struct entry entry;
+struct entry {
     uint8_t digest[POC_SHA256_LEN];
     uint8_t sender[MCX_UID_LEN];
     uint64_t ntp; /* as in the message, but with all of its seconds: a wrap in 2036 does not make it older */
     uint64_t until_s;
-} entry;
+    entry *older, *younger; /* in the list; a free one: the next free one */
+    entry *before;          /* accepted from the same sender */
+};
 
 struct mcx_replay {
     poc_table by_digest, by_sender;
-    size_t capacity, first, count;
+    size_t capacity, of_sender, count;
+    size_t touched;      /* places that have been used, all in front of those that have not */
+    entry *free;         /* places that are not used any more */
+    entry *first, *last; /* the oldest and the youngest */
+    bool has_displaced;  /* the youngest took the place of this one, of the same sender */
+    entry displaced;
     uint64_t forgotten; /* time of the youngest message that was forgotten early */
     entry entries[];
 };
 
-poc_err mcx_replay_new(mcx_replay **out, size_t capacity, uint64_t seed)
+poc_err mcx_replay_new(mcx_replay **out, size_t capacity, size_t of_sender, uint64_t seed)
 {
     *out = NULL;
-    if (capacity == 0 || capacity > (SIZE_MAX - sizeof(mcx_replay)) / sizeof(entry))
+    if (capacity == 0 || of_sender == 0 || capacity > (SIZE_MAX - sizeof(mcx_replay)) / sizeof(entry))
         return POC_E_LIMIT;
     mcx_replay *r = calloc(1, sizeof(*r) + capacity * sizeof(entry));
     if (r == NULL)
         return POC_E_NOMEM;
     r->capacity = capacity;
+    r->of_sender = of_sender;
     poc_table_init(&r->by_digest, seed);
     poc_table_init(&r->by_sender, seed);
     *out = r;
@@ -73,25 +83,108 @@ static poc_err digest_make(uint8_t out[POC_SHA256_LEN], const mcx_replay_key *ke
     return poc_sha256(out, poc_span_of(text, wr.len));
 }
 
-static void forget_first(mcx_replay *r)
+/* ---- in and out ---- */
+
+enum { PUTS = 2 /* in either table: when a message is remembered, and when it is forgotten right after that */ };
+
+/* The first accepted of a sender, of whom `last` is the last; and how many there are. */
+static entry *oldest_of(entry *last, size_t *count)
 {
-    entry *e = &r->entries[r->first];
-    (void)poc_table_remove(&r->by_digest, digest_of(e));
-    if (poc_table_get(&r->by_sender, sender_of(e)) == e)
-        (void)poc_table_remove(&r->by_sender, sender_of(e));
-    r->first = (r->first + 1) % r->capacity;
-    r->count--;
+    entry *e = last;
+    *count = last != NULL;
+    while (e != NULL && e->before != NULL) {
+        e = e->before;
+        ++*count;
+    }
+    return e;
 }
+
+static entry *place_take(mcx_replay *r)
+{
+    entry *e = r->free;
+    if (e == NULL)
+        return &r->entries[r->touched++];
+    r->free = e->younger;
+    return e;
+}
+
+/* The table finds a sender by the octets in the last of his entries. */
+static void sender_point(mcx_replay *r, const entry *from, entry *to)
+{
+    if (from != NULL)
+        (void)poc_table_remove(&r->by_sender, sender_of(from));
+    if (to != NULL)
+        (void)poc_table_put(&r->by_sender, sender_of(to), to); /* in the place of the other, or reserved */
+}
+
+static void unlink_of_sender(mcx_replay *r, entry *e)
+{
+    entry *at = poc_table_get(&r->by_sender, sender_of(e));
+    if (at == e)
+        sender_point(r, e, e->before);
+    while (at != NULL && at != e && at->before != e)
+        at = at->before;
+    if (at != NULL && at != e)
+        at->before = e->before;
+}
+
+static void leave(mcx_replay *r, entry *e)
+{
+    (void)poc_table_remove(&r->by_digest, digest_of(e));
+    unlink_of_sender(r, e);
+    *(e->older != NULL ? &e->older->younger : &r->first) = e->younger;
+    *(e->younger != NULL ? &e->younger->older : &r->last) = e->older;
+    r->count--;
+    e->younger = r->free;
+    r->free = e;
+}
+
+/* As the youngest of all and of its sender. */
+static void enter(mcx_replay *r, const entry *fresh)
+{
+    entry *e = place_take(r);
+    *e = *fresh;
+    e->before = poc_table_get(&r->by_sender, sender_of(e));
+    sender_point(r, e->before, e);
+    (void)poc_table_put(&r->by_digest, digest_of(e), e); /* reserved */
+    e->older = r->last;
+    e->younger = NULL;
+    *(r->last != NULL ? &r->last->younger : &r->first) = e;
+    r->last = e;
+    r->count++;
+}
+
+/* As the oldest of all and of its sender: what it was before it was displaced, or nearly. */
+static void restore(mcx_replay *r)
+{
+    size_t count;
+    entry *e = place_take(r);
+    *e = r->displaced;
+    entry *next = oldest_of(poc_table_get(&r->by_sender, sender_of(e)), &count);
+    if (next != NULL)
+        next->before = e;
+    else
+        sender_point(r, NULL, e);
+    (void)poc_table_put(&r->by_digest, digest_of(e), e); /* in the place of the one that is forgotten */
+    e->before = e->older = NULL;
+    e->younger = r->first;
+    *(r->first != NULL ? &r->first->older : &r->last) = e;
+    r->first = e;
+    r->count++;
+}
+
+/* ---- door ---- */
 
 static void forget_old(mcx_replay *r, uint64_t now_s)
 {
-    while (r->count > 0 && r->entries[r->first].until_s < now_s)
-        forget_first(r);
+    while (r->first != NULL && r->first->until_s < now_s)
+        leave(r, r->first);
 }
 
 poc_err mcx_replay_check(const mcx_replay *r, const mcx_replay_key *key, const char **why)
 {
     uint8_t digest[POC_SHA256_LEN];
+    size_t count;
     POC_TRY(digest_make(digest, key));
     *why = "repeated message";
     if (poc_table_get(&r->by_digest, poc_span_of(digest, sizeof(digest))) != NULL)
@@ -99,40 +192,42 @@ poc_err mcx_replay_check(const mcx_replay *r, const mcx_replay_key *key, const c
     *why = "as old as messages that had to be forgotten";
     if (key->ntp <= r->forgotten)
         return POC_E_AUTH;
-    const entry *last = poc_table_get(&r->by_sender, poc_span_of(key->sender, MCX_UID_LEN));
+    entry *last = poc_table_get(&r->by_sender, poc_span_of(key->sender, MCX_UID_LEN));
     *why = "older than the last message of its sender";
-    return last != NULL && key->ntp < last->ntp ? POC_E_AUTH : POC_OK;
+    if (last != NULL && key->ntp < last->ntp)
+        return POC_E_AUTH;
+    *why = "one too many of its sender at one time";
+    const entry *oldest = oldest_of(last, &count);
+    return count >= r->of_sender && oldest->ntp == key->ntp ? POC_E_AUTH : POC_OK;
 }
 
-static void raise_floor(mcx_replay *r, uint64_t ntp)
+/* A place for one more of this sender. His oldest goes when there is a younger one of his than that. */
+static void room_make(mcx_replay *r, const entry *fresh)
 {
-    r->forgotten = ntp > r->forgotten ? ntp : r->forgotten;
+    size_t count;
+    entry *oldest = oldest_of(poc_table_get(&r->by_sender, sender_of(fresh)), &count);
+    r->has_displaced = false;
+    if (count < r->of_sender && r->count < r->capacity)
+        return;
+    if (oldest != NULL && oldest->ntp < fresh->ntp) {
+        r->displaced = *oldest;
+        r->has_displaced = true;
+        leave(r, oldest);
+        return;
+    }
+    if (r->first->ntp > r->forgotten)
+        r->forgotten = r->first->ntp;
+    leave(r, r->first);
 }
 
-/* The entry takes the place of its sender's last one in the table, whose key must lie in a living entry. */
-static poc_err enter(mcx_replay *r, entry *e)
-{
-    POC_TRY(poc_table_put(&r->by_digest, digest_of(e), e));
-    const entry *last = poc_table_remove(&r->by_sender, sender_of(e));
-    const poc_err err = poc_table_put(&r->by_sender, sender_of(e), e);
-    if (err == POC_OK)
-        return POC_OK;
-    if (last != NULL)
-        raise_floor(r, last->ntp);
-    (void)poc_table_remove(&r->by_digest, digest_of(e));
-    return err;
-}
-
-/* What its sender had sent before is not found by him any more, but each of those messages is still found by itself. */
 void mcx_replay_forget_last(mcx_replay *r)
 {
-    if (r->count == 0)
+    if (r->last == NULL)
         return;
-    entry *e = &r->entries[(r->first + r->count - 1) % r->capacity];
-    (void)poc_table_remove(&r->by_digest, digest_of(e));
-    if (poc_table_get(&r->by_sender, sender_of(e)) == e)
-        (void)poc_table_remove(&r->by_sender, sender_of(e));
-    r->count--;
+    leave(r, r->last);
+    if (r->has_displaced)
+        restore(r);
+    r->has_displaced = false;
 }
 
 poc_err mcx_replay_remember(mcx_replay *r, const mcx_replay_key *key, uint64_t now_s, uint64_t until_s)
@@ -140,14 +235,10 @@ poc_err mcx_replay_remember(mcx_replay *r, const mcx_replay_key *key, uint64_t n
     entry fresh = { .ntp = key->ntp, .until_s = until_s };
     POC_TRY(digest_make(fresh.digest, key));
     memcpy(fresh.sender, key->sender, sizeof(fresh.sender));
+    POC_TRY(poc_table_reserve(&r->by_digest, PUTS));
+    POC_TRY(poc_table_reserve(&r->by_sender, PUTS));
     forget_old(r, now_s);
-    if (r->count == r->capacity) {
-        raise_floor(r, r->entries[r->first].ntp);
-        forget_first(r);
-    }
-    entry *e = &r->entries[(r->first + r->count) % r->capacity];
-    *e = fresh;
-    POC_TRY(enter(r, e));
-    r->count++;
+    room_make(r, &fresh);
+    enter(r, &fresh);
     return POC_OK;
 }

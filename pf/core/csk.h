@@ -12,6 +12,7 @@ enum {
     CORE_OWN_MAX = 16,          /* identities, times the periods for which there are keys */
     CORE_FOREIGN_MAX = 16,      /* KMSs of others */
     CORE_SIGNERS_CACHED = 4096, /* senders whose verification is cheaper the second time */
+    CORE_REPLAYS_OF_SENDER = 4, /* of one time: a clock may count seconds, and there may be a key for each service */
     CORE_DOWNLOAD_MS = 32000,   /* Timer F of the MESSAGE that carries it */
     CORE_LANES = 8,             /* messages that are sealed at the price of little more than one */
     CORE_DOWNLOAD_TRIES = 8,    /* then it waits until the client is heard of again */

@@ -148,8 +148,8 @@ poc_err mcx_side(core_engine *e, core_mcx **out)
         return POC_E_NOMEM;
     poc_table_init(&x->books, seeds[0]);
     poc_table_init(&x->ids, seeds[1]);
-    /* Everybody may upload once within the time for which messages are remembered. */
-    poc_err err = mcx_replay_new(&x->replay, e->set.members_max, seeds[2]);
+    /* Everybody may upload twice within the time for which messages are remembered, and then take places of his own again. */
+    poc_err err = mcx_replay_new(&x->replay, 2 * (size_t)e->set.members_max, CORE_REPLAYS_OF_SENDER, seeds[2]);
     if (err == POC_OK)
         err = mcx_verifier_new(&x->verifier, CORE_SIGNERS_CACHED);
     if (err == POC_OK)

@@ -58,7 +58,7 @@ poc_err ue_mcx_user_new(ue_mcx_user **out, poc_span uri, uint32_t skew_s, const 
     u->uri_len = uri.n;
     u->skew_s = skew_s;
     POC_TRY(rng->fill(rng->ctx, &seed, sizeof(seed))); // NOLINT(clang-analyzer-unix.Malloc): POC_OWNED frees it
-    POC_TRY(mcx_replay_new(&u->replay, REPLAYS_MAX, seed));
+    POC_TRY(mcx_replay_new(&u->replay, REPLAYS_MAX, REPLAYS_MAX, seed));
     POC_TRY(mcx_verifier_new(&u->verifier, SENDERS_MAX));
     *out = POC_RELEASE(u);
     return POC_OK;

@@ -227,6 +227,25 @@ static void no_upload_takes_a_user_back_to_an_older_key_after_a_restart(void **s
     office_free(o);
 }
 
+/* Whoever uploads as often as he can, with the latest time that passes, takes nobody's place in what is remembered. */
+static void one_who_uploads_without_end_keeps_nobody_else_out(void **state)
+{
+    office *o = office_new(*state);
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    o->set.members_max = 2;
+    office_boot(o);
+    for (uint32_t i = 1; i <= 12; i++) {
+        o->now_ms += 201000;
+        const size_t n = office_seal(o, &o->town->alice, CSK(i), NULL, 0, octets);
+        o->now_ms -= 200000;
+        assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, n, NULL), POCPF_OK);
+        office_run(o);
+        assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, n, NULL), POCPF_E_AUTH);
+    }
+    assert_int_equal(office_bring(o, &o->town->bob, BOB_IMPU, CSK(100)), POCPF_OK);
+    office_free(o);
+}
+
 static void an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on(void **state)
 {
     office *o = open_office(state);
@@ -625,6 +644,7 @@ int main(void)
         cmocka_unit_test(keys_of_another_identity_or_period_make_no_server),
         cmocka_unit_test(a_repeated_message_is_refused),
         cmocka_unit_test(no_upload_takes_a_user_back_to_an_older_key_after_a_restart),
+        cmocka_unit_test(one_who_uploads_without_end_keeps_nobody_else_out),
         cmocka_unit_test(an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on),
         cmocka_unit_test(keys_come_back_after_a_restart_and_lie_sealed_in_between),
         cmocka_unit_test(logging_off_wipes_the_keys_and_their_record),

@@ -579,7 +579,7 @@ static void a_repeated_message_is_refused_and_so_is_an_older_one(void **state)
     taken *t = take(&own, "csk_upload_minimal");
     uint8_t *ts = t->octets.b + (t->msg.ts.p - t->octets.b);
     (void)state;
-    assert_int_equal(mcx_replay_new(&replay, 4, 1), POC_OK);
+    assert_int_equal(mcx_replay_new(&replay, 4, 4, 1), POC_OK);
     t->expected.replay = replay;
     assert_opens(t);
     assert_refused(t, POC_E_AUTH, "repeated message");
@@ -599,7 +599,7 @@ static void a_message_that_fails_leaves_no_trace_in_the_replay_cache(void **stat
     POC_OWNED(mcx_replay, replay, mcx_replay_free);
     taken *t = take(&own, "csk_upload_minimal");
     (void)state;
-    assert_int_equal(mcx_replay_new(&replay, 4, 1), POC_OK);
+    assert_int_equal(mcx_replay_new(&replay, 4, 4, 1), POC_OK);
     t->expected.replay = replay;
     t->octets.b[t->octets.n - 100] ^= 1;
     change(t, NULL);
@@ -614,7 +614,7 @@ static void the_message_remembered_last_may_come_again_when_it_is_forgotten(void
     POC_OWNED(mcx_replay, replay, mcx_replay_free);
     taken *t = take(&own, "csk_upload_minimal");
     (void)state;
-    assert_int_equal(mcx_replay_new(&replay, 4, 1), POC_OK);
+    assert_int_equal(mcx_replay_new(&replay, 4, 4, 1), POC_OK);
     mcx_replay_forget_last(replay);
     t->expected.replay = replay;
     assert_opens(t);
@@ -638,7 +638,7 @@ static void who_does_not_admit_a_message_has_seen_its_key_and_it_leaves_no_trace
     uint32_t id = 0;
     mcx_opened o;
     (void)state;
-    assert_int_equal(mcx_replay_new(&replay, 4, 1), POC_OK);
+    assert_int_equal(mcx_replay_new(&replay, 4, 4, 1), POC_OK);
     t->expected.replay = replay;
     t->expected.admit = refuse_it;
     t->expected.ctx = &id;
@@ -649,14 +649,14 @@ static void who_does_not_admit_a_message_has_seen_its_key_and_it_leaves_no_trace
     assert_opens(t);
 }
 
-static void a_full_replay_cache_forgets_the_oldest_and_refuses_what_is_as_old(void **state)
+static void a_message_that_made_room_for_younger_ones_of_its_sender_is_refused(void **state)
 {
     POC_OWNED(mcx_replay, replay, mcx_replay_free);
     taken *t = take(&own, "csk_upload_minimal");
     uint8_t *ts = t->octets.b + (t->msg.ts.p - t->octets.b);
     vec_bytes first;
     (void)state;
-    assert_int_equal(mcx_replay_new(&replay, 2, 1), POC_OK);
+    assert_int_equal(mcx_replay_new(&replay, 2, 2, 1), POC_OK);
     t->expected.replay = replay;
     first = t->octets;
     assert_opens(t);
@@ -668,7 +668,7 @@ static void a_full_replay_cache_forgets_the_oldest_and_refuses_what_is_as_old(vo
     }
     t->octets = first;
     change(t, NULL);
-    assert_refused(t, POC_E_AUTH, "as old as messages that had to be forgotten");
+    assert_refused(t, POC_E_AUTH, "older than the last message of its sender");
     ts[3] = 100;
     change(t, sender_of(&own, t));
     t->expected.now_ntp_s += 400; /* what was remembered cannot come again by now */
@@ -950,7 +950,7 @@ int main(void)
         cmocka_unit_test(a_message_that_fails_leaves_no_trace_in_the_replay_cache),
         cmocka_unit_test(the_message_remembered_last_may_come_again_when_it_is_forgotten),
         cmocka_unit_test(who_does_not_admit_a_message_has_seen_its_key_and_it_leaves_no_trace),
-        cmocka_unit_test(a_full_replay_cache_forgets_the_oldest_and_refuses_what_is_as_old),
+        cmocka_unit_test(a_message_that_made_room_for_younger_ones_of_its_sender_is_refused),
         cmocka_unit_test(a_key_of_a_type_that_may_not_come_this_way_is_refused),
         cmocka_unit_test(the_id_of_another_users_key_is_refused),
         cmocka_unit_test(one_changed_bit_in_any_octet_is_refused),

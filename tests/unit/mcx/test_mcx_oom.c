@@ -40,7 +40,7 @@ static poc_err open_and_derive(const work *w, const mcx_seal_job *job)
     POC_OWNED(mcx_replay, replay, mcx_replay_free);
     mikey_msg msg;
     mcx_opened opened;
-    POC_TRY(mcx_replay_new(&replay, 4, 1));
+    POC_TRY(mcx_replay_new(&replay, 4, 4, 1));
     const mcx_expected expected = { .now_ntp_s = 0xed4e0000,
                                     .skew_s = 300,
                                     .own = w->client,
