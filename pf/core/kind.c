@@ -301,7 +301,7 @@ void kind_uploaded(core_engine *e, poc_span user, uint8_t service)
 void kind_logged_off(core_engine *e, poc_span user, uint8_t service)
 {
     for (core_member *m = memberships(e, user); m != NULL; m = m->next_of_user)
-        if (is_of(m->channel, service))
+        if (is_of(m->channel, service) || is_served_by_another(e, m))
             engine_tell_member(e, m, ME_LEFT);
 }
 

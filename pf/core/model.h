@@ -613,7 +613,7 @@ int64_t revoke_deadline(const core_channel *ch);
 bool fx_show_offer(core_engine *e, core_todo *t, core_effect *out);
 /** The client has brought a fresh key: what it had from us before may be lost. */
 void kind_uploaded(core_engine *e, poc_span user, uint8_t service);
-/** He leaves all MuSiKs of the service. */
+/** He leaves all MuSiKs of the service, and of the other one when the key of this one was for both. */
 void kind_logged_off(core_engine *e, poc_span user, uint8_t service);
 /** Who is expelled from a MuSiK is so under every public identity with the same service id. */
 void kind_expel_aliases(core_engine *e, core_channel *ch, poc_span name, const core_event *event);

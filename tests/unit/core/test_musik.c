@@ -706,6 +706,33 @@ static void a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no
     office_free(o);
 }
 
+/* One key for both services, and the MuSiK of the other one: he has it no longer than the key, and whoever takes over his device
+ * gets neither. */
+static void a_musik_that_the_key_of_another_service_was_for_goes_with_that_key(void **state)
+{
+    pocpf_channel video = channel;
+    video.musik.service = 1;
+    for (int takes_over = 0; takes_over < 2; takes_over++) {
+        office *o = office_new(*state);
+        pocpf_member_status m = { .size = sizeof(m) };
+        o->channel = &video;
+        office_boot(o);
+        bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+        assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+        office_run(o);
+        assert_string_equal(o->download.mc_id, ALICE_ID);
+        assert_int_equal(o->downloads, 1);
+        if (takes_over)
+            bring(o, &o->town->bob, ALICE_IMPU, CSK(2));
+        else
+            assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, ALICE_IMPU), POCPF_OK);
+        pass(o, 60000);
+        assert_int_equal(pocpf_member_look(o->pf, CHANNEL, ALICE_IMPU, &m), POCPF_E_STATE);
+        assert_int_equal(o->downloads, 1);
+        office_free(o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -735,6 +762,7 @@ int main(void)
         cmocka_unit_test(a_channel_of_an_older_caller_is_taken_as_it_is),
         cmocka_unit_test(a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no_longer),
         cmocka_unit_test(two_channels_have_two_keys_and_members_of_their_own),
+        cmocka_unit_test(a_musik_that_the_key_of_another_service_was_for_goes_with_that_key),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);
 }
