@@ -195,8 +195,9 @@ bool fx_show_revocation(core_engine *e, core_todo *t, core_effect *out);
 bool revoke_answered(core_engine *e, core_member *m, uint64_t number, bool ok);
 
 /* download.c */
-/** Makes the key by which another algorithm comes into force. */
-poc_err download_make(core_engine *e, core_book *b, const mcx_algorithm *algorithm, core_csk **out);
+/** Makes the key by which another algorithm comes into force, in the place of the one that is being uploaded. */
+poc_err download_make(core_engine *e, core_book *b, uint32_t uploaded_id, const mcx_algorithm *algorithm,
+                      core_csk **out);
 void download_begin(core_engine *e, core_book *b);
 void download_end(core_engine *e, core_book *b);
 

@@ -6,23 +6,24 @@
 
 /* ---- the key ---- */
 
-static poc_err draw_id(core_engine *e, uint32_t *out)
+static poc_err draw_id(core_engine *e, uint32_t uploaded_id, uint32_t *out)
 {
     for (int i = 0; i < CORE_ID_DRAWS; i++) {
         POC_TRY(mcx_key_id_random(out, MCX_CSK, &e->set.rng));
         const uint8_t id[4] = { (uint8_t)(*out >> 24), (uint8_t)(*out >> 16), (uint8_t)(*out >> 8), (uint8_t)*out };
-        if (poc_table_get(&e->mcx->ids, poc_span_of(id, sizeof(id))) == NULL)
+        if (*out != uploaded_id && poc_table_get(&e->mcx->ids, poc_span_of(id, sizeof(id))) == NULL)
             return POC_OK;
     }
     return POC_E_IO;
 }
 
-poc_err download_make(core_engine *e, core_book *b, const mcx_algorithm *algorithm, core_csk **out)
+poc_err download_make(core_engine *e, core_book *b, uint32_t uploaded_id, const mcx_algorithm *algorithm,
+                      core_csk **out)
 {
     POC_OWNED(poc_secret, key, poc_secret_free);
     uint8_t rand[MIKEY_RAND_LEN];
     uint32_t id;
-    POC_TRY(draw_id(e, &id));
+    POC_TRY(draw_id(e, uploaded_id, &id));
     POC_TRY(e->set.rng.fill(e->set.rng.ctx, rand, sizeof(rand)));
     POC_TRY(poc_secret_random(&key, algorithm->key_len, &e->set.rng));
     POC_TRY(csk_make(out, key, id, poc_span_of(rand, sizeof(rand))));

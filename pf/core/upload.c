@@ -251,7 +251,7 @@ static poc_err bind(upload *u)
     POC_TRY(find_book(u, &b));
     poc_err err = make_key(u, &k);
     if (err == POC_OK && u->choice.needs_download)
-        err = download_make(u->e, b, &u->choice.algorithm, &next);
+        err = download_make(u->e, b, k->id, &u->choice.algorithm, &next);
     if (err == POC_OK)
         err = take(u, b, k, next);
     if (err == POC_OK)

@@ -563,6 +563,42 @@ static void another_algorithm_comes_by_download_and_into_force_when_it_is_answer
     office_free(o);
 }
 
+/* Chance that gives a key id the number 1 first. */
+typedef struct number_one {
+    poc_rng beyond;
+    bool is_given;
+} number_one;
+
+static poc_err one_first(void *ctx, void *out, size_t n)
+{
+    static const uint32_t one = 1;
+    number_one *c = ctx;
+    if (c->is_given || n != sizeof(one))
+        return c->beyond.fill(c->beyond.ctx, out, n);
+    c->is_given = true;
+    memcpy(out, &one, sizeof(one));
+    return POC_OK;
+}
+
+/* MCX-28: two keys of one id would both be lost to their client. */
+static void the_key_that_is_made_instead_of_an_uploaded_one_never_has_its_id(void **state)
+{
+    const mcx_algorithm list[] = { mcx_aes128_gcm, mcx_aes256_gcm };
+    office *o = office_new(*state);
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    o->set.mcx_forced = POCPF_AES256_GCM;
+    office_boot(o);
+    const size_t n = office_seal(o, &o->town->alice, CSK(1), list, POC_COUNT(list), octets);
+    number_one chance = { .beyond = o->rng };
+    o->rng = (poc_rng){ one_first, &chance };
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, n, NULL), POCPF_OK);
+    office_run(o);
+    assert_true(chance.is_given);
+    assert_int_equal(o->download.key_id >> 28, MCX_CSK);
+    assert_int_not_equal(o->download.key_id, CSK(1));
+    office_free(o);
+}
+
 /* MCX-23 */
 static void a_download_opens_for_nobody_else_and_not_when_it_was_altered(void **state)
 {
@@ -657,6 +693,7 @@ int main(void)
         cmocka_unit_test(the_first_algorithm_of_the_list_is_taken_when_the_server_allows_it),
         cmocka_unit_test(a_client_without_any_algorithm_that_the_server_allows_is_refused),
         cmocka_unit_test(another_algorithm_comes_by_download_and_into_force_when_it_is_answered),
+        cmocka_unit_test(the_key_that_is_made_instead_of_an_uploaded_one_never_has_its_id),
         cmocka_unit_test(a_download_opens_for_nobody_else_and_not_when_it_was_altered),
         cmocka_unit_test(a_download_without_answer_is_tried_again_later_and_later_with_the_same_key),
         cmocka_unit_test(a_download_waits_for_an_identity_that_signs_as_long_as_it_takes),
