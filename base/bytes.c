@@ -138,6 +138,11 @@ void poc_wr_span(poc_wr *wr, poc_span s)
     poc_wr_put(wr, s.p, s.n);
 }
 
+void poc_wr_str(poc_wr *wr, const char *text)
+{
+    poc_wr_put(wr, text, strlen(text));
+}
+
 void poc_wr_u8(poc_wr *wr, uint8_t v)
 {
     poc_wr_put(wr, &v, 1);

@@ -82,6 +82,8 @@ void poc_wr_u32(poc_wr *wr, uint32_t v);
 void poc_wr_u64(poc_wr *wr, uint64_t v);
 void poc_wr_put(poc_wr *wr, const void *p, size_t n);
 void poc_wr_span(poc_wr *wr, poc_span s);
+/** Appends a C string without its terminator: what poc_wr_fmt does with "%s", for writers that are called often. */
+void poc_wr_str(poc_wr *wr, const char *text);
 /** Appends formatted text, without terminator. */
 void poc_wr_fmt(poc_wr *wr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Room for a 16-bit length to be filled by poc_wr_len16_close: returns the place. */

@@ -14,9 +14,10 @@ static uint8_t hex_digit(unsigned v)
 
 void poc_hex_put(poc_wr *wr, poc_span in)
 {
-    for (size_t i = 0; i < in.n; i++) {
-        poc_wr_u8(wr, hex_digit(in.p[i] >> 4));
-        poc_wr_u8(wr, hex_digit(in.p[i] & 15));
+    uint8_t *at = poc_wr_room(wr, 2 * in.n);
+    for (size_t i = 0; at != NULL && i < in.n; i++, at += 2) {
+        at[0] = hex_digit(in.p[i] >> 4);
+        at[1] = hex_digit(in.p[i] & 15);
     }
 }
 
@@ -51,32 +52,48 @@ poc_err poc_hex_get_exact(void *out, size_t n, poc_span text)
     return text.n == 2 * n ? poc_hex_get(out, n, &len, text) : POC_E_INPUT;
 }
 
-/* Alphabet by arithmetic, not by table: passwords are base64 of keys, and a table look-up would leave a cache trace. */
-static uint8_t base64_char(unsigned v)
+/* Alphabet by arithmetic, not by table: passwords are base64 of keys, and a table look-up would leave a cache trace. In
+ * octets and without a condition, so that the compiler does it for a register of them at a time. */
+static uint8_t base64_char(uint8_t v)
 {
-    unsigned c = v + 'A';
-    c += ((25u - v) >> 8 & 1u) * 6u;
-    c -= ((51u - v) >> 8 & 1u) * 75u;
-    c -= ((61u - v) >> 8 & 1u) * 15u;
-    c += ((62u - v) >> 8 & 1u) * 3u;
-    return (uint8_t)c;
+    const uint8_t lower = (uint8_t) - (v > 25), digit = (uint8_t) - (v > 51);
+    const uint8_t plus = (uint8_t) - (v > 61), slash = (uint8_t) - (v > 62);
+    return (uint8_t)(v + 'A' + (lower & 6) - (digit & 75) - (plus & 15) + (slash & 3));
+}
+
+/* Three octets in fours of six bits each; what a last group lacks is zero. */
+static void base64_spread(uint8_t out[4], const uint8_t *in, size_t n)
+{
+    const unsigned v = (unsigned)in[0] << 16 | (n > 1 ? (unsigned)in[1] << 8 : 0) | (n > 2 ? in[2] : 0);
+    out[0] = (uint8_t)(v >> 18);
+    out[1] = (uint8_t)(v >> 12 & 63);
+    out[2] = (uint8_t)(v >> 6 & 63);
+    out[3] = (uint8_t)(v & 63);
+}
+
+static void base64_name(uint8_t *at, size_t n)
+{
+    enum { STEP = 32 }; /* constant, for the compiler */
+    size_t i = 0;
+    for (; i + STEP <= n; i += STEP)
+        for (size_t j = 0; j < STEP; j++)
+            at[i + j] = base64_char(at[i + j]);
+    for (; i < n; i++)
+        at[i] = base64_char(at[i]);
 }
 
 void poc_base64_put(poc_wr *wr, poc_span in)
 {
-    uint8_t *at = poc_wr_room(wr, POC_BASE64_LEN(in.n));
+    const size_t rest = in.n % 3, len = POC_BASE64_LEN(in.n), padding = rest > 0 ? 3 - rest : 0;
+    uint8_t *at = poc_wr_room(wr, len);
     if (at == NULL)
         return;
-    for (size_t i = 0; i < in.n; i += 3, at += 4) {
-        size_t left = in.n - i;
-        unsigned v = (unsigned)in.p[i] << 16;
-        v |= left > 1 ? (unsigned)in.p[i + 1] << 8 : 0;
-        v |= left > 2 ? in.p[i + 2] : 0;
-        at[0] = base64_char(v >> 18);
-        at[1] = base64_char(v >> 12 & 63);
-        at[2] = left > 1 ? base64_char(v >> 6 & 63) : '=';
-        at[3] = left > 2 ? base64_char(v & 63) : '=';
-    }
+    for (size_t i = 0; i + 3 <= in.n; i += 3)
+        base64_spread(at + i / 3 * 4, in.p + i, 3);
+    if (rest > 0)
+        base64_spread(at + len - 4, in.p + in.n - rest, rest);
+    base64_name(at, len - padding);
+    memset(at + len - padding, '=', padding);
 }
 
 static int base64_value(uint8_t c)
@@ -117,6 +134,17 @@ poc_err poc_base64_get(void *out, size_t cap, size_t *out_len, poc_span text)
     }
     *out_len = n;
     return POC_OK;
+}
+
+void poc_dec_put(poc_wr *wr, uint64_t v)
+{
+    char text[20]; /* the largest has as many digits */
+    size_t at = sizeof(text);
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    poc_wr_put(wr, text + at, sizeof(text) - at);
 }
 
 poc_err poc_u64_get(uint64_t *out, uint64_t max, poc_span text)
@@ -279,14 +307,26 @@ poc_err poc_addr_parse(struct sockaddr_storage *out, poc_span host, uint16_t por
     return POC_E_INPUT;
 }
 
+/* By hand: inet_ntop goes through printf, and a session description has ten addresses. */
+static void addr4_put(poc_wr *wr, uint32_t addr)
+{
+    for (unsigned shift = 24; shift > 0; shift -= 8) {
+        poc_dec_put(wr, addr >> shift & 0xFF);
+        poc_wr_u8(wr, '.');
+    }
+    poc_dec_put(wr, addr & 0xFF);
+}
+
 void poc_addr_put(poc_wr *wr, const struct sockaddr *addr)
 {
     char text[INET6_ADDRSTRLEN] = "";
-    if (addr->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)addr)->sin_addr, text, sizeof(text));
-    else if (addr->sa_family == AF_INET6)
+    if (addr->sa_family == AF_INET) {
+        addr4_put(wr, ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr));
+        return;
+    }
+    if (addr->sa_family == AF_INET6)
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)addr)->sin6_addr, text, sizeof(text));
-    poc_wr_fmt(wr, "%s", text);
+    poc_wr_str(wr, text);
 }
 
 socklen_t poc_addr_len(const struct sockaddr *addr)

@@ -24,6 +24,8 @@ void poc_base64_put(poc_wr *wr, poc_span in);
 /** Strict: standard alphabet, padding, no white space, no stray bits. POC_E_INPUT, POC_E_LIMIT. */
 poc_err poc_base64_get(void *out, size_t cap, size_t *out_len, poc_span text);
 
+/** A number in decimal. */
+void poc_dec_put(poc_wr *wr, uint64_t v);
 /** A decimal number of at most `max`, digits only. */
 poc_err poc_u64_get(uint64_t *out, uint64_t max, poc_span text);
 

@@ -111,13 +111,15 @@ static bool is_channel_line(const poc_sdp *sdp, const poc_sdp_media *media, cons
 /* The m-line as it was offered, with another port. */
 static void echo_put(poc_wr *out, const poc_sdp_media *media, unsigned port)
 {
-    poc_wr_fmt(out, "m=");
+    poc_wr_str(out, "m=");
     poc_wr_span(out, media->type);
-    poc_wr_fmt(out, " %u ", port);
+    poc_wr_u8(out, ' ');
+    poc_dec_put(out, port);
+    poc_wr_u8(out, ' ');
     poc_wr_span(out, media->proto);
     poc_wr_u8(out, ' ');
     poc_wr_span(out, media->formats);
-    poc_wr_fmt(out, "\r\n");
+    poc_wr_str(out, "\r\n");
 }
 
 static void channel_line_put(poc_wr *out, const poc_sdp_media *media)
@@ -158,14 +160,13 @@ typedef struct answering {
 static void audio_answer_put(poc_wr *out, answering *a, const poc_sdp_media *media)
 {
     poc_sdp_direction direction = direction_answer(poc_sdp_direction_of(a->offer, media), a->formats->direction);
-    poc_wr_fmt(out, "m=audio %u %s %s\r\n%sa=%s\r\n", poc_addr_port(a->local->audio), a->formats->audio_proto,
-               a->formats->audio_formats, a->formats->audio_lines, poc_sdp_direction_name(direction));
+    wire_audio_put(out, a->local, a->formats, direction);
     a->audio_done = true;
 }
 
 static void floor_answer_put(poc_wr *out, answering *a)
 {
-    poc_wr_fmt(out, "m=application %u udp TBCP\r\n%s", poc_addr_port(a->local->floor), a->formats->floor_lines);
+    wire_floor_put(out, poc_addr_port(a->local->floor), a->formats);
     a->floor_done = true;
 }
 

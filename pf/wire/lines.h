@@ -21,5 +21,8 @@ bool wire_line_next(poc_span *rest, poc_span *line);
 
 /** v= to t=, and a=bcastversion when asked for. */
 void wire_head_put(poc_wr *out, const wire_local *local, bool bcastversion);
+/** The two unicast m-lines with what belongs to them. */
+void wire_audio_put(poc_wr *out, const wire_local *local, const wire_unicast *formats, poc_sdp_direction direction);
+void wire_floor_put(poc_wr *out, unsigned port, const wire_unicast *formats);
 
 #endif

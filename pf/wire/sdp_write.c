@@ -6,69 +6,80 @@
 #define AS_DEFAULT_KBPS    13u /* AMR with 160 ms per packet */
 #define AS_PROTECTION_KBPS 3u  /* MKI, tag and index on every packet */
 
-static const char *family_name(const struct sockaddr *addr)
+/* A rekey writes one of these for every member: the pieces are put one by one, for printf would cost four times as much. */
+
+static void number_put(poc_wr *out, const char *before, uint64_t number, const char *after)
 {
-    return addr->sa_family == AF_INET6 ? "IP6" : "IP4";
+    poc_wr_str(out, before);
+    poc_dec_put(out, number);
+    poc_wr_str(out, after);
 }
 
 static void where_put(poc_wr *out, const struct sockaddr *addr)
 {
-    poc_wr_fmt(out, "IN %s ", family_name(addr));
+    poc_wr_str(out, addr->sa_family == AF_INET6 ? "IN IP6 " : "IN IP4 ");
     poc_addr_put(out, addr);
 }
 
 void wire_head_put(poc_wr *out, const wire_local *local, bool bcastversion)
 {
-    poc_wr_fmt(out, "v=0\r\no=pf %llu %llu ", (unsigned long long)local->session_id,
-               (unsigned long long)local->version);
+    number_put(out, "v=0\r\no=pf ", local->session_id, " ");
+    number_put(out, "", local->version, " ");
     where_put(out, local->audio);
-    poc_wr_fmt(out, "\r\ns=-\r\nc=");
+    poc_wr_str(out, "\r\ns=-\r\nc=");
     where_put(out, local->audio);
-    poc_wr_fmt(out, "\r\nt=0 0\r\n");
+    poc_wr_str(out, "\r\nt=0 0\r\n");
     if (bcastversion)
-        poc_wr_fmt(out, "a=bcastversion:1.0\r\n");
+        poc_wr_str(out, "a=bcastversion:1.0\r\n");
 }
 
-static void audio_put(poc_wr *out, const wire_local *local, const wire_unicast *formats)
+void wire_audio_put(poc_wr *out, const wire_local *local, const wire_unicast *formats, poc_sdp_direction direction)
 {
-    poc_wr_fmt(out, "m=audio %u %s %s\r\n%sa=%s\r\n", poc_addr_port(local->audio), formats->audio_proto,
-               formats->audio_formats, formats->audio_lines, poc_sdp_direction_name(formats->direction));
+    number_put(out, "m=audio ", poc_addr_port(local->audio), " ");
+    poc_wr_str(out, formats->audio_proto);
+    poc_wr_u8(out, ' ');
+    poc_wr_str(out, formats->audio_formats);
+    poc_wr_str(out, "\r\n");
+    poc_wr_str(out, formats->audio_lines);
+    poc_wr_str(out, "a=");
+    poc_wr_str(out, poc_sdp_direction_name(direction));
+    poc_wr_str(out, "\r\n");
 }
 
-static void floor_put(poc_wr *out, const wire_local *local, const wire_unicast *formats)
+void wire_floor_put(poc_wr *out, unsigned port, const wire_unicast *formats)
 {
-    unsigned port = formats->floor.ss_family != 0 ? poc_addr_port(local->floor) : 0;
-    poc_wr_fmt(out, "m=application %u udp TBCP\r\n%s", port, formats->floor_lines);
+    number_put(out, "m=application ", port, " udp TBCP\r\n");
+    poc_wr_str(out, formats->floor_lines);
 }
 
 poc_err wire_unicast_write(poc_wr *out, const wire_local *local, const wire_unicast *formats, bool bcastversion)
 {
     wire_head_put(out, local, bcastversion);
-    audio_put(out, local, formats);
+    wire_audio_put(out, local, formats, formats->direction);
     if (formats->floor.ss_family != 0)
-        floor_put(out, local, formats);
+        wire_floor_put(out, poc_addr_port(local->floor), formats);
     return poc_wr_done(out);
 }
 
 /* RFC 8866, 5.7: the TTL belongs to IPv4 multicast; IPv6 has none. */
 static void group_put(poc_wr *out, const bcast_channel *channel)
 {
-    poc_wr_fmt(out, "c=");
+    poc_wr_str(out, "c=");
     where_put(out, (const struct sockaddr *)&channel->group);
     if (channel->group.ss_family == AF_INET)
-        poc_wr_fmt(out, "/%u", channel->ttl);
-    poc_wr_fmt(out, "\r\n");
+        number_put(out, "/", channel->ttl, "");
+    poc_wr_str(out, "\r\n");
 }
 
 static void source_put(poc_wr *out, const bcast_channel *channel)
 {
     if (channel->source.ss_family == 0)
         return;
-    poc_wr_fmt(out, "a=source-filter: incl ");
+    poc_wr_str(out, "a=source-filter: incl ");
     where_put(out, (const struct sockaddr *)&channel->group);
     poc_wr_u8(out, ' ');
     poc_addr_put(out, (const struct sockaddr *)&channel->source);
-    poc_wr_fmt(out, "\r\n");
+    poc_wr_str(out, "\r\n");
 }
 
 static unsigned bandwidth_kbps(poc_span lines)
@@ -89,48 +100,52 @@ static void attributes_put(poc_wr *out, poc_span lines)
         if (line.n == 0 || line.p[0] != 'a')
             continue;
         poc_wr_span(out, line);
-        poc_wr_fmt(out, "\r\n");
+        poc_wr_str(out, "\r\n");
     }
 }
 
 static void multicast_audio_put(poc_wr *out, const wire_unicast *formats, const bcast_channel *channel)
 {
     poc_span lines = poc_span_str(formats->audio_lines);
-    poc_wr_fmt(out, "m=audio %u RTP/SAVP %s\r\n", channel->port[BCAST_FLOW_RTP], formats->audio_formats);
+    number_put(out, "m=audio ", channel->port[BCAST_FLOW_RTP], " RTP/SAVP ");
+    poc_wr_str(out, formats->audio_formats);
+    poc_wr_str(out, "\r\n");
     group_put(out, channel);
-    poc_wr_fmt(out, "b=AS:%u\r\nb=RR:0\r\n", bandwidth_kbps(lines));
+    number_put(out, "b=AS:", bandwidth_kbps(lines), "\r\nb=RR:0\r\n");
     source_put(out, channel);
     attributes_put(out, lines);
-    poc_wr_fmt(out, "a=recvonly\r\na=stkmstream:1\r\n");
+    poc_wr_str(out, "a=recvonly\r\na=stkmstream:1\r\n");
 }
 
 static void multicast_floor_put(poc_wr *out, const bcast_channel *channel)
 {
-    poc_wr_fmt(out, "m=application %u udp TBCP\r\n", channel->port[BCAST_FLOW_FLOOR]);
+    number_put(out, "m=application ", channel->port[BCAST_FLOW_FLOOR], " udp TBCP\r\n");
     group_put(out, channel);
     source_put(out, channel);
-    poc_wr_fmt(out, "a=recvonly\r\na=stkmstream:1\r\n");
+    poc_wr_str(out, "a=recvonly\r\na=stkmstream:1\r\n");
 }
 
 static void stkm_put(poc_wr *out, const bcast_channel *channel, poc_span mikey)
 {
-    poc_wr_fmt(out, "m=data %u UDP " WIRE_STKM_FORMAT "\r\n", channel->port[BCAST_FLOW_STKM]);
+    number_put(out, "m=data ", channel->port[BCAST_FLOW_STKM], " UDP " WIRE_STKM_FORMAT "\r\n");
     group_put(out, channel);
     source_put(out, channel);
-    poc_wr_fmt(out, "a=fmtp:" WIRE_STKM_FORMAT " streamid=1;kmstype=oma-bcast-gba-mbms\r\na=recvonly\r\n");
-    poc_wr_fmt(out, "a=key-mgmt:mikey ");
+    poc_wr_str(out, "a=fmtp:" WIRE_STKM_FORMAT " streamid=1;kmstype=oma-bcast-gba-mbms\r\na=recvonly\r\n"
+                    "a=key-mgmt:mikey ");
     poc_base64_put(out, mikey);
-    poc_wr_fmt(out, "\r\n");
+    poc_wr_str(out, "\r\n");
 }
 
 /* m-lines never disappear: a channel that is withdrawn keeps its three slots with port 0 (RFC 3264, 8.2). */
 static void withdrawn_put(poc_wr *out, const wire_unicast *formats, const bcast_channel *channel)
 {
-    poc_wr_fmt(out, "m=audio 0 RTP/SAVP %s\r\n", formats->audio_formats);
+    poc_wr_str(out, "m=audio 0 RTP/SAVP ");
+    poc_wr_str(out, formats->audio_formats);
+    poc_wr_str(out, "\r\n");
     group_put(out, channel);
-    poc_wr_fmt(out, "m=application 0 udp TBCP\r\n");
+    poc_wr_str(out, "m=application 0 udp TBCP\r\n");
     group_put(out, channel);
-    poc_wr_fmt(out, "m=data 0 UDP " WIRE_STKM_FORMAT "\r\n");
+    poc_wr_str(out, "m=data 0 UDP " WIRE_STKM_FORMAT "\r\n");
     group_put(out, channel);
 }
 
@@ -138,8 +153,8 @@ poc_err wire_offer_write(poc_wr *out, const wire_local *local, const wire_unicas
                          const bcast_channel *channel, poc_span mikey)
 {
     wire_head_put(out, local, true);
-    audio_put(out, local, formats);
-    floor_put(out, local, formats);
+    wire_audio_put(out, local, formats, formats->direction);
+    wire_floor_put(out, formats->floor.ss_family != 0 ? poc_addr_port(local->floor) : 0, formats);
     if (mikey.n == 0) {
         withdrawn_put(out, formats, channel);
         return poc_wr_done(out);

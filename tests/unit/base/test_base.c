@@ -74,6 +74,58 @@ static void base64_is_strict_and_returns_what_went_in(void **state)
     }
 }
 
+static void base64_of_published_texts_is_as_published(void **state)
+{
+    /* RFC 4648, 10; then every character of the alphabet, in its order. */
+    static const struct {
+        const char *in;
+        size_t n;
+        const char *out;
+    } rows[] = {
+        { "", 0, "" },
+        { "f", 1, "Zg==" },
+        { "fo", 2, "Zm8=" },
+        { "foobar", 6, "Zm9vYmFy" },
+        { "\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96\x9b\x71\xd7\x9f"
+          "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e\xbb\xf3\xdf\xbf",
+          48, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/" },
+    };
+    (void)state;
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        char text[80];
+        poc_wr wr = poc_wr_into(text, sizeof(text));
+        poc_base64_put(&wr, poc_span_of(rows[i].in, rows[i].n));
+        assert_int_equal(poc_wr_text(&wr), POC_OK);
+        assert_string_equal(text, rows[i].out);
+    }
+}
+
+static void numbers_and_addresses_are_written_as_people_write_them(void **state)
+{
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } numbers[] = { { 0, "0" }, { 9, "9" }, { 10, "10" }, { 65535, "65535" }, { UINT64_MAX, "18446744073709551615" } };
+    static const char *const addresses[] = { "0.0.0.0",       "9.10.99.100", "255.255.255.255", "192.0.2.1", "::",
+                                             "2001:db8::1:0", "::1" };
+    char text[64];
+    (void)state;
+    for (size_t i = 0; i < POC_COUNT(numbers); i++) {
+        poc_wr wr = poc_wr_into(text, sizeof(text));
+        poc_dec_put(&wr, numbers[i].number);
+        assert_int_equal(poc_wr_text(&wr), POC_OK);
+        assert_string_equal(text, numbers[i].text);
+    }
+    for (size_t i = 0; i < POC_COUNT(addresses); i++) {
+        struct sockaddr_storage addr;
+        poc_wr wr = poc_wr_into(text, sizeof(text));
+        assert_int_equal(poc_addr_parse(&addr, poc_span_str(addresses[i]), 5060), POC_OK);
+        poc_addr_put(&wr, (const struct sockaddr *)&addr);
+        assert_int_equal(poc_wr_text(&wr), POC_OK);
+        assert_string_equal(text, addresses[i]);
+    }
+}
+
 static void hex_refuses_odd_and_foreign_characters(void **state)
 {
     (void)state;
@@ -335,6 +387,8 @@ int main(void)
         cmocka_unit_test(inner_length_cannot_escape),
         cmocka_unit_test(writer_overflow_sticks),
         cmocka_unit_test(base64_is_strict_and_returns_what_went_in),
+        cmocka_unit_test(base64_of_published_texts_is_as_published),
+        cmocka_unit_test(numbers_and_addresses_are_written_as_people_write_them),
         cmocka_unit_test(hex_refuses_odd_and_foreign_characters),
         cmocka_unit_test(one_user_has_one_canonical_uri),
         cmocka_unit_test(secret_is_wiped_when_the_last_owner_goes),
