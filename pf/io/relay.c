@@ -1,6 +1,7 @@
 #include "pf/io/relay.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -31,7 +32,7 @@ typedef struct relay_port {
     relay_side side;
     relay_kind kind;
     int fd;
-    struct sockaddr_storage local, peer;
+    struct sockaddr_in6 local, peer; /* of either family, in as few octets as one takes; peer family 0: none */
 } relay_port;
 
 struct relay_session {
@@ -137,7 +138,7 @@ static bool take_downlink(relay *r, const relay_port *port, int64_t now_ms, poc_
 
 static bool from_peer(const relay_port *port, const struct msghdr *h)
 {
-    return (h->msg_flags & MSG_TRUNC) == 0 && port->peer.ss_family != 0 &&
+    return (h->msg_flags & MSG_TRUNC) == 0 && port->peer.sin6_family != 0 &&
            poc_addr_eq((const struct sockaddr *)h->msg_name, (const struct sockaddr *)&port->peer);
 }
 
@@ -221,7 +222,7 @@ static void relay_packets(relay *r, relay_port *port, unsigned count)
             continue;
         r->out[forwarded++].msg_hdr = (struct msghdr){ .msg_iov = &r->in.iov[i], .msg_iovlen = 1 };
     }
-    if (to->peer.ss_family != 0 && forwarded > 0)
+    if (to->peer.sin6_family != 0 && forwarded > 0)
         forward(r, to, forwarded);
 }
 
@@ -256,9 +257,9 @@ static int on_ready(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *ar
 static poc_err port_open(relay *r, relay_port *port, uint16_t number)
 {
     const struct sockaddr *local = (const struct sockaddr *)&port->local;
-    port->local = r->address;
+    memcpy(&port->local, &r->address, sizeof(port->local));
     poc_addr_set_port((struct sockaddr *)&port->local, number);
-    int fd = socket(port->local.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(port->local.sin6_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = port };
     if (fd < 0)
         return POC_E_IO;
@@ -382,7 +383,7 @@ const struct sockaddr *relay_session_local(const relay_session *s, relay_side si
 
 void relay_session_peer(relay_session *s, relay_side side, relay_kind kind, const struct sockaddr *peer)
 {
-    struct sockaddr_storage *at = &s->port[side][kind].peer;
+    struct sockaddr_in6 *at = &s->port[side][kind].peer;
     memset(at, 0, sizeof(*at));
     if (peer != NULL && peer->sa_family == s->relay->address.ss_family)
         memcpy(at, peer, poc_addr_len(peer));

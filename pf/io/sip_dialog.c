@@ -26,7 +26,7 @@ static int on_bye(sip_leg *leg, nta_incoming_t *irq)
 /* ---- the peer's offers ---- */
 
 /* The client says with port 0 that it does not hear the channel, or takes it up again. */
-static void bearer_look(sip_session *s, const wire_unicast *offer)
+static void bearer_look(sip_session *s, const sip_peer *offer)
 {
     bool had_lines = s->client.has_channel_lines;
     bool off = offer->multicast_refused || (had_lines && offer->media_count <= 2);
@@ -45,15 +45,16 @@ static const bcast_channel *channel_for(const sip_leg *leg)
 /* Writes our answer to the offer in `m` and takes over what it changes. */
 static poc_err offer_take(sip_leg *leg, sip_t const *m, char *text, size_t cap)
 {
-    wire_unicast offer;
+    wire_unicast offer, other;
     sip_session *s = leg->session;
     POC_TRY(wire_unicast_read(&offer, sip_body(m), NULL));
+    sip_peer_tell(&other, sip_leg_other(leg)->peer);
     leg->sdp_version++;
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, cap);
-    POC_TRY(wire_answer_write(&wr, &local, sip_body(m), &sip_leg_other(leg)->peer, channel_for(leg)));
+    POC_TRY(wire_answer_write(&wr, &local, sip_body(m), &other, channel_for(leg)));
     POC_TRY(poc_wr_text(&wr));
-    leg->peer = offer;
+    POC_TRY(sip_peer_keep(&leg->peer, &offer));
     sip_session_media(s, leg);
     return POC_OK;
 }
@@ -64,20 +65,25 @@ static poc_err offer_repeat(sip_leg *leg, char *text, size_t cap)
 {
     if (leg == &leg->session->client && leg->has_channel_lines)
         return POC_E_DENIED;
+    wire_unicast other;
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, cap);
-    POC_TRY(wire_unicast_write(&wr, &local, &sip_leg_other(leg)->peer, leg == &leg->session->client));
+    sip_peer_tell(&other, sip_leg_other(leg)->peer);
+    POC_TRY(wire_unicast_write(&wr, &local, &other, leg == &leg->session->client));
     return poc_wr_text(&wr);
 }
 
 static void modify_refuse(sip_leg *leg, nta_incoming_t *irq, poc_err err)
 {
     sip_session *s = leg->session;
-    const char *reason =
-        err == POC_E_DENIED ? "offer in the session is not acceptable" : "offer in the session is malformed";
+    const char *reason = err == POC_E_DENIED  ? "offer in the session is not acceptable"
+                         : err == POC_E_NOMEM ? "out of memory"
+                                              : "offer in the session is malformed";
     sip_refused(s->sip, err, s->user, reason);
     if (err == POC_E_DENIED)
         sip_refuse(s->sip, irq, SIP_488_NOT_ACCEPTABLE, reason);
+    else if (err == POC_E_NOMEM)
+        sip_refuse(s->sip, irq, SIP_503_SERVICE_UNAVAILABLE, reason);
     else
         sip_refuse(s->sip, irq, SIP_400_BAD_REQUEST, reason);
 }
@@ -90,8 +96,8 @@ static void late_answer_take(sip_leg *leg, sip_t const *m)
         sip_refused(leg->session->sip, POC_E_INPUT, leg->session->user, "ACK does not answer our offer");
         return;
     }
-    leg->peer = answer;
-    sip_session_media(leg->session, leg);
+    if (sip_peer_keep(&leg->peer, &answer) == POC_OK)
+        sip_session_media(leg->session, leg);
 }
 
 /* ACK of a re-INVITE, or its absence: the dialog stands as it did. */
@@ -155,7 +161,7 @@ static int on_modify(sip_leg *leg, nta_incoming_t *irq, sip_t const *m)
     if (!invite)
         nta_incoming_destroy(irq);
     if (has_offer && leg == &leg->session->client)
-        bearer_look(leg->session, &leg->peer);
+        bearer_look(leg->session, leg->peer);
     return 0;
 }
 

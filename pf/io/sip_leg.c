@@ -208,7 +208,9 @@ void sip_leg_drop(sip_leg *leg)
     free(leg->call_id);
     free(leg->local);
     free(leg->remote);
+    free(leg->peer);
     leg->call_id = leg->local = leg->remote = NULL;
+    leg->peer = NULL;
     leg->nta = NULL;
 }
 
@@ -247,9 +249,11 @@ static void refresh(sip_leg *leg)
 {
     char expires[48], text[SIP_SDP_MAX];
     bool update = leg->allow_update;
+    wire_unicast other;
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, sizeof(text));
-    if (wire_unicast_write(&wr, &local, &sip_leg_other(leg)->peer, false) != POC_OK || poc_wr_text(&wr) != POC_OK)
+    sip_peer_tell(&other, sip_leg_other(leg)->peer);
+    if (wire_unicast_write(&wr, &local, &other, false) != POC_OK || poc_wr_text(&wr) != POC_OK)
         return;
     wr = poc_wr_into(expires, sizeof(expires));
     poc_wr_fmt(&wr, "%u;refresher=uac", leg->expires_s);

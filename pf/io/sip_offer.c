@@ -196,10 +196,9 @@ static void accepted(sip_session *s, sip_t const *m)
     pocpf_answer answer = POCPF_ANSWER_WRONG;
     if (sip_body_is_sdp(m))
         answer = wire_answer_check(sip_body(m), &s->channel, room, sizeof(room), &verification, &why);
-    if (sip_body_is_sdp(m) && wire_unicast_read(&peer, sip_body(m), NULL) == POC_OK) {
-        s->client.peer = peer;
+    if (sip_body_is_sdp(m) && wire_unicast_read(&peer, sip_body(m), NULL) == POC_OK &&
+        sip_peer_keep(&s->client.peer, &peer) == POC_OK)
         sip_session_media(s, &s->client);
-    }
     s->client.has_channel_lines = true;
     s->bearer_off = answer != POCPF_ANSWER_ACCEPTED;
     if (o->flight_counts)
@@ -257,9 +256,11 @@ static poc_err offer_text(sip_session *s, char *text, size_t cap)
         s->channel = *channel;
     s->has_channel = true;
     leg->sdp_version++;
+    wire_unicast of_cf;
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, cap);
-    POC_TRY(wire_offer_write(&wr, &local, &s->cf.peer, &s->channel, poc_span_of(o->mikey, o->mikey_len)));
+    sip_peer_tell(&of_cf, s->cf.peer);
+    POC_TRY(wire_offer_write(&wr, &local, &of_cf, &s->channel, poc_span_of(o->mikey, o->mikey_len)));
     return poc_wr_text(&wr);
 }
 

@@ -54,6 +54,15 @@ typedef struct sip_timer {
     size_t place; /* in the heap, from 1; 0: not set */
 } sip_timer;
 
+/** A wire_unicast in as few octets as its texts need. */
+typedef struct sip_peer {
+    struct sockaddr_in6 audio, floor; /* of either family; family 0: none */
+    poc_sdp_direction direction;
+    bool multicast_capable, multicast_refused, plain_order;
+    size_t media_count;
+    char texts[]; /* audio_proto, audio_formats, audio_lines, floor_lines, each with its terminator */
+} sip_peer;
+
 typedef struct sip_leg {
     sip_session *session;
     nta_leg_t *nta;
@@ -70,7 +79,7 @@ typedef struct sip_leg {
     bool offered;           /* our 2xx to an empty re-INVITE was an offer: the ACK answers */
     bool gone;              /* the peer has ended it: no BYE */
     uint64_t sdp_session, sdp_version;
-    wire_unicast peer; /* what the peer said last */
+    sip_peer *peer; /* what the peer said last; NULL: nothing yet, which is over when the session is up */
 } sip_leg;
 
 typedef enum sip_phase { SIP_SETTING_UP, SIP_ANSWERED, SIP_UP, SIP_ENDED } sip_phase;
@@ -357,6 +366,11 @@ void sip_offer_forget(sip_session *s);
 void sip_offer_resume(sip_session *s);
 wake_fn sip_offer_pump;
 sip_timer_fn sip_offer_due;
+
+/* ---- sip_peer.c ---- */
+/** Keeps it in the place of what `*at` was. POC_E_NOMEM: `*at` is as before. */
+poc_err sip_peer_keep(sip_peer **at, const wire_unicast *said);
+void sip_peer_tell(wire_unicast *out, const sip_peer *p);
 
 /* ---- sip_subscribe.c ---- */
 void sip_subscription_free_all(sip *s);

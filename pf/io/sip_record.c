@@ -20,12 +20,12 @@ static void text_put(poc_wr *wr, const char *text)
     poc_wr_put(wr, text, n <= UINT16_MAX ? n : 0);
 }
 
-static void address_put(poc_wr *wr, const struct sockaddr_storage *a)
+static void address_put(poc_wr *wr, const struct sockaddr_in6 *a)
 {
-    if (a->ss_family == AF_INET6) {
+    if (a->sin6_family == AF_INET6) {
         poc_wr_u8(wr, 6);
-        poc_wr_put(wr, &((const struct sockaddr_in6 *)a)->sin6_addr, 16);
-    } else if (a->ss_family == AF_INET) {
+        poc_wr_put(wr, &a->sin6_addr, 16);
+    } else if (a->sin6_family == AF_INET) {
         poc_wr_u8(wr, 4);
         poc_wr_put(wr, &((const struct sockaddr_in *)a)->sin_addr, 4);
     } else {
@@ -86,17 +86,20 @@ static void leg_put(poc_wr *wr, const sip_leg *leg)
     poc_wr_u32(wr, leg->expires_s);
     poc_wr_u64(wr, leg->sdp_session);
     poc_wr_u64(wr, leg->sdp_version);
-    address_put(wr, &leg->peer.audio);
-    address_put(wr, &leg->peer.floor);
-    poc_wr_u8(wr, (uint8_t)leg->peer.direction);
+    address_put(wr, &leg->peer->audio);
+    address_put(wr, &leg->peer->floor);
+    poc_wr_u8(wr, (uint8_t)leg->peer->direction);
 }
 
 poc_err sip_session_save(const sip_session *s, poc_wr *out)
 {
     size_t before = out->len;
-    bool same = same_formats(&s->client.peer, &s->cf.peer);
+    wire_unicast client, cf;
     if (s->phase != SIP_UP)
         return POC_E_STATE;
+    sip_peer_tell(&client, s->client.peer);
+    sip_peer_tell(&cf, s->cf.peer);
+    bool same = same_formats(&client, &cf);
     poc_wr_u8(out, RECORD_VERSION);
     poc_wr_u8(out, (uint8_t)((s->capable ? FLAG_CAPABLE : 0) | (s->has_channel ? FLAG_CHANNEL : 0) |
                              (s->bearer_off ? FLAG_BEARER_OFF : 0) | (same ? FLAG_SAME_FORMATS : 0)));
@@ -108,9 +111,9 @@ poc_err sip_session_save(const sip_session *s, poc_wr *out)
             poc_wr_u16(out, poc_addr_port(relay_session_local(s->media, (relay_side)side, (relay_kind)kind)));
     leg_put(out, &s->client);
     leg_put(out, &s->cf);
-    formats_put(out, &s->cf.peer);
+    formats_put(out, &cf);
     if (!same)
-        formats_put(out, &s->client.peer);
+        formats_put(out, &client);
     POC_TRY(poc_wr_done(out));
     return out->len - before <= RECORD_MAX ? POC_OK : POC_E_LIMIT;
 }
@@ -201,7 +204,7 @@ static poc_err leg_dialog_get(poc_rd *rd, sip_leg *leg)
     return leg_route_set(leg, target, route);
 }
 
-static poc_err leg_get(poc_rd *rd, sip_leg *leg)
+static poc_err leg_get(poc_rd *rd, sip_leg *leg, wire_unicast *peer)
 {
     uint8_t flags, transport, direction;
     POC_TRY(poc_rd_u8(rd, &flags));
@@ -219,12 +222,12 @@ static poc_err leg_get(poc_rd *rd, sip_leg *leg)
         return poc_rd_fail(rd, "session interval out of bounds");
     POC_TRY(poc_rd_u64(rd, &leg->sdp_session));
     POC_TRY(poc_rd_u64(rd, &leg->sdp_version));
-    POC_TRY(address_get(rd, &leg->peer.audio));
-    POC_TRY(address_get(rd, &leg->peer.floor));
+    POC_TRY(address_get(rd, &peer->audio));
+    POC_TRY(address_get(rd, &peer->floor));
     POC_TRY(poc_rd_u8(rd, &direction));
     if (direction > POC_SDP_INACTIVE)
         return poc_rd_fail(rd, "unknown direction");
-    leg->peer.direction = (poc_sdp_direction)direction;
+    peer->direction = (poc_sdp_direction)direction;
     return POC_OK;
 }
 
@@ -248,6 +251,9 @@ static void formats_copy(wire_unicast *to, const wire_unicast *from)
 static poc_err session_get(poc_rd *rd, sip_session *s)
 {
     uint8_t version, flags;
+    wire_unicast client, cf;
+    memset(&client, 0, sizeof(client));
+    memset(&cf, 0, sizeof(cf));
     POC_TRY(poc_rd_u8(rd, &version));
     if (version != RECORD_VERSION)
         return poc_rd_fail(rd, "unknown version");
@@ -259,13 +265,15 @@ static poc_err session_get(poc_rd *rd, sip_session *s)
     POC_TRY(text_get(rd, s->group, sizeof(s->group)));
     POC_TRY(text_get(rd, s->channel.id, sizeof(s->channel.id)));
     POC_TRY(media_get(rd, s));
-    POC_TRY(leg_get(rd, &s->client));
-    POC_TRY(leg_get(rd, &s->cf));
-    POC_TRY(formats_get(rd, &s->cf.peer));
+    POC_TRY(leg_get(rd, &s->client, &client));
+    POC_TRY(leg_get(rd, &s->cf, &cf));
+    POC_TRY(formats_get(rd, &cf));
     if (flags & FLAG_SAME_FORMATS)
-        formats_copy(&s->client.peer, &s->cf.peer);
+        formats_copy(&client, &cf);
     else
-        POC_TRY(formats_get(rd, &s->client.peer));
+        POC_TRY(formats_get(rd, &client));
+    POC_TRY(sip_peer_keep(&s->client.peer, &client));
+    POC_TRY(sip_peer_keep(&s->cf.peer, &cf));
     return poc_rd_end(rd);
 }
 

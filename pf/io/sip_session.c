@@ -35,10 +35,14 @@ void sip_session_link(sip_session *n)
     s->counts.sessions++;
 }
 
-static poc_err session_new(sip_session **out, sip *s)
+static poc_err session_new(sip_session **out, sip *s, bool from_client, const wire_unicast *offer)
 {
     POC_TRY(sip_session_make(out, s));
-    poc_err err = relay_session_new(&(*out)->media, s->relay);
+    (*out)->caller = from_client ? &(*out)->client : &(*out)->cf;
+    (*out)->callee = from_client ? &(*out)->cf : &(*out)->client;
+    poc_err err = sip_peer_keep(&(*out)->caller->peer, offer);
+    if (err == POC_OK)
+        err = relay_session_new(&(*out)->media, s->relay);
     if (err != POC_OK) {
         sip_session_free(*out);
         return err;
@@ -133,8 +137,8 @@ void sip_release(sip_session *s, pocpf_reason reason)
 void sip_session_media(sip_session *s, const sip_leg *leg)
 {
     relay_side side = sip_leg_side(leg);
-    relay_session_peer(s->media, side, RELAY_AUDIO, (const struct sockaddr *)&leg->peer.audio);
-    relay_session_peer(s->media, side, RELAY_FLOOR, (const struct sockaddr *)&leg->peer.floor);
+    relay_session_peer(s->media, side, RELAY_AUDIO, (const struct sockaddr *)&leg->peer->audio);
+    relay_session_peer(s->media, side, RELAY_FLOOR, (const struct sockaddr *)&leg->peer->floor);
 }
 
 /* The caller is told no, and nothing remains. */
@@ -188,10 +192,12 @@ static void answer_caller(sip_session *s)
     char text[SIP_SDP_MAX], expires[64];
     msg_t *msg = nta_incoming_getrequest(leg->server_invite);
     sip_t const *m = sip_object(msg);
+    wire_unicast other;
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, sizeof(text));
-    bool written = wire_answer_write(&wr, &local, sip_description(m), &s->callee->peer, NULL) == POC_OK &&
-                   poc_wr_text(&wr) == POC_OK;
+    sip_peer_tell(&other, s->callee->peer);
+    bool written =
+        wire_answer_write(&wr, &local, sip_description(m), &other, NULL) == POC_OK && poc_wr_text(&wr) == POC_OK;
     bool timed = written && sip_leg_timer_answer(leg, m, expires);
     if (written)
         nta_incoming_treply(leg->server_invite, SIP_200_OK, SIPTAG_CONTACT_STR(leg->contact),
@@ -211,6 +217,7 @@ static void answer_caller(sip_session *s)
 static void callee_accepted(sip_session *s, sip_t const *m)
 {
     sip_leg *leg = s->callee;
+    wire_unicast answer;
     sip_leg_confirm(leg, m);
     sip_leg_ack(leg, m);
     if (s->cancelled) {
@@ -223,14 +230,19 @@ static void callee_accepted(sip_session *s, sip_t const *m)
                    "2xx to INVITE asks for TLS, which is not spoken here");
         return;
     }
-    if (wire_unicast_read(&leg->peer, sip_description(m), NULL) != POC_OK) {
+    if (wire_unicast_read(&answer, sip_description(m), NULL) != POC_OK) {
         sip_leg_bye(leg, NULL);
         setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, POC_E_INPUT, "2xx to INVITE without a usable description");
         return;
     }
+    if (sip_peer_keep(&leg->peer, &answer) != POC_OK) {
+        sip_leg_bye(leg, NULL);
+        setup_fail(s, SIP_500_INTERNAL_SERVER_ERROR, POC_E_NOMEM, "out of memory");
+        return;
+    }
     sip_leg_timer(leg, m);
-    s->capable = s->client.peer.multicast_capable && s->client.peer.plain_order;
-    if (s->client.peer.multicast_capable && !s->client.peer.plain_order)
+    s->capable = s->client.peer->multicast_capable && s->client.peer->plain_order;
+    if (s->client.peer->multicast_capable && !s->client.peer->plain_order)
         sip_refused(s->sip, POC_E_DENIED, s->user, "m-lines of the client leave no place for the multicast lines");
     sip_session_media(s, &s->client);
     sip_session_media(s, &s->cf);
@@ -299,10 +311,12 @@ static poc_err call_callee(sip_session *s, su_home_t *home, sip_t const *m, sip_
     const url_t *target = m->sip_request->rq_url, *towards = to_cf ? owner->next_hop : target;
     char text[SIP_SDP_MAX], extra[SIP_RELAYED_HEADERS], expires[48], hops[16];
     sip_content content;
+    wire_unicast of_caller;
     POC_TRY(sip_leg_call(leg, to_cf ? s->user : s->group, to_cf ? s->group : s->user, towards));
     wire_local local = sip_leg_local(leg);
     poc_wr wr = poc_wr_into(text, sizeof(text));
-    POC_TRY(wire_unicast_write(&wr, &local, &s->caller->peer, !to_cf));
+    sip_peer_tell(&of_caller, s->caller->peer);
+    POC_TRY(wire_unicast_write(&wr, &local, &of_caller, !to_cf));
     POC_TRY(sip_content_describe(&content, home, others, poc_span_of(text, wr.len)));
     POC_TRY(extra_headers(extra, s, m));
     wr = poc_wr_into(expires, sizeof(expires));
@@ -395,15 +409,13 @@ static void invite_begin(sip_inbound *in, bool from_client, const char *user, co
     if (!others_settle(&others, in, from_client, user))
         return;
     /* It may have waited for Zn while the drain began. */
-    if (owner->draining || owner->counts.sessions >= owner->sessions_max || session_new(&s, owner) != POC_OK) {
+    if (owner->draining || owner->counts.sessions >= owner->sessions_max ||
+        session_new(&s, owner, from_client, &offer) != POC_OK) {
         sip_inbound_refuse(in, SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "no room for another session");
         return;
     }
     (void)snprintf(s->user, sizeof(s->user), "%s", user);
     (void)snprintf(s->group, sizeof(s->group), "%s", group);
-    s->caller = from_client ? &s->client : &s->cf;
-    s->callee = from_client ? &s->cf : &s->client;
-    s->caller->peer = offer;
     setup_go(s, in, others);
 }
 

@@ -258,7 +258,7 @@ static void assert_media(const sip_leg *leg, const char *address, uint16_t port)
 {
     struct sockaddr_storage expected;
     assert_int_equal(poc_addr_parse(&expected, poc_span_str(address), port), POC_OK);
-    assert_true(poc_addr_eq((const struct sockaddr *)&leg->peer.audio, (const struct sockaddr *)&expected));
+    assert_true(poc_addr_eq((const struct sockaddr *)&leg->peer->audio, (const struct sockaddr *)&expected));
 }
 
 static void reinvite_and_update_of_the_cf_move_its_media(void **state)

@@ -1,4 +1,4 @@
-/* The timers of a sip: thousands on one wake, set anew and stopped at will. */
+/* Pieces of a sip by themselves: its timers, thousands on one wake, set anew and stopped at will; what it keeps of a peer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,11 +123,60 @@ static void timer_that_sets_itself_anew_for_now_does_not_hold_the_loop(void **st
     run_until(b, 6);
 }
 
+/* ---- what a peer said ---- */
+
+static void text_fill(char *out, size_t size)
+{
+    memset(out, 'x', size - 1);
+    out[size - 1] = '\0';
+}
+
+static void said_check(const wire_unicast *said, const wire_unicast *told)
+{
+    assert_memory_equal(&told->audio, &said->audio, sizeof(said->audio));
+    assert_memory_equal(&told->floor, &said->floor, sizeof(said->floor));
+    assert_string_equal(told->audio_proto, said->audio_proto);
+    assert_string_equal(told->audio_formats, said->audio_formats);
+    assert_string_equal(told->audio_lines, said->audio_lines);
+    assert_string_equal(told->floor_lines, said->floor_lines);
+    assert_int_equal(told->direction, said->direction);
+    assert_int_equal(told->multicast_capable, said->multicast_capable);
+    assert_int_equal(told->multicast_refused, said->multicast_refused);
+    assert_int_equal(told->plain_order, said->plain_order);
+    assert_int_equal(told->media_count, said->media_count);
+}
+
+static void what_a_peer_said_is_told_again_to_the_last_octet(void **state)
+{
+    sip_peer *kept = NULL;
+    wire_unicast said, told;
+    (void)state;
+    memset(&said, 0, sizeof(said));
+    assert_int_equal(sip_peer_keep(&kept, &said), POC_OK);
+    sip_peer_tell(&told, kept);
+    said_check(&said, &told);
+
+    assert_int_equal(poc_addr_parse(&said.audio, poc_span_str("2001:db8::fedc:1"), 45200), POC_OK);
+    assert_int_equal(poc_addr_parse(&said.floor, poc_span_str("192.0.2.17"), 45300), POC_OK);
+    text_fill(said.audio_proto, sizeof(said.audio_proto));
+    text_fill(said.audio_formats, sizeof(said.audio_formats));
+    text_fill(said.audio_lines, sizeof(said.audio_lines));
+    text_fill(said.floor_lines, sizeof(said.floor_lines));
+    said.direction = POC_SDP_RECVONLY;
+    said.multicast_capable = said.plain_order = true;
+    said.media_count = 5;
+    assert_int_equal(sip_peer_keep(&kept, &said), POC_OK);
+    sip_peer_tell(&told, kept);
+    said_check(&said, &told);
+    free(kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(timers_set_anew_ring_once_each_in_the_order_of_their_last_times, start, stop),
         cmocka_unit_test_setup_teardown(timer_that_sets_itself_anew_for_now_does_not_hold_the_loop, start, stop),
+        cmocka_unit_test(what_a_peer_said_is_told_again_to_the_last_octet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
