@@ -12,6 +12,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "pf/io/now.h"
+#include "tests/support/ports.h"
 
 #define UNICAST_LINES(port1, port2)        \
     "m=audio " port1 " RTP/AVP 97\r\n"     \
@@ -498,17 +499,6 @@ uint16_t world_port(void)
     return pf_port;
 }
 
-static uint16_t free_port(void)
-{
-    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(addr);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
-    su_close(fd);
-    return ntohs(addr.sin_port);
-}
-
 static void sip_start(world *w, const world_options *o)
 {
     char udp[48], tcp[48];
@@ -573,7 +563,7 @@ void world_start(world *w, const world_options *options)
     peer_start(&w->cf, w, "cf", "127.0.0.2", options->transport);
     peer_start(&w->core, w, "core", "127.0.0.2", options->transport);
     w->client.allow_update = !options->client_without_update;
-    pf_port = free_port();
+    assert_true(test_free_ports(&pf_port, 1));
     sip_start(w, options);
 }
 
