@@ -53,10 +53,14 @@ static int own_memberships_only(int fd, sa_family_t family)
                               : setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off));
 }
 
+/* The STKM that a packet needs was sent before it, and is there when the packet is, in a socket that may not have had its
+ * turn. */
 static void group_take(port *p, poc_span datagram, const struct sockaddr *from)
 {
     (void)from;
-    if (!p->radio->is_deaf)
+    if (p->flow != BCAST_FLOW_STKM)
+        radio_port_drain(p - p->flow + BCAST_FLOW_STKM);
+    if (p->fd >= 0 && !p->radio->is_deaf)
         pocue_multicast(p->radio->ue, radio_now_ms(), p->flow, datagram);
 }
 

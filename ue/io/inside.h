@@ -129,6 +129,8 @@ void radio_groups_close(radio *r);
 /* ports.c, for groups.c */
 int radio_socket_bound(const struct sockaddr *to, bool shared);
 poc_err radio_port_watch(port *p);
+/* Takes everything there is; what that reports may close the port. */
+void radio_port_drain(port *p);
 void radio_port_close(port *p);
 
 /* http.c */

@@ -18,14 +18,10 @@ void radio_port_close(port *p)
     p->fd = -1;
 }
 
-/* Everything there is, per wake-up; a report may close the port under the loop. */
-static int port_read(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *arg)
+void radio_port_drain(port *p)
 {
-    port *p = arg;
     radio *r = p->radio;
     uint8_t datagram[DATAGRAM_MAX];
-    (void)magic;
-    (void)wait;
     while (p->fd >= 0) {
         struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
         socklen_t from_len = sizeof(from);
@@ -37,6 +33,13 @@ static int port_read(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *a
         p->take(p, poc_span_of(datagram, (size_t)n), (struct sockaddr *)&from);
         radio_pump(r);
     }
+}
+
+static int port_read(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *arg)
+{
+    (void)magic;
+    (void)wait;
+    radio_port_drain(arg);
     return 0;
 }
 

@@ -178,6 +178,28 @@ static void test_an_update_opens_the_channel_and_the_group_is_heard(void **state
     assert_int_equal(pocue_msks(radio_ue(first), NULL, 0), 0);
 }
 
+/* Who was busy for a while finds speech before an STKM, the STKM and speech behind it, each kind in a socket of its own. */
+static void test_speech_that_waits_with_the_stkm_of_its_mtk_is_heard(void **state)
+{
+    (void)state;
+    char offer[PAIR_OFFER_MAX];
+    first = radio_open(&first_seen, NULL);
+    bring_in(first, &first_seen);
+    offer_of_loopback(offer, 2);
+    tiny_pf_offer(pf, offer, true);
+    run_until_answered();
+    pair_on_air(&w);
+    pair_talk(&w, 1);
+    assert_int_equal(w.air_count, 2);
+    w.air[w.air_count++] = w.air[1];
+    const pair_datagram stkm = w.air[0];
+    w.air[0] = w.air[1];
+    w.air[1] = stkm;
+    tiny_pf_transmit(pf);
+    run_until(&first_seen.ue[POCUE_PLAY], 1);
+    assert_int_equal(first_seen.ue[POCUE_UNREADABLE], 0);
+}
+
 static void keep(radio_settings *s)
 {
     s->keep_keys = true;
@@ -376,6 +398,7 @@ int main(void)
         T(test_without_bootstrapping_the_challenge_is_a_refusal),
         T(test_a_silent_bsf_ends_the_bootstrapping_with_a_report),
         T(test_an_update_opens_the_channel_and_the_group_is_heard),
+        T(test_speech_that_waits_with_the_stkm_of_its_mtk_is_heard),
         T(test_a_radio_that_keeps_its_keys_goes_on_listening_after_bye),
         T(test_a_radio_without_update_is_offered_by_reinvite),
         T(test_a_refused_key_is_answered_488_with_a_warning),
