@@ -23,6 +23,7 @@ typedef struct trial {
 void expect_init(expect *e)
 {
     memset(e, 0, sizeof(*e));
+    e->patience = 1;
 }
 
 void expect_done(expect *e)
@@ -212,7 +213,8 @@ void expect_later(expect *e, const record *rec, expect_kind kind, int who, int64
 {
     if (!make_room(e))
         return;
-    expect_row row = { .limit = limit, .unit = kinds[kind].unit };
+    const bool is_time = strcmp(kinds[kind].unit, "ms") == 0;
+    expect_row row = { .limit = is_time ? limit * e->patience : limit, .unit = kinds[kind].unit };
     name_it(&row, rec, kind, who);
     e->rows[e->count] = row;
     e->pending[e->count++] = (expect_pending){ true, kind, who, since_us, until_us };

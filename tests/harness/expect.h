@@ -20,6 +20,7 @@ typedef struct expect {
     expect_row *rows; /* owned, in the order in which they were written down */
     size_t count, cap;
     expect_pending *pending; /* owned; one for each row that waits for the end */
+    int64_t patience;        /* limits in ms are so many times as long as the script says */
     bool overflow;
 } expect;
 

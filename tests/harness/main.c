@@ -17,6 +17,7 @@
 #include "tests/harness/timeline.h"
 #include "tests/harness/wallet.h"
 
+enum { PATIENCE_MAX = 1000 };
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 64, EXIT_SCRIPT = 65 };
 
 typedef struct options {
@@ -25,14 +26,15 @@ typedef struct options {
     bool is_real, is_quiet;
     uint64_t seed;
     uint64_t runs;
-    double loss; /* of SIP messages and pushes from the start, unless the script says otherwise */
+    uint64_t patience; /* times what the script allows */
+    double loss;       /* of SIP messages and pushes from the start, unless the script says otherwise */
     const char *pf_uri, *pf_config, *bsf_url;
     char program_dir[PATH_MAX];
 } options;
 
 static const char usage_text[] =
     "Usage: pocsim run SCRIPT.lua [--report DIR] [--world simulated|real] [--seed N] [--runs N] [--loss P]\n"
-    "                             [--pf SIP-URI] [--pf-config FILE] [--bsf URL] [--quiet]\n"
+    "                             [--patience N] [--pf SIP-URI] [--pf-config FILE] [--bsf URL] [--quiet]\n"
     "       pocsim calls            the calls that a script may make\n"
     "       pocsim --help | --version\n"
     "\n"
@@ -41,6 +43,7 @@ static const char usage_text[] =
     "  --seed N          what chance does in the simulated world (default 1)\n"
     "  --loss P          lose SIP messages and pushes with this chance, 0..1, until the script sets its own network\n"
     "  --runs N          play with N seeds, from --seed on; one line for each that fails, and a summary\n"
+    "  --patience N      real: allow N times what the script allows in milliseconds (default 1), for a busy machine\n"
     "  --pf SIP-URI      real: somebody's PF; without it our own pocpfd is started\n"
     "  --pf-config FILE  real: the configuration file of that daemon\n"
     "  --bsf URL         real, with --pf: where to bootstrap\n"
@@ -136,6 +139,7 @@ static void play(outcome *out, const options *o, const script_speech *speech, ui
     *out = (outcome){ .exit_status = EXIT_FAIL };
     record_init(&rec, o->is_real ? "real" : "simulated", seed);
     expect_init(&e);
+    e.patience = (int64_t)o->patience;
     timeline_init(&t, stdout);
     if (!o->is_quiet) {
         rec.tap = timeline_see;
@@ -213,6 +217,7 @@ enum {
     OPT_LOSS,
     OPT_PF,
     OPT_PF_CONFIG,
+    OPT_PATIENCE,
     OPT_BSF,
     OPT_QUIET,
     OPT_HELP,
@@ -225,6 +230,7 @@ static const struct option long_options[] = {
     { "seed", required_argument, NULL, OPT_SEED },
     { "runs", required_argument, NULL, OPT_RUNS },
     { "loss", required_argument, NULL, OPT_LOSS },
+    { "patience", required_argument, NULL, OPT_PATIENCE },
     { "pf", required_argument, NULL, OPT_PF },
     { "pf-config", required_argument, NULL, OPT_PF_CONFIG },
     { "bsf", required_argument, NULL, OPT_BSF },
@@ -257,6 +263,9 @@ static poc_err take_option(options *o, int option, const char *value)
         return o->runs > 0 ? POC_OK : POC_E_INPUT;
     case OPT_LOSS:
         return take_loss(o, value);
+    case OPT_PATIENCE:
+        POC_TRY(poc_u64_get(&o->patience, PATIENCE_MAX, poc_span_str(value)));
+        return o->patience > 0 ? POC_OK : POC_E_INPUT;
     case OPT_PF:
         o->pf_uri = value;
         return POC_OK;
@@ -281,6 +290,8 @@ static const char *wrong_world(const options *o)
         return "--runs plays in the simulated world only";
     if (o->is_real && o->loss > 0)
         return "--loss is for the simulated world: a real network is as it is";
+    if (!o->is_real && o->patience > 1)
+        return "--patience is for the real world: a clock turned by hand waits for everybody";
     if (!o->is_real && (o->pf_uri != NULL || o->pf_config != NULL || o->bsf_url != NULL))
         return "--pf, --pf-config and --bsf want --world real";
     return NULL;
@@ -334,7 +345,7 @@ static int run(const options *o)
 
 int main(int argc, char **argv)
 {
-    options o = { .seed = 1 };
+    options o = { .seed = 1, .patience = 1 };
     int option;
     setvbuf(stdout, NULL, _IOLBF, 0);
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

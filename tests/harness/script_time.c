@@ -117,7 +117,7 @@ static int l_wait_for(lua_State *lua)
 {
     play *p = script_play_of(lua);
     luaL_checktype(lua, 1, LUA_TFUNCTION);
-    double ms = duration_arg(lua, 2);
+    double ms = duration_arg(lua, 2) * (double)p->run->exp->patience;
     const char *text = luaL_optstring(lua, 3, "a condition");
     char where[64], what[160];
     script_where(lua, where, sizeof(where));

@@ -17,6 +17,8 @@ expect 64 "$pocsim" run "$scenario" --bsf http://127.0.0.1:8080/
 expect 64 "$pocsim" run "$scenario" --pf-config /dev/null
 expect 64 "$pocsim" run "$scenario" --world real --loss 0.1
 expect 64 "$pocsim" run "$scenario" --world real --runs 2
+expect 64 "$pocsim" run "$scenario" --world real --patience 0
+expect 64 "$pocsim" run "$scenario" --patience 2
 expect 1 "$pocsim" run "$scenario" --report /proc/pocsim
 
 rm -rf "$folder"

@@ -115,6 +115,15 @@ static const expect_row *judged(stage *s, expect_kind kind, int who, int64_t lim
     return &s->e.rows[s->e.count - 1];
 }
 
+/* Only what is a time: a packet too many is one on any machine. */
+static void patience_lengthens_limits_in_milliseconds_and_no_others(void **state)
+{
+    stage *s = *state;
+    s->e.patience = 20;
+    assert_int_equal(judged(s, EXPECT_EXPOSURE, BOB, 200)->limit, 4000);
+    assert_int_equal(judged(s, EXPECT_GAP, ALICE, 3)->limit, 3);
+}
+
 static void exposure_runs_from_the_expulsion_to_the_last_packet_opened(void **state)
 {
     stage *s = *state;
@@ -430,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_STAGE(exposure_runs_from_the_expulsion_to_the_last_packet_opened),
         ON_STAGE(exposure_of_one_who_was_not_expelled_is_not_met),
+        ON_STAGE(patience_lengthens_limits_in_milliseconds_and_no_others),
         ON_STAGE(a_packet_opened_after_the_switch_is_found),
         ON_STAGE(an_old_key_that_still_protects_media_after_the_switch_is_found),
         ON_STAGE(without_a_switch_nobody_counts_as_confirmed),
