@@ -449,11 +449,32 @@ static int64_t aired_us(walk *w, const world_seen *seen)
     return p->on_air_us != MEASURE_NEVER ? p->on_air_us : seen->at_us;
 }
 
-static int64_t switch_after(const walk *w, int channel, int64_t at_us, poc_msk_id *new_id)
+static bool was_given(const record *rec, int client, poc_msk_id id, size_t until)
+{
+    for (size_t i = 0; i < until; i++)
+        if (rec->seen[i].what == WORLD_KEY && rec->seen[i].client == client && rec->seen[i].mki.msk_id == id)
+            return true;
+    return false;
+}
+
+/* On sockets it takes a while until the PF hears of the expulsion; its BYE shows that it has. Until then it may end another
+ * rekey, with a key that this client was given as one of those who stay. */
+static bool is_of_before(const walk *w, const measure_rekey *r, int client, size_t from)
+{
+    if (strcmp(w->rec->world, "real") != 0 || !was_given(w->rec, client, r->new_id, from))
+        return false;
+    for (size_t i = from; i < w->rec->seen_count; i++)
+        if (w->rec->seen[i].what == WORLD_BYED && w->rec->seen[i].client == client)
+            return r->switch_us < w->rec->seen[i].at_us;
+    return false;
+}
+
+static int64_t switch_after(const walk *w, int client, size_t from, poc_msk_id *new_id)
 {
     for (size_t i = 0; i < w->out->rekey_count; i++) {
         const measure_rekey *r = &w->out->rekeys[i];
-        if (r->channel != channel || r->switch_us < at_us)
+        if (r->channel != w->channel_of[client] || r->switch_us < w->rec->seen[from].at_us ||
+            is_of_before(w, r, client, from))
             continue;
         *new_id = r->new_id;
         return r->switch_us;
@@ -465,7 +486,6 @@ static int64_t switch_after(const walk *w, int channel, int64_t at_us, poc_msk_i
 static bool was_left_behind(const walk *w, int client, size_t until)
 {
     poc_msk_id on_air = 0;
-    bool has_it = true;
     for (size_t i = 0; i < until; i++) {
         const world_seen *seen = &w->rec->seen[i];
         bool is_here = record_channel_of(w->rec, seen->mki.msk_id) == w->channel_of[client];
@@ -473,13 +493,7 @@ static bool was_left_behind(const walk *w, int client, size_t until)
             (on_air == 0 || record_msk_after(w->rec, seen->mki.msk_id, on_air)))
             on_air = seen->mki.msk_id;
     }
-    for (size_t i = 0; on_air != 0 && i < until; i++) {
-        const world_seen *seen = &w->rec->seen[i];
-        has_it = seen->what == WORLD_KEY && seen->client == client && seen->mki.msk_id == on_air;
-        if (has_it)
-            break;
-    }
-    return !has_it;
+    return on_air != 0 && !was_given(w->rec, client, on_air, until);
 }
 
 static bool opened(const world_seen *seen, int client)
@@ -509,7 +523,7 @@ static void expose(walk *w, int client, size_t from)
     poc_msk_id new_id = 0;
     int channel = w->channel_of[client];
     int64_t last_us = c->expelled_us;
-    c->switch_us = switch_after(w, channel, c->expelled_us, &new_id);
+    c->switch_us = switch_after(w, client, from, &new_id);
     if (was_left_behind(w, client, from)) {
         c->switch_us = c->expelled_us;
         new_id = 0;

@@ -15,6 +15,7 @@
 enum { ALICE, BOB, CAROL };
 #define MSK_1 0x10010001u
 #define MSK_2 0x10010002u
+#define MSK_3 0x10010003u
 
 typedef struct stage {
     record rec;
@@ -150,6 +151,24 @@ static void a_packet_opened_after_the_switch_is_found(void **state)
     air(s, 280, MSK_2, 1);
     assert_true(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok);
     air(s, 300, MSK_2, 3);
+    assert_false(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok);
+}
+
+/* Bob was given MSK 2 in a rekey that ends while the PF does not know yet that bob is expelled; MSK 3 is the answer. */
+static void a_rekey_that_ends_before_the_pf_hears_of_the_expulsion_is_not_its_switch(void **state)
+{
+    stage *s = *state;
+    see(s, WORLD_KEY, 195, BOB, MSK_2);
+    see(s, WORLD_EXPELLED, 200, BOB, 0);
+    see(s, WORLD_STKM_ON_AIR, 202, -1, MSK_2);
+    air(s, 203, MSK_2, 3);
+    see(s, WORLD_BYED, 205, BOB, 0);
+    see(s, WORLD_STKM_ON_AIR, 260, -1, MSK_3);
+    air(s, 280, MSK_3, 1);
+    assert_false(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok); /* a clock turned by hand: the PF knows at once */
+    s->rec.world = "real";
+    assert_true(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok);
+    air(s, 300, MSK_3, 3);
     assert_false(judged(s, EXPECT_AFTER_SWITCH, BOB, 0)->ok);
 }
 
@@ -441,6 +460,7 @@ int main(void)
         ON_STAGE(exposure_of_one_who_was_not_expelled_is_not_met),
         ON_STAGE(patience_lengthens_limits_in_milliseconds_and_no_others),
         ON_STAGE(a_packet_opened_after_the_switch_is_found),
+        ON_STAGE(a_rekey_that_ends_before_the_pf_hears_of_the_expulsion_is_not_its_switch),
         ON_STAGE(an_old_key_that_still_protects_media_after_the_switch_is_found),
         ON_STAGE(without_a_switch_nobody_counts_as_confirmed),
         ON_STAGE(silence_after_the_switch_shows_nothing),
