@@ -56,5 +56,9 @@ poc_err poc_key_unwrap(uint8_t *out, poc_span kek, poc_span wrapped);
 
 /** Is this PEM text a public key that signatures can be checked with: RSA of at least 2,048 bits, or P-256? */
 bool poc_pem_is_public_key(const char *pem);
+/** Is the first certificate in this PEM text that of the private key in the other one, which is not encrypted? */
+bool poc_pem_is_pair(const char *certificate, const char *key);
+/** Is the first thing in this PEM text a certificate? */
+bool poc_pem_has_certificates(const char *pem);
 
 #endif

@@ -1,6 +1,7 @@
-/* Public keys as text. */
+/* Keys and certificates as text. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "base/crypto.h"
@@ -28,4 +29,44 @@ bool poc_pem_is_public_key(const char *pem)
     EVP_PKEY_free(key);
     BIO_free(bio);
     return good;
+}
+
+/** Nobody is there to be asked. */
+static int no_password(char *buf, int size, int is_for_writing, void *user)
+{
+    (void)buf, (void)size, (void)is_for_writing, (void)user;
+    return -1;
+}
+
+static X509 *first_certificate(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    BIO_free(bio);
+    return certificate;
+}
+
+static EVP_PKEY *private_key(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    BIO_free(bio);
+    return key;
+}
+
+bool poc_pem_is_pair(const char *certificate, const char *key)
+{
+    X509 *x = first_certificate(certificate);
+    EVP_PKEY *k = x == NULL ? NULL : private_key(key);
+    const bool fits = k != NULL && X509_check_private_key(x, k) == 1;
+    EVP_PKEY_free(k);
+    X509_free(x);
+    return fits;
+}
+
+bool poc_pem_has_certificates(const char *pem)
+{
+    X509 *x = first_certificate(pem);
+    X509_free(x);
+    return x != NULL;
 }

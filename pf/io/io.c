@@ -17,6 +17,7 @@
 #include "pf/io/mcx_people.h"
 #include "pf/io/options.h"
 #include "pf/io/shell.h"
+#include "pf/io/shell_pem.h"
 #include "pf/io/subscribers.h"
 
 _Static_assert(IO_WHY_MAX == CONFIG_WHY_MAX, "the door shows the same text");
@@ -39,15 +40,14 @@ static poc_err check_subscribers(const config *c, char why[IO_WHY_MAX])
     return subscribers_load(bsf, c->gba.subscribers, why);
 }
 
-static poc_err check_pem(const char *path, char why[IO_WHY_MAX])
+static poc_err check_tls(const config *c, char why[IO_WHY_MAX])
 {
-    char *text = NULL;
-    if (path[0] == '\0')
-        return POC_OK;
-    POC_TRY(config_file_text(&text, path, why));
-    poc_err err = strstr(text, "-----BEGIN ") != NULL ? POC_OK : config_fail(why, path, 0, "is no PEM file");
-    poc_wipe(text, strlen(text)); /* it may be the private key */
-    free(text);
+    shell_pem mbms = { NULL, NULL }, kms = { NULL, NULL };
+    poc_err err = shell_pem_of_mbms(&mbms, c, why);
+    if (err == POC_OK && c->mcx.psi[0] != '\0')
+        err = shell_pem_of_kms(&kms, c, why);
+    shell_pem_done(&mbms);
+    shell_pem_done(&kms);
     return err;
 }
 
@@ -65,9 +65,7 @@ static poc_err check_mcx(const config *c, char why[IO_WHY_MAX])
     if (c->mcx.kms == CONFIG_KMS_EMBEDDED)
         POC_TRY(mcx_own_kms_new(&own, c, why));
     POC_TRY(mcx_neighbours_load(c, take_nothing, NULL, why));
-    POC_TRY(check_pem(c->mcx.kms_ca, why));
-    POC_TRY(check_pem(c->mcx.kms_tls_certificate, why));
-    return check_pem(c->mcx.kms_tls_key, why);
+    return shell_pem_check_ca(c->mcx.kms_ca, why);
 }
 
 static poc_err check_people(const config *c, char why[IO_WHY_MAX])
@@ -82,8 +80,7 @@ static poc_err load(config **out, const char *path, char why[IO_WHY_MAX])
     POC_OWNED(config, c, config_free);
     POC_TRY(config_load(&c, path, why));
     POC_TRY(check_subscribers(c, why));
-    POC_TRY(check_pem(c->mbms.tls_certificate, why));
-    POC_TRY(check_pem(c->mbms.tls_key, why));
+    POC_TRY(check_tls(c, why));
     POC_TRY(check_mcx(c, why));
     *out = (config *)POC_RELEASE(c);
     return POC_OK;

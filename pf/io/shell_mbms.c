@@ -105,22 +105,6 @@ static poc_err make_keyman(shell *s)
     return wire_keyman_new(&s->keyman, &rules, s->naf, s->pf);
 }
 
-void shell_pem_done(shell_pem *p)
-{
-    if (p->key != NULL)
-        poc_wipe(p->key, strlen(p->key));
-    free(p->key);
-    free(p->certificate);
-}
-
-poc_err shell_pem_load(shell_pem *p, const char *certificate, const char *key, char why[CONFIG_WHY_MAX])
-{
-    if (certificate[0] == '\0')
-        return POC_OK;
-    POC_TRY(config_file_text(&p->certificate, certificate, why));
-    return config_file_text(&p->key, key, why);
-}
-
 poc_err shell_fail_listen(char why[CONFIG_WHY_MAX], const char *listen, const char *tls, const char *certificate)
 {
     if (errno != EPROTO)
@@ -155,7 +139,7 @@ poc_err shell_mbms_make(shell *s, char why[CONFIG_WHY_MAX])
     if (s->boot->mbms.key_management_listen.count == 0)
         return POC_OK;
     POC_TRY(make_keyman(s));
-    poc_err err = shell_pem_load(&p, s->boot->mbms.tls_certificate, s->boot->mbms.tls_key, why);
+    poc_err err = shell_pem_of_mbms(&p, s->boot, why);
     if (err == POC_OK)
         err = listen_http(s, &p, why);
     shell_pem_done(&p);

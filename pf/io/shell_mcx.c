@@ -136,7 +136,7 @@ static poc_err make_kms_http(shell_mcx *x, const config *c, char why[CONFIG_WHY_
     shell_pem p = { NULL, NULL };
     if (x->own == NULL || c->mcx.kms_listen.count == 0)
         return POC_OK;
-    poc_err err = shell_pem_load(&p, c->mcx.kms_tls_certificate, c->mcx.kms_tls_key, why);
+    poc_err err = shell_pem_of_kms(&p, c, why);
     if (err == POC_OK)
         err = listen_kms(x, c, &p, why);
     shell_pem_done(&p);

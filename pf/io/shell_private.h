@@ -12,6 +12,7 @@
 #include "pf/io/now.h"
 #include "pf/io/push.h"
 #include "pf/io/shell.h"
+#include "pf/io/shell_pem.h"
 #include "pf/io/sip.h"
 #include "pf/io/store.h"
 #include "pf/io/ub_http.h"
@@ -121,13 +122,6 @@ void shell_push(shell *s, const pocpf_effect *e);
 /** Where a client with this session can be pushed to; 0 octets when that is not known. */
 size_t shell_push_address(const shell *s, const sip_session *session, uint8_t out[PUSH_ADDRESS_MAX]);
 
-/** What is read of the disk for TLS; the private key is wiped as soon as the library has its own copy. */
-typedef struct shell_pem {
-    char *certificate, *key;
-} shell_pem;
-/** With `certificate` "" there is none. On error, too, call shell_pem_done. */
-poc_err shell_pem_load(shell_pem *p, const char *certificate, const char *key, char why[CONFIG_WHY_MAX]);
-void shell_pem_done(shell_pem *p);
 /** A service over HTTP does not listen, and errno says why: with EPROTO it is the certificate in the file `certificate`, or its
  *  key. `listen` and `tls` name the options. POC_E_IO. */
 poc_err shell_fail_listen(char why[CONFIG_WHY_MAX], const char *listen, const char *tls, const char *certificate);

@@ -214,6 +214,29 @@ static void a_subscriber_file_is_checked_too(void **state)
 #define USERS POC_SOURCE_DIR "/config/mcx-users.cfg"
 #define MCX   "mcx = { psi = \"sip:mcptt@mcx.example\"; kms_url = \"https://127.0.0.1:1/v1\"; kms_uri = \"kms.example\"; "
 
+/** A certificate with its key, another key, and the first one under a password. */
+static void make_keys(const bench *b)
+{
+    char command[512];
+    (void)snprintf(
+        command, sizeof(command),
+        "cd '%s' && for n in a b; do openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
+        "$n.key -out $n.pem -days 2 -subj /CN=pf.example; done 2>/dev/null && "
+        "openssl ec -in a.key -aes128 -passout pass:secret -out sealed.key 2>/dev/null",
+        b->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_certificate_passes_with_its_own_key(void **state)
+{
+    bench *b = (bench *)*state;
+    make_keys(b);
+    write_config(b, "mbms = { tls_certificate = \"a.pem\"; tls_key = \"a.key\"; };");
+    assert_int_equal(run(b, "-t", "-c", b->config), 0);
+    write_config(b, MCX "users = \"" USERS "\"; kms_ca = \"a.pem\"; };");
+    assert_int_equal(run(b, "-t", "-c", b->config), 0);
+}
+
 static void what_this_machine_has_not_fails_the_check_too(void **state)
 {
     static const struct {
@@ -222,11 +245,17 @@ static void what_this_machine_has_not_fails_the_check_too(void **state)
         { "bcast = { interface = \"nosuchif0\"; };",
           "bcast.interface = \"nosuchif0\": there is no such network interface" },
         { "mbms = { tls_certificate = \"none.pem\"; tls_key = \"none.pem\"; };", "none.pem: cannot be read" },
-        { "mbms = { tls_certificate = \"pocpfd.cfg\"; tls_key = \"pocpfd.cfg\"; };", "pocpfd.cfg: is no PEM file" },
+        { "mbms = { tls_certificate = \"pocpfd.cfg\"; tls_key = \"pocpfd.cfg\"; };",
+          "pocpfd.cfg: mbms.tls_certificate and mbms.tls_key: no PEM certificate" },
+        { "mbms = { tls_certificate = \"a.pem\"; tls_key = \"b.key\"; };",
+          "a.pem: mbms.tls_certificate and mbms.tls_key: no PEM certificate and the private key of it" },
+        { "mbms = { tls_certificate = \"a.pem\"; tls_key = \"sealed.key\"; };",
+          "no PEM certificate and the private key" },
         { MCX "users = \"none.cfg\"; };", "none.cfg: cannot be read" },
         { MCX "users = \"" DEMO "\"; };", "demo-subscribers.cfg:1: a list \"users\" is missing" },
         { MCX "token_key = \"pocpfd.cfg\"; };", "pocpfd.cfg: mcx.token_key must be a public key in PEM" },
-        { MCX "users = \"" USERS "\"; kms_ca = \"pocpfd.cfg\"; };", "pocpfd.cfg: is no PEM file" },
+        { MCX "users = \"" USERS "\"; kms_ca = \"pocpfd.cfg\"; };", "pocpfd.cfg: mcx.kms_ca: no PEM certificates" },
+        { MCX "users = \"" USERS "\"; kms_ca = \"b.key\"; };", "b.key: mcx.kms_ca: no PEM certificates" },
         { MCX "users = \"" USERS "\"; neighbours = [ \"pocpfd.cfg\" ]; };",
           "pocpfd.cfg: mcx.neighbours: no certificate of a KMS" },
         { "mcx = { psi = \"sip:mcptt@mcx.example\"; kms = \"embedded\"; kms_secrets = \"pocpfd.cfg\"; users = \"" USERS
@@ -234,6 +263,7 @@ static void what_this_machine_has_not_fails_the_check_too(void **state)
           "pocpfd.cfg: mcx.kms_secrets must be a file that only its owner can read" },
     };
     bench *b = (bench *)*state;
+    make_keys(b);
     for (size_t i = 0; i < POC_COUNT(rows); i++) {
         write_config(b, rows[i].more);
         assert_int_equal(run(b, "-t", "-c", b->config), 78);
@@ -406,6 +436,7 @@ int main(int argc, char **argv)
         WITH_BENCH(the_commented_default_passes_the_check_as_it_is),
         WITH_BENCH(a_bad_file_exits_78_with_file_line_and_reason),
         WITH_BENCH(a_subscriber_file_is_checked_too),
+        WITH_BENCH(a_certificate_passes_with_its_own_key),
         WITH_BENCH(what_this_machine_has_not_fails_the_check_too),
         WITH_BENCH(a_check_leaves_no_core_dump_either),
         WITH_BENCH(it_serves_until_sigterm_and_exits_0),
