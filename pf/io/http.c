@@ -89,6 +89,9 @@ static void put_text(option_list *l, enum MHD_OPTION option, const char *text)
     put(l, option, 0, (void *)(uintptr_t)text);
 }
 
+/* Keys are in what is said: neither what RFC 8996 has taken out of use, nor what the certificate's key could open later. */
+static const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA";
+
 static poc_err start(http *h, int fd, const http_settings *s)
 {
     bool is_tls = s->tls_certificate != NULL;
@@ -101,6 +104,7 @@ static poc_err start(http *h, int fd, const http_settings *s)
     if (is_tls) {
         put_text(&l, MHD_OPTION_HTTPS_MEM_CERT, s->tls_certificate);
         put_text(&l, MHD_OPTION_HTTPS_MEM_KEY, s->tls_key);
+        put_text(&l, MHD_OPTION_HTTPS_PRIORITIES, tls_priorities);
     }
     put(&l, MHD_OPTION_END, 0, NULL);
     h->daemon =

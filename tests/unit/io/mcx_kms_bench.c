@@ -118,7 +118,7 @@ void kms_bench_turn(kms_bench *b)
     (void)su_root_step(b->root, 5);
 }
 
-int kms_bench_curl(kms_bench *b, const char *words)
+void kms_bench_run_curl(kms_bench *b, const char *words)
 {
     char command[4096];
     size_t n = 0;
@@ -137,8 +137,13 @@ int kms_bench_curl(kms_bench *b, const char *words)
     }
     b->said[n] = '\0';
     (void)pclose(f);
+}
+
+int kms_bench_curl(kms_bench *b, const char *words)
+{
     int status = 0;
     const char *line = b->said;
+    kms_bench_run_curl(b, words);
     if (strncmp(line, "HTTP/1.1 100", 12) == 0 && (line = strstr(line, "\r\n\r\n")) != NULL)
         line += 4;
     if (line == NULL || sscanf(line, "HTTP/1.1 %d", &status) != 1)

@@ -36,7 +36,9 @@ void kms_bench_listen(kms_bench *b, uint16_t port, const char *certificate, cons
 void kms_bench_file(const kms_bench *b, const char *name, const char *text, unsigned mode);
 /** One turn of the loop. */
 void kms_bench_turn(kms_bench *b);
-/** Runs curl with these words while the loop turns; the status. */
+/** Runs curl with these words while the loop turns. */
+void kms_bench_run_curl(kms_bench *b, const char *words);
+/** The same; the status of the answer, which there has to be. */
 int kms_bench_curl(kms_bench *b, const char *words);
 /** What curl said behind the headers. */
 poc_span kms_bench_body(const kms_bench *b);

@@ -209,31 +209,71 @@ static void a_source_that_asks_too_often_is_told_to_wait(void **state)
     assert_non_null(strstr(b->said, "Retry-After: 1"));
 }
 
-static void with_a_certificate_it_speaks_tls_and_nothing_else(void **state)
+/** A certificate of 127.0.0.1 and its key in the folder. */
+static void make_certificate(const kms_bench *b)
 {
-    kms_bench *b = (kms_bench *)*state;
-    char command[512], words[1024], path[256], why[CONFIG_WHY_MAX];
-    char *certificate = NULL, *key = NULL;
+    char command[512];
     (void)snprintf(command, sizeof(command),
                    "cd '%s' && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj "
                    "/CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 2>/dev/null",
                    b->folder);
     assert_int_equal(system(command), 0);
+}
+
+static void read_certificate(const kms_bench *b, char **certificate, char **key)
+{
+    char path[256], why[CONFIG_WHY_MAX];
     (void)snprintf(path, sizeof(path), "%s/cert.pem", b->folder);
-    assert_int_equal(config_file_text(&certificate, path, why), POC_OK);
+    assert_int_equal(config_file_text(certificate, path, why), POC_OK);
     (void)snprintf(path, sizeof(path), "%s/key.pem", b->folder);
-    assert_int_equal(config_file_text(&key, path, why), POC_OK);
+    assert_int_equal(config_file_text(key, path, why), POC_OK);
+}
+
+static void listen_with_tls(kms_bench *b)
+{
+    char *certificate = NULL, *key = NULL;
+    make_certificate(b);
+    read_certificate(b, &certificate, &key);
     kms_bench_listen(b, 0, certificate, key);
     free(certificate);
     free(key);
     kms_bench_request(b, "request", ALICE, KMS_ROOT "/init", now_s());
+}
+
+/** Words of curl for the certificate of the KMS over TLS. */
+static const char *tls_words(const kms_bench *b, const char *more)
+{
+    static char words[1024];
     (void)snprintf(
         words, sizeof(words),
-        "--cacert %s/cert.pem -H 'Authorization: Bearer alice' --data-binary @%s/request https://127.0.0.1:%u" KMS_ROOT
+        "%s --cacert %s/cert.pem -H 'Authorization: Bearer alice' --data-binary @%s/request https://127.0.0.1:%u" KMS_ROOT
         "/init",
-        b->folder, b->folder, mcx_kms_http_port(b->http, 0));
-    assert_int_equal(kms_bench_curl(b, words), 200);
+        more, b->folder, b->folder, mcx_kms_http_port(b->http, 0));
+    return words;
+}
+
+static void with_a_certificate_it_speaks_tls_and_nothing_else(void **state)
+{
+    kms_bench *b = (kms_bench *)*state;
+    listen_with_tls(b);
+    assert_int_equal(kms_bench_curl(b, tls_words(b, "")), 200);
     assert_non_null(strstr(b->said, "<KmsInit"));
+}
+
+/*= RFC 8996, 2: "TLS 1.0 MUST NOT be used." Nor 1.1. Keys are in the answers. */
+static void it_speaks_no_tls_that_is_broken(void **state)
+{
+    static const char *const broken[] = { "--tlsv1.0 --tls-max 1.1 --ciphers 'ALL:@SECLEVEL=0'",
+                                          "--tls-max 1.2 --ciphers AES256-GCM-SHA384" /* RSA without secrecy */ };
+    kms_bench *b = (kms_bench *)*state;
+    listen_with_tls(b);
+    for (size_t i = 0; i < POC_COUNT(broken); i++) {
+        kms_bench_run_curl(b, tls_words(b, broken[i]));
+        if (strstr(b->said, "HTTP/1.1") != NULL)
+            fail_msg("%s is taken", broken[i]);
+    }
+    assert_int_equal(kms_bench_curl(b, tls_words(b, "--tlsv1.2 --tls-max 1.2")), 200);
+    assert_int_equal(kms_bench_curl(b, tls_words(b, "--tlsv1.3")), 200);
 }
 
 /* ---- the secrets ---- */
@@ -276,6 +316,7 @@ int main(void)
         TEST(what_is_no_request_is_refused_by_its_kind),
         TEST(a_source_that_asks_too_often_is_told_to_wait),
         TEST(with_a_certificate_it_speaks_tls_and_nothing_else),
+        TEST(it_speaks_no_tls_that_is_broken),
         TEST(secrets_that_others_can_read_or_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
