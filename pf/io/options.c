@@ -29,7 +29,7 @@ static const char *check_listen(const char *text)
     static const char want[] = "\"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", IPv6 addresses in brackets";
     struct sockaddr_storage addr;
     if (strncmp(text, "tls:", 4) == 0)
-        return "udp: or tcp: (tls: is not built into this version)";
+        return "udp: or tcp: (tls: is not built into this version; docs/sip-tls.md has a way)";
     if (strncmp(text, "udp:", 4) != 0 && strncmp(text, "tcp:", 4) != 0)
         return want;
     return config_address(&addr, text + 4) == POC_OK ? NULL : want;
@@ -119,10 +119,26 @@ static const char *check_udp(const char *text)
     return fits ? NULL : "\"udp:ADDRESS:PORT\", IPv6 addresses in brackets";
 }
 
+/** Sofia finds out about a transport that nobody listens on when the first request is to be sent. */
+static bool is_spoken(poc_span transport)
+{
+    return poc_span_eq_nocase(transport, "udp") || poc_span_eq_nocase(transport, "tcp");
+}
+
 static const char *check_hop(const char *text)
 {
-    bool fits = strncmp(text, "sip:", 4) == 0 && text[4] != '\0' && strpbrk(text, " <>\"\r\n") == NULL;
-    return fits ? NULL : "a SIP URI, such as \"sip:127.0.0.1:5070;transport=tcp\"";
+    static const char param[] = "transport=";
+    const size_t n = sizeof(param) - 1;
+    poc_span rest = poc_span_str(text);
+    if (strncmp(text, "sip:", 4) != 0 || text[4] == '\0' || strpbrk(text, " <>\"\r\n") != NULL)
+        return "a SIP URI, such as \"sip:127.0.0.1:5070;transport=tcp\"";
+    while (rest.n > 0) {
+        const poc_span part = poc_split(&rest, ';');
+        if (part.n >= n && poc_span_eq_nocase(poc_span_of(part.p, n), param) &&
+            !is_spoken(poc_span_of(part.p + n, part.n - n)))
+            return "reached by UDP or TCP (TLS is not built into this version; docs/sip-tls.md has a way)";
+    }
+    return NULL;
 }
 
 static const char *check_id(const char *text)
@@ -229,8 +245,8 @@ const option options[] = {
           "Session timer (RFC 4028) on both legs; 0 switches it off, otherwise at least 90."),
     FLAG("sip", "strict_identities", "true", TOP(sip.strict_identities),
           "A bootstrapped user whose BSF names no SIP identities may act as nobody."),
-    ABSENT("sip", "tls_certificate", OPTION_FILE, "Certificate chain of the tls: listeners."),
-    ABSENT("sip", "tls_key", OPTION_FILE, "Private key of the tls: listeners."),
+    ABSENT("sip", "tls_certificate", OPTION_FILE, "Would be the certificate chain of tls: listeners; sip-tls.md says why there are none."),
+    ABSENT("sip", "tls_key", OPTION_FILE, "Would be the private key of tls: listeners."),
 
     TEXT_NEEDED("gba", "naf_fqdn", 253, check_host, TOP(gba.naf_fqdn),
           "The PF's name as NAF: part of the digest realm and of every key."),

@@ -197,7 +197,7 @@ static poc_err listen_on(sip *s, const char *entry)
     char url[SIP_URL_MAX];
     if (sip_text_listen_url(url, entry) != POC_OK)
         return POC_E_INPUT;
-    /* TLS needs certificates, and the settings carry none: refuse loudly instead of listening without. */
+    /* Sofia's TLS keeps what every connection took, and one failed handshake ends other connections (docs/sip-tls.md). */
     if (strncmp(entry, "tls:", 4) == 0)
         return POC_E_IO;
     return nta_agent_add_tport(s->agent, URL_STRING_MAKE(url), TPTAG_UDP_RMEM(UDP_BUFFER_OCTETS), TAG_END()) < 0

@@ -26,8 +26,7 @@ typedef struct sip_mcx_transaction sip_mcx_transaction; /* a request of mission 
 typedef enum sip_auth { SIP_AUTH_DIGEST, SIP_AUTH_REGISTERED } sip_auth;
 
 typedef struct sip_settings {
-    const char *const
-        *listen; /* "udp:127.0.0.1:5060", "tcp:[::1]:5060" ...; "tls:" needs certificates and is refused */
+    const char *const *listen; /* "udp:127.0.0.1:5060", "tcp:[::1]:5060" ...; "tls:" is refused: docs/sip-tls.md */
     size_t listen_count;
     const char *domain;               /* own host name in From, Contact, Server */
     const char *next_hop;             /* SIP URI of the CF or the core towards it */

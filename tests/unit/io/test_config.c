@@ -212,6 +212,7 @@ typedef struct bad_case {
 } bad_case;
 
 /* HEAD has four lines: what a case adds starts in line 5. */
+#define HOP(uri) "sip = { listen = [ \"udp:127.0.0.1:1\" ]; domain = \"pf.example\"; next_hop = \"" uri "\"; };"
 static const bad_case bad_cases[] = {
     { "sip = { listn = 1; };", 1, "sip.listn is not an option" },
     { "sipp = { };", 1, "sipp is not an option" },
@@ -222,6 +223,11 @@ static const bad_case bad_cases[] = {
     { "sip = { listen = [ \"udp:[::1:1\" ]; };", 1, "must be \"udp:ADDRESS:PORT\"" },
     { "sip = { listen = [ \"udp:127.0.0.1:70000\" ]; };", 1, "must be \"udp:ADDRESS:PORT\"" },
     { "sip = { listen = [ \"tls:127.0.0.1:5061\" ]; };", 1, "tls: is not built into this version" },
+    { HOP("sips:cf.example"), 1, "must be a SIP URI" },
+    { HOP("sip:cf.example;transport=tls"), 1, "must be reached by UDP or TCP (TLS is not built into this version" },
+    { HOP("sip:cf.example;lr;Transport=TLS;x=1"), 1, "must be reached by UDP or TCP" },
+    { HOP("sip:cf.example;transport=sctp"), 1, "must be reached by UDP or TCP" },
+    { HOP("sip:cf.example;transport="), 1, "must be reached by UDP or TCP" },
     { "sip = { listen = [ ]; };", 1, "has 0 elements" },
     { "sip = { tls_key = \"k\"; };", 1, "sip.tls_key is not built into this version" },
     { HEAD "log = { format = \"xml\"; };", 5, "log.format must be one of \"text\", \"json\"" },
