@@ -75,10 +75,10 @@ struct core_book {
     core_csk *next;    /* made here: in force when its download has been answered */
     uint64_t download; /* number of the living one; 0: none */
     int64_t wake_ms;
-    uint64_t last_ntp;       /* of what was last sent to him */
-    uint64_t uploaded_ntp_s; /* of the last that he has sent */
-    core_book *next_waiting;
-    char *mc_id, *kms_uri; /* in one block, which mc_id owns */
+    uint64_t last_ntp;                     /* of what was last sent to him */
+    uint64_t uploaded_ntp_s;               /* of the last that he has sent */
+    core_book *next_waiting, **at_waiting; /* what points to it */
+    char *mc_id, *kms_uri;                 /* in one block, which mc_id owns */
     uint16_t impu_len;
     char impu[]; /* then its terminator and the service: the key of the table */
 };

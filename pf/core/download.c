@@ -34,11 +34,13 @@ poc_err download_make(core_engine *e, core_book *b, uint32_t uploaded_id, const 
 
 /* ---- its way ---- */
 
+/* Together with others: each waking looks through all who wait. */
 static void wake_at(core_engine *e, core_book *b, int64_t when_ms)
 {
-    b->wake_ms = when_ms;
-    if (when_ms < e->deadline_ms)
-        e->deadline_ms = when_ms;
+    when_ms += CORE_GRAIN_MS - 1;
+    b->wake_ms = when_ms - when_ms % CORE_GRAIN_MS;
+    if (b->wake_ms < e->deadline_ms)
+        e->deadline_ms = b->wake_ms;
 }
 
 void download_begin(core_engine *e, core_book *b)
@@ -46,6 +48,9 @@ void download_begin(core_engine *e, core_book *b)
     core_mcx *x = e->mcx;
     if (!b->waits) {
         b->next_waiting = x->waiting;
+        b->at_waiting = &x->waiting;
+        if (x->waiting != NULL)
+            x->waiting->at_waiting = &b->next_waiting;
         x->waiting = b;
         b->waits = true;
     }
@@ -57,14 +62,14 @@ void download_begin(core_engine *e, core_book *b)
 
 void download_end(core_engine *e, core_book *b)
 {
-    core_book **at = &e->mcx->waiting;
+    (void)e;
     b->download = 0;
     b->wake_ms = CORE_NEVER;
     if (!b->waits)
         return;
-    while (*at != b)
-        at = &(*at)->next_waiting;
-    *at = b->next_waiting;
+    *b->at_waiting = b->next_waiting;
+    if (b->next_waiting != NULL)
+        b->next_waiting->at_waiting = b->at_waiting;
     b->waits = false;
 }
 

@@ -9,16 +9,18 @@
 enum { AT_ONE_TIME = 4 }; /* of a channel: with a fifth the first is let be */
 
 typedef struct revoked_one {
-    core_member *member; /* held by reference; NULL: done with */
+    core_member *member; /* held by reference */
     uint64_t number;     /* of the download under way; 0: none */
     int64_t wake_ms;     /* gives up, or tries again */
     uint8_t tries;
 } revoked_one;
 
+/* Those from `first` up to `at` are as many as the window takes, and those who did not answer: whoever is done with leaves his
+ * place to the first of them, so that nothing looks through all who were. */
 struct core_revocation {
     core_revocation *next;
-    core_msk *key; /* held by reference */
-    int64_t wake_ms;
+    core_msk *key;   /* held by reference */
+    int64_t wake_ms; /* nobody is due before */
     uint32_t count;
     uint32_t first;     /* all before it are done with */
     uint32_t at;        /* from it on nobody has had his turn */
@@ -34,14 +36,14 @@ static void finish(core_engine *e, core_revocation *r, revoked_one *one)
 {
     core_member *m = one->member;
     r->under_way -= one->number != 0;
-    *one = (revoked_one){ .wake_ms = CORE_NEVER };
+    *one = r->list[r->first++];
     member_unref(e, m);
 }
 
 static void drop(core_engine *e, core_revocation *r)
 {
     for (uint32_t i = r->first; i < r->count; i++)
-        finish(e, r, &r->list[i]);
+        member_unref(e, r->list[i].member);
     keyset_unref(r->key);
     free(r);
 }
@@ -85,6 +87,7 @@ void revoke_begin(core_engine *e, core_channel *ch, core_msk *key)
     if (r == NULL)
         return; /* nothing is sent under the key any more, with or without it */
     r->key = keyset_ref(key);
+    r->wake_ms = CORE_NEVER;
     for (uint32_t i = 0; i < ch->count; i++)
         if (had(ch, ch->members[i], key)) {
             ch->members[i]->refs++;
@@ -95,6 +98,13 @@ void revoke_begin(core_engine *e, core_channel *ch, core_msk *key)
 
 /* ---- one ---- */
 
+static void wake_at(core_revocation *r, revoked_one *one, int64_t when_ms)
+{
+    one->wake_ms = when_ms;
+    if (when_ms < r->wake_ms)
+        r->wake_ms = when_ms;
+}
+
 static void fail(core_engine *e, core_revocation *r, revoked_one *one)
 {
     one->tries++;
@@ -104,7 +114,7 @@ static void fail(core_engine *e, core_revocation *r, revoked_one *one)
     }
     r->under_way -= one->number != 0;
     one->number = 0;
-    one->wake_ms = e->now_ms + rekey_backoff_ms(one->tries - 1u);
+    wake_at(r, one, e->now_ms + rekey_backoff_ms(one->tries - 1u));
 }
 
 static void send(core_engine *e, core_revocation *r, uint32_t at)
@@ -117,11 +127,11 @@ static void send(core_engine *e, core_revocation *r, uint32_t at)
     }
     core_todo *t = ring_reserve(&e->todo, 1) == POC_OK ? fx_put(e, CORE_DO_DOWNLOAD, m->channel, m) : NULL;
     if (t == NULL) {
-        one->wake_ms = e->now_ms + CORE_BACKOFF_MS;
+        wake_at(r, one, e->now_ms + CORE_BACKOFF_MS);
         return;
     }
     one->number = ++e->offers;
-    one->wake_ms = e->now_ms + CORE_DOWNLOAD_MS + CORE_BACKOFF_MS;
+    wake_at(r, one, e->now_ms + CORE_DOWNLOAD_MS + CORE_BACKOFF_MS);
     r->under_way++;
     t->u.revoked.number = one->number;
     t->u.revoked.id = r->key->id;
@@ -141,12 +151,22 @@ bool revoke_names(const core_channel *ch, poc_msk_id id)
     return ch->scope != NULL && revocation_of(ch, id) != NULL;
 }
 
+/* Of those under way. He is at `guess`, unless he has been moved. */
+static revoked_one *one_numbered(core_revocation *r, uint64_t number, uint32_t guess)
+{
+    if (guess >= r->first && guess < r->at && r->list[guess].number == number)
+        return &r->list[guess];
+    for (uint32_t i = r->first; i < r->at; i++)
+        if (r->list[i].number == number)
+            return &r->list[i];
+    return NULL;
+}
+
 static revoked_one *one_of(const core_todo *t, core_revocation **of)
 {
     core_revocation *r = revocation_of(t->channel, t->u.revoked.id);
-    revoked_one *one = r == NULL || t->u.revoked.at >= r->count ? NULL : &r->list[t->u.revoked.at];
     *of = r;
-    return one != NULL && one->number == t->u.revoked.number ? one : NULL;
+    return r == NULL ? NULL : one_numbered(r, t->u.revoked.number, t->u.revoked.at);
 }
 
 bool revoke_is_due(const core_todo *t)
@@ -163,7 +183,7 @@ bool fx_show_revocation(core_engine *e, core_todo *t, core_effect *out)
         return false;
     if (t->channel->state != C_ACTIVE) { /* a rekey has begun: it goes first */
         one->number = 0;
-        one->wake_ms = r->wake_ms = e->now_ms;
+        wake_at(r, one, e->now_ms);
         r->under_way--;
         return false;
     }
@@ -183,16 +203,14 @@ bool fx_show_revocation(core_engine *e, core_todo *t, core_effect *out)
 
 static bool answer(core_engine *e, core_revocation *r, const core_member *m, uint64_t number, bool ok)
 {
-    uint32_t i = r->first;
-    while (i < r->at && (r->list[i].member != m || r->list[i].number != number))
-        i++;
-    if (i == r->at)
+    revoked_one *one = number == 0 ? NULL : one_numbered(r, number, r->first);
+    if (one == NULL || one->member != m)
         return false;
     r->told += ok;
     if (ok)
-        finish(e, r, &r->list[i]);
+        finish(e, r, one);
     else
-        fail(e, r, &r->list[i]);
+        fail(e, r, one);
     return true;
 }
 
@@ -219,10 +237,9 @@ static bool has_window(const core_engine *e, const core_channel *ch)
 
 static void try_again(core_engine *e, core_channel *ch, core_revocation *r)
 {
-    const bool is_due = r->wake_ms <= e->now_ms || r->is_blocked;
-    for (uint32_t i = r->first; is_due && i < r->at; i++) {
+    for (uint32_t i = r->first; i < r->at; i++) {
         revoked_one *one = &r->list[i];
-        if (one->member == NULL || one->wake_ms > e->now_ms)
+        if (one->wake_ms > e->now_ms)
             continue;
         if (one->number != 0) /* the shell forgot it */
             fail(e, r, one);
@@ -234,33 +251,46 @@ static void try_again(core_engine *e, core_channel *ch, core_revocation *r)
 /* Those who are due and wait for the window are woken by the answer that opens it. */
 static void find_wake(const core_engine *e, core_revocation *r)
 {
-    while (r->first < r->at && r->list[r->first].member == NULL)
-        r->first++;
     r->wake_ms = CORE_NEVER;
     r->is_blocked = false;
     for (uint32_t i = r->first; i < r->at; i++) {
-        const revoked_one *one = &r->list[i];
-        if (one->member == NULL)
-            continue;
-        if (one->wake_ms <= e->now_ms)
+        if (r->list[i].wake_ms <= e->now_ms)
             r->is_blocked = true;
-        else if (one->wake_ms < r->wake_ms)
-            r->wake_ms = one->wake_ms;
+        else if (r->list[i].wake_ms < r->wake_ms)
+            r->wake_ms = r->list[i].wake_ms;
     }
 }
 
 static void go_on(core_engine *e, core_channel *ch, core_revocation *r)
 {
-    try_again(e, ch, r);
+    const bool is_due = r->wake_ms <= e->now_ms || r->is_blocked;
+    if (is_due)
+        try_again(e, ch, r);
     while (r->at < r->count && has_window(e, ch))
         send(e, r, r->at++);
-    find_wake(e, r);
+    if (is_due)
+        find_wake(e, r);
+}
+
+/* Until there is who signs, nobody is due: an identity that comes is the next that wakes them. */
+static void halt(core_engine *e, core_channel *ch)
+{
+    for (core_revocation *r = ch->scope->revocations; r != NULL; r = r->next) {
+        if (r->wake_ms > e->now_ms)
+            continue;
+        r->wake_ms = CORE_NEVER;
+        r->is_blocked = true;
+    }
 }
 
 void revoke_pump(core_engine *e, core_channel *ch)
 {
-    if (ch->scope == NULL || ch->state != C_ACTIVE || !kind_may_give(e, ch))
+    if (ch->scope == NULL || ch->state != C_ACTIVE)
         return;
+    if (!kind_may_give(e, ch)) {
+        halt(e, ch);
+        return;
+    }
     for (core_revocation **at = &ch->scope->revocations, *r; (r = *at) != NULL;) {
         go_on(e, ch, r);
         const bool is_over = r->key->expiry_s != 0 && r->key->expiry_s <= (uint64_t)e->now_ms / 1000;

@@ -197,11 +197,51 @@ static void a_revocation_goes_to_all_in_windows_and_says_how_many_it_has_reached
     office_free(o);
 }
 
+/* Every third does not answer at first: nobody's turn is lost or comes twice for it. */
+static void who_does_not_answer_a_revocation_keeps_nobody_else_from_it(void **state)
+{
+    enum { SILENT = 3, TRIES = 3 };
+    char impu[64];
+    unsigned asked[FEW] = { 0 }, i;
+    pocpf_channel loud = channel;
+    loud.musik.without_revocation = false;
+    office *o = open_crowd(state, &loud, FEW, false);
+    office_run(o);
+    impu_of(impu, 1);
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, impu, POCPF_EXPELLED), POCPF_OK);
+    while (o->to_tell == 0) {
+        for (pocpf_effect fx; pocpf_poll(o->pf, &fx);) {
+            if (fx.type == POCPF_DO_PERSIST)
+                assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
+            if (fx.type == POCPF_DO_AUDIT && fx.u.audit.what == POCPF_AUDIT_KEY_REVOKED)
+                o->told = fx.u.audit.count, o->to_tell = fx.u.audit.total;
+            if (fx.type != POCPF_DO_DOWNLOAD)
+                continue;
+            assert_int_equal(sscanf(fx.user, "sip:user%05u@", &i), 1);
+            asked[i] += fx.u.download.revokes;
+            if (!fx.u.download.revokes || i % SILENT != 0 || asked[i] == TRIES)
+                assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, fx.user, fx.u.download.number, true),
+                                 POCPF_OK);
+        }
+        if (o->to_tell == 0) {
+            assert_true(pocpf_deadline_ms(o->pf) != INT64_MAX);
+            o->now_ms = pocpf_deadline_ms(o->pf);
+            pocpf_tick(o->pf, o->now_ms);
+        }
+    }
+    assert_int_equal(o->told, FEW - 1);
+    assert_int_equal(o->to_tell, FEW - 1);
+    for (i = 0; i < FEW; i++)
+        assert_int_equal(asked[i], i == 1 ? 0 : i % SILENT == 0 ? TRIES : 1);
+    office_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_thousand_members_are_given_the_key_after_an_expulsion_with_one_write),
         cmocka_unit_test(a_revocation_goes_to_all_in_windows_and_says_how_many_it_has_reached),
+        cmocka_unit_test(who_does_not_answer_a_revocation_keeps_nobody_else_from_it),
         cmocka_unit_test(downloads_are_sealed_on_several_threads_and_each_is_signed_for_its_user),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);

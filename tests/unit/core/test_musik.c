@@ -706,6 +706,58 @@ static void a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no
     office_free(o);
 }
 
+/* The server's own keys for the period after the one that the town is made in. */
+static pocpf_mcx_keys *keys_of_next_period(const office *o)
+{
+    const mcx_town *t = o->town;
+    const mcx_certificate *c = &t->certificate;
+    const mcx_period period = { c->period_s, c->offset_s, t->alice.identity.period_number + 1 };
+    uint8_t uid[MCX_UID_LEN];
+    mcx_user_keys k;
+    pocpf_mcx_keys *keys;
+    assert_int_equal(mcx_uid(uid, poc_span_str(MDSI), c->kms_uri, &period), POC_OK);
+    assert_int_equal(mcx_kms_issue(&k, t->kms, poc_span_of(uid, sizeof(uid)), &o->rng), POC_OK);
+    const pocpf_mcx_material m = { .size = sizeof(m),
+                                   .uri = MDSI,
+                                   .kms_uri = "kms.example.org",
+                                   .period_s = c->period_s,
+                                   .offset_s = c->offset_s,
+                                   .period_number = period.number,
+                                   .z = mcx_kms_z(t->kms).p,
+                                   .kpak = mcx_kms_kpak(t->kms).p,
+                                   .pvt = k.pvt,
+                                   .rsk = k.rsk,
+                                   .ssk = k.ssk,
+                                   .like = t->server };
+    assert_int_equal(pocpf_mcx_keys_new(&keys, &m), POCPF_OK);
+    mcx_user_keys_done(&k);
+    return keys;
+}
+
+static void a_revocation_sleeps_while_nobody_signs_and_goes_on_with_the_next_keys(void **state)
+{
+    office *o = open_pair(state);
+    o->keeps_revoked = true;
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->revocations, 1);
+    pass(o, (int64_t)o->town->certificate.period_s * 1000);
+    assert_int_equal(o->revocations, 1);
+    assert_true(pocpf_deadline_ms(o->pf) > o->now_ms);
+    pocpf_mcx_keys *keys = keys_of_next_period(o);
+    const pocpf_mcx_identity own = { sizeof(own), keys, true };
+    o->keeps_revoked = false;
+    assert_int_equal(pocpf_mcx_identity_add(o->pf, o->now_ms, &own), POCPF_OK);
+    pocpf_mcx_keys_free(keys);
+    office_run(o);
+    for (int i = 0; i < 100 && o->to_tell == 0; i++)
+        pass(o, 1000);
+    assert_int_equal(o->revocations, 2);
+    assert_int_equal(o->told, 1);
+    assert_int_equal(o->to_tell, 1);
+    office_free(o);
+}
+
 /* One key for both services, and the MuSiK of the other one: he has it no longer than the key, and whoever takes over his device
  * gets neither. */
 static void a_musik_that_the_key_of_another_service_was_for_goes_with_that_key(void **state)
@@ -762,6 +814,7 @@ int main(void)
         cmocka_unit_test(a_channel_of_an_older_caller_is_taken_as_it_is),
         cmocka_unit_test(a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no_longer),
         cmocka_unit_test(two_channels_have_two_keys_and_members_of_their_own),
+        cmocka_unit_test(a_revocation_sleeps_while_nobody_signs_and_goes_on_with_the_next_keys),
         cmocka_unit_test(a_musik_that_the_key_of_another_service_was_for_goes_with_that_key),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);
