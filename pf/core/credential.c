@@ -168,12 +168,17 @@ poc_err credential_open(core_engine *e, core_muk *muk, const uint8_t in[CORE_SEA
 
 /* ---- which MUK ---- */
 
-/* What was made or counted for the old one belongs to it. */
+/* What was made or counted for the old one, or under the old B-TID, belongs to it: it is not made again. */
+static void part(core_engine *e, core_user *u)
+{
+    u->muk_no++;
+    seal_forget_user(e, u);
+}
+
 static void exchange(core_engine *e, core_user *u, core_muk muk)
 {
     u->muk = muk;
-    u->muk_no++;
-    seal_forget_user(e, u);
+    part(e, u);
 }
 
 static void replace(core_engine *e, core_user *u, poc_secret *key)
@@ -205,7 +210,8 @@ poc_err credential_set(core_engine *e, core_user *u, const core_credential *c)
 {
     bool is_same = u->muk.key != NULL && poc_secret_eq(u->muk.key, c->muk);
     bool is_before = u->before != NULL && u->before->key != NULL && poc_secret_eq(u->before->key, c->muk);
-    if (is_same && u->expires_ms == c->expires_ms && poc_span_eq_str(btid_of(u), c->btid))
+    const bool is_renamed = !poc_span_eq_str(btid_of(u), c->btid);
+    if (is_same && u->expires_ms == c->expires_ms && !is_renamed)
         return POC_OK; /* told with every request of his: nothing to write */
     if (!is_same && !is_before)
         POC_TRY(make_before(u));
@@ -214,6 +220,8 @@ poc_err credential_set(core_engine *e, core_user *u, const core_credential *c)
         go_back(e, u);
     else if (!is_same)
         replace(e, u, c->muk);
+    else if (is_renamed)
+        part(e, u);
     u->expires_ms = c->expires_ms;
     u->unsaved = true;
     if (u->memberships != NULL)
