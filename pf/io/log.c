@@ -1,6 +1,5 @@
 #include "pf/io/log.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +25,8 @@ static struct {
     int fd;
     log_reason reasons[REASONS_MAX];
     log_refused refused[LOG_REFUSED_MAX]; /* filled from the front; the last place is "other" */
+    int64_t second;                       /* of the line written last, whose text `time` is */
+    char time[sizeof("2030-01-01T00:00:00")];
 } sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .same_reason_per_s = 5, .fd = STDERR_FILENO };
 
 static const char *const level_names[] = { "info", "warning", "error" };
@@ -62,21 +63,34 @@ static void put_text(poc_wr *wr, bool json, const char *text)
         put_quoted(wr, text);
 }
 
+static void put_number(poc_wr *wr, int64_t number)
+{
+    if (number < 0)
+        poc_wr_u8(wr, '-');
+    poc_dec_put(wr, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+}
+
+static void put_id(poc_wr *wr, bool json, uint32_t id)
+{
+    uint8_t octets[4];
+    poc_wr be = poc_wr_into(octets, sizeof(octets));
+    poc_wr_u32(&be, id);
+    poc_wr_str(wr, json ? "\"" : "");
+    poc_hex_put(wr, poc_span_of(octets, sizeof(octets)));
+    poc_wr_str(wr, json ? "\"" : "");
+}
+
 static void put_value(poc_wr *wr, bool json, const log_field *f)
 {
-    char id[9];
-    poc_wr hex = poc_wr_into(id, sizeof(id));
     switch (f->kind) {
     case LOG_KIND_TEXT:
         put_text(wr, json, f->text);
         return;
     case LOG_KIND_NUMBER:
-        poc_wr_fmt(wr, "%" PRId64, f->number);
+        put_number(wr, f->number);
         return;
     case LOG_KIND_ID:
-        poc_wr_fmt(&hex, "%08" PRIx32, (uint32_t)f->number);
-        (void)poc_wr_text(&hex);
-        put_text(wr, json, id);
+        put_id(wr, json, (uint32_t)f->number);
         return;
     }
 }
@@ -87,24 +101,38 @@ static void put_field(poc_wr *wr, bool json, const log_field *f)
 {
     if ((f->kind == LOG_KIND_TEXT && f->text == NULL) || (f->kind == LOG_KIND_ID && f->number == 0))
         return;
-    poc_wr_fmt(wr, json ? ",\"%s\":" : " %s=", f->name);
+    poc_wr_str(wr, json ? ",\"" : " ");
+    poc_wr_str(wr, f->name);
+    poc_wr_str(wr, json ? "\":" : "=");
     put_value(wr, json, f);
+}
+
+/* A rekey writes a line for every member: all in one second, whose text is kept. Under the lock. */
+static void put_time(poc_wr *wr)
+{
+    const int64_t now_ms = io_now_ms(), second = now_ms / 1000;
+    const unsigned ms = (unsigned)(now_ms % 1000);
+    if (sink.time[0] == '\0' || sink.second != second) {
+        char text[sizeof(sink.time) + 1];
+        poc_wr time = poc_wr_into(text, sizeof(text));
+        poc_time_put(&time, second);
+        memcpy(sink.time, text, sizeof(sink.time) - 1); /* the Z goes behind the milliseconds */
+        sink.second = second;
+    }
+    poc_wr_str(wr, sink.time);
+    const char rest[] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z' };
+    poc_wr_put(wr, rest, sizeof(rest));
 }
 
 static void put_head(poc_wr *wr, bool json, log_level level, const char *event)
 {
-    int64_t now_ms = io_now_ms();
-    char time[32];
-    poc_wr text = poc_wr_into(time, sizeof(time));
-    poc_time_put(&text, now_ms / 1000);
-    if (text.len > 0)
-        text.len--; /* the Z goes behind the milliseconds */
-    poc_wr_fmt(&text, ".%03dZ", (int)(now_ms % 1000));
-    (void)poc_wr_text(&text);
-    if (json)
-        poc_wr_fmt(wr, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", time, level_names[level], event);
-    else
-        poc_wr_fmt(wr, "%s %s %s", time, level_names[level], event);
+    poc_wr_str(wr, json ? "{\"time\":\"" : "");
+    put_time(wr);
+    poc_wr_str(wr, json ? "\",\"level\":\"" : " ");
+    poc_wr_str(wr, level_names[level]);
+    poc_wr_str(wr, json ? "\",\"event\":\"" : " ");
+    poc_wr_str(wr, event);
+    poc_wr_str(wr, json ? "\"" : "");
 }
 
 static void write_line(const char *line, size_t n)

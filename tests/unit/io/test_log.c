@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "pf/io/log.h"
 #include "pf/io/now.h"
 
@@ -64,6 +65,37 @@ static void fields_stand_in_their_order_and_empty_ones_are_left_out(void **state
     log_event(LOG_LEVEL_INFO, "member_in", LOG_TEXT("user", "sip:bob@home2.example"), LOG_TEXT("reason", NULL),
               LOG_ID("msk_id", 0x10010001), LOG_ID("next", 0), LOG_NUMBER("count", 3));
     assert_non_null(strstr(said(), "Z info member_in user=sip:bob@home2.example msk_id=10010001 count=3\n"));
+}
+
+static void a_line_begins_with_the_time_to_the_millisecond(void **state)
+{
+    char text[] = "2030-01-01T00:00:00Z";
+    int64_t second = 0;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        const int64_t before_ms = io_now_ms();
+        log_event(LOG_LEVEL_INFO, "ready", LOG_NUMBER("first", 1));
+        const int64_t after_ms = io_now_ms();
+        const char *line = said();
+        memcpy(text, line, sizeof(text) - 2);
+        assert_int_equal(poc_time_get(&second, poc_span_str(text)), POC_OK);
+        assert_int_equal(line[19], '.');
+        assert_string_equal(line + 23, "Z info ready first=1\n");
+        const int64_t said_ms = second * 1000 + (line[20] - '0') * 100 + (line[21] - '0') * 10 + (line[22] - '0');
+        assert_true(said_ms >= before_ms && said_ms <= after_ms);
+        while (i == 1 && io_now_ms() / 1000 == second) { /* the third line is of another second */
+        }
+    }
+}
+
+static void numbers_and_ids_are_written_in_full(void **state)
+{
+    (void)state;
+    log_event(LOG_LEVEL_INFO, "ready", LOG_NUMBER("least", INT64_MIN), LOG_NUMBER("none", 0), LOG_ID("id", 0x0a));
+    assert_non_null(strstr(said(), " least=-9223372036854775808 none=0 id=0000000a\n"));
+    log_configure(true, 5);
+    log_event(LOG_LEVEL_INFO, "ready", LOG_NUMBER("most", INT64_MAX), LOG_ID("id", 0xfedcba98));
+    assert_non_null(strstr(said(), ",\"most\":9223372036854775807,\"id\":\"fedcba98\"}\n"));
 }
 
 static void a_peer_cannot_write_a_line_of_his_own(void **state)
@@ -123,6 +155,8 @@ int main(void)
 #define WITH_BENCH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_BENCH(fields_stand_in_their_order_and_empty_ones_are_left_out),
+        WITH_BENCH(a_line_begins_with_the_time_to_the_millisecond),
+        WITH_BENCH(numbers_and_ids_are_written_in_full),
         WITH_BENCH(a_peer_cannot_write_a_line_of_his_own),
         WITH_BENCH(json_is_one_object_a_line),
         WITH_BENCH(a_field_that_does_not_fit_is_left_out_whole),
