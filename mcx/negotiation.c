@@ -29,26 +29,54 @@ void mcx_algorithm_put(poc_wr *out, const mcx_algorithm *a)
 
 /* ---- reading an offer ---- */
 
-static poc_err algorithm_read(mcx_algorithm *out, poc_rd *params)
+enum { PARAMS = PARAM_AEAD_TAG_LEN + 1 };
+
+/* The parameters that tell algorithms apart, as far as they are said; the last one counts. */
+typedef struct said {
+    bool is_there[PARAMS];
+    uint8_t value[PARAMS];
+} said;
+
+static bool is_ours(uint8_t type)
 {
-    *out = mcx_aes128_gcm;
+    return type == PARAM_ENCR || type == PARAM_KEY_LEN || type == PARAM_SALT_LEN || type == PARAM_TAG_LEN ||
+           type == PARAM_AEAD_TAG_LEN;
+}
+
+static poc_err said_read(said *out, poc_rd *params)
+{
+    *out = (said){ .is_there = { false } };
     while (params->left > 0) {
         mikey_sp_param param;
         POC_TRY(mikey_sp_param_next(&param, params));
-        uint8_t *to = NULL;
-        if (param.type == PARAM_ENCR)
-            to = &out->encr;
-        else if (param.type == PARAM_KEY_LEN)
-            to = &out->key_len;
-        else if (param.type == PARAM_SALT_LEN)
-            to = &out->salt_len;
-        else if (param.type == PARAM_TAG_LEN || param.type == PARAM_AEAD_TAG_LEN)
-            to = &out->tag_len;
-        if (to != NULL && param.value.n != 1)
+        if (!is_ours(param.type))
+            continue;
+        if (param.value.n != 1)
             return poc_rd_fail(params, "SP parameter is not one octet");
-        if (to != NULL)
-            *to = param.value.p[0];
+        out->is_there[param.type] = true;
+        out->value[param.type] = param.value.p[0];
     }
+    return POC_OK;
+}
+
+static uint8_t said_or(const said *s, size_t type, uint8_t otherwise)
+{
+    return s->is_there[type] ? s->value[type] : otherwise;
+}
+
+/* What is not said is as the algorithm has it by default. A list may hold the lengths of both kinds of tags: that of HMAC-SHA-1
+ * says nothing about AES-GCM, and the other way round. */
+static poc_err algorithm_read(mcx_algorithm *out, poc_rd *params)
+{
+    said s;
+    POC_TRY(said_read(&s, params));
+    out->encr = said_or(&s, PARAM_ENCR, ENCR_AES_GCM);
+    const bool is_cm = out->encr == ENCR_AES_CM;
+    const mcx_algorithm *usual = is_cm ? &mcx_aes128_cm : &mcx_aes128_gcm;
+    const uint8_t other_tag = said_or(&s, is_cm ? PARAM_AEAD_TAG_LEN : PARAM_TAG_LEN, usual->tag_len);
+    out->key_len = said_or(&s, PARAM_KEY_LEN, usual->key_len);
+    out->salt_len = said_or(&s, PARAM_SALT_LEN, usual->salt_len);
+    out->tag_len = said_or(&s, is_cm ? PARAM_TAG_LEN : PARAM_AEAD_TAG_LEN, other_tag);
     return POC_OK;
 }
 

@@ -502,6 +502,35 @@ static void a_map_entry_without_its_policy_means_the_default(void **state)
     assert_true(mcx_algorithm_eq(&offer.algorithms[1], &mcx_aes128_gcm));
 }
 
+/* Whatever the order: the tag of HMAC-SHA-1 is none of AES-GCM's. What is not said is as each of both has it by default. */
+static void each_algorithm_has_the_length_of_its_own_tag(void **state)
+{
+    static const mcx_algorithm sent[] = { GCM_128 };
+    static const struct {
+        const uint8_t params[18];
+        const mcx_algorithm *is;
+    } rows[] = {
+        { { 0, 1, 6, 1, 1, 16, 4, 1, 12, 20, 1, 16, 6, 1, 0, 11, 1, 10 }, &mcx_aes128_gcm },
+        { { 0, 1, 6, 1, 1, 32, 11, 1, 10, 20, 1, 16, 6, 1, 0, 4, 1, 12 }, &mcx_aes256_gcm },
+        { { 0, 1, 6, 1, 1, 16, 4, 1, 12, 5, 1, 0, 6, 1, 0, 11, 1, 16 }, &mcx_aes128_gcm },
+        { { 0, 1, 1, 1, 1, 16, 4, 1, 14, 11, 1, 10, 6, 1, 0, 20, 1, 16 }, &mcx_aes128_cm },
+        { { 0, 1, 1, 2, 1, 1, 3, 1, 20, 5, 1, 0, 6, 1, 0, 8, 1, 1 }, &mcx_aes128_cm },
+    };
+    (void)state;
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        uint8_t octets[MIKEY_MESSAGE_MAX];
+        mcx_offer offer;
+        mikey_msg msg = message_with(octets, sizeof(octets), sent, 1, 1);
+        uint8_t *at = memmem(octets, sizeof(octets), "\0\1\6\1\1\x10", 6);
+        assert_non_null(at);
+        memcpy(at, rows[i].params, sizeof(rows[i].params));
+        assert_int_equal(mikey_decode(&msg, msg.raw, NULL), POC_OK);
+        assert_int_equal(mcx_offer_read(&offer, &msg, NULL), POC_OK);
+        assert_int_equal(offer.count, 1);
+        assert_true(mcx_algorithm_eq(&offer.algorithms[0], rows[i].is));
+    }
+}
+
 static void a_parameter_that_is_not_one_octet_is_refused(void **state)
 {
     static const mcx_algorithm sent[] = { GCM_128 };
@@ -580,6 +609,7 @@ int main(void)
         cmocka_unit_test(an_upload_lists_algorithms_in_its_order_of_preference),
         cmocka_unit_test(policies_of_every_message_of_the_field_are_the_default),
         cmocka_unit_test(a_map_entry_without_its_policy_means_the_default),
+        cmocka_unit_test(each_algorithm_has_the_length_of_its_own_tag),
         cmocka_unit_test(a_parameter_that_is_not_one_octet_is_refused),
         cmocka_unit_test(the_server_takes_the_first_it_allows_or_the_one_it_forces),
     };
