@@ -253,12 +253,12 @@ static bool is_usable(const core_engine *e, const core_book *b, const core_csk *
     return k != NULL && k->is_bound && k != b->next && k->expires_ms > e->now_ms;
 }
 
-/* What is in force: the one before, as long as the new one is not durable. */
+/* What is in force: the one before, as long as the new one is not durable. When that one runs out, the one it has replaced does
+ * not come back. */
 static const core_csk *in_force(const core_engine *e, const core_book *b)
 {
-    if (is_usable(e, b, b->current))
-        return b->current;
-    return is_usable(e, b, b->previous) ? b->previous : NULL;
+    const core_csk *k = b->current != NULL && b->current->is_bound ? b->current : b->previous;
+    return is_usable(e, b, k) ? k : NULL;
 }
 
 /* A key that is not durable, or has expired, is none: his MuSiKs wait with everything else. */

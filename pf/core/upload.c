@@ -96,6 +96,14 @@ static poc_err id_check(upload *u, const mcx_opened *opened)
     return is_free ? POC_OK : refuse(u, POC_E_DENIED, "key id is that of another key");
 }
 
+/* It is used as soon as it is durable; until then a client that says so would not know it. */
+static poc_err activation_check(upload *u, const mcx_opened *opened)
+{
+    const uint64_t latest_s = identity_ntp_s(u->e) - MCX_NTP_MINUS_UNIX + u->e->set.mcx_skew_s;
+    const bool is_active = !opened->has_parameters || opened->parameters.activation_s <= latest_s;
+    return is_active ? POC_OK : refuse(u, POC_E_DENIED, "key is not active yet");
+}
+
 static poc_err choose(upload *u, const mcx_opened *opened)
 {
     const mcx_algorithm all[] = { mcx_aes128_gcm, mcx_aes256_gcm, mcx_aes128_cm };
@@ -113,15 +121,17 @@ static poc_err choose(upload *u, const mcx_opened *opened)
     return POC_OK;
 }
 
-/* Before the message counts as seen: a thief who sends it first, with a token of his own, takes nothing away. */
+/* Before the message counts as seen: a thief who sends it first, with a token of his own, takes nothing away. What does not
+ * depend on who it is comes before that is asked, for whoever answers may make room for him. */
 static poc_err admit(void *ctx, const mcx_opened *opened)
 {
     upload *u = ctx;
+    POC_TRY(activation_check(u, opened));
+    POC_TRY(choose(u, opened));
     if (u->mc_id == NULL)
         POC_TRY(prove(u, opened));
     POC_TRY(age_check(u, opened));
-    POC_TRY(id_check(u, opened));
-    return choose(u, opened);
+    return id_check(u, opened);
 }
 
 static poc_err open_message(upload *u)
