@@ -470,6 +470,8 @@ typedef struct mcx_expected {
     mcx_verifier *verifier;
     /** Whether the id is that of another user's key; may be NULL. `sender` is the identity that stands in the message. */
     bool (*is_taken)(void *ctx, uint32_t csb_id, poc_span sender);
+    /** Whether something younger was taken of its sender, though `replay` does not remember it; may be NULL. */
+    bool (*is_stale)(void *ctx, uint32_t csb_id, uint64_t sent_ntp_s);
     /** Asked last, when all else holds and before the message is remembered: what it returns is how it went. May be NULL. */
     poc_err (*admit)(void *ctx, const mcx_opened *opened);
     void *ctx;

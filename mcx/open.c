@@ -117,18 +117,26 @@ static poc_err time_read(opening *o)
     return POC_OK;
 }
 
+static poc_err replay_check(opening *o)
+{
+    const char *why = NULL;
+    if (o->expected->replay == NULL)
+        return POC_OK;
+    const poc_err err = mcx_replay_check(o->expected->replay, &o->replay, &why);
+    return err == POC_E_AUTH ? refuse(o, err, o->msg->ts.p, why) : err;
+}
+
 static poc_err time_check(opening *o)
 {
     const mcx_expected *e = o->expected;
     const uint64_t sent = o->out->sent_ntp_s, now = e->now_ntp_s;
     const uint64_t apart = sent > now ? sent - now : now - sent;
-    const char *why = NULL;
     if (!e->any_time && apart > e->skew_s)
         return refuse(o, POC_E_AUTH, o->msg->ts.p, "time is too far from now");
-    if (e->replay == NULL)
-        return POC_OK;
-    const poc_err err = mcx_replay_check(e->replay, &o->replay, &why);
-    return err == POC_E_AUTH ? refuse(o, err, o->msg->ts.p, why) : err;
+    POC_TRY(replay_check(o));
+    if (e->is_stale != NULL && e->is_stale(e->ctx, o->msg->csb_id, sent))
+        return refuse(o, POC_E_AUTH, o->msg->ts.p, "older than what was taken of its sender");
+    return POC_OK;
 }
 
 /* ---- 5. which key ---- */

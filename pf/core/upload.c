@@ -33,6 +33,27 @@ static bool is_taken(void *ctx, uint32_t csb_id, poc_span sender)
     return owner != NULL && owner != u->book;
 }
 
+/* What was seen before a restart is not remembered; how old the last one was is. */
+static bool is_older(const core_book *b, uint32_t csb_id, uint64_t sent_ntp_s)
+{
+    return b != NULL &&
+           (sent_ntp_s < b->uploaded_ntp_s || (sent_ntp_s == b->uploaded_ntp_s && book_key(b, csb_id) != NULL));
+}
+
+static const char is_older_why[] = "older than the last upload of its user";
+
+/* Without opening anything, if it says to be from who has the book. Somebody else at his device is not bound by his clock. */
+static bool is_stale(void *ctx, uint32_t csb_id, uint64_t sent_ntp_s)
+{
+    upload *u = ctx;
+    const mikey_id *idi = &u->msg.idi;
+    if (!is_older(u->book, csb_id, sent_ntp_s) || idi->role == MIKEY_ROLE_UID_INITIATOR ||
+        !poc_span_eq_str(idi->data, u->book->mc_id))
+        return false;
+    u->out->why = is_older_why;
+    return true;
+}
+
 /* The URI in the message, or "". */
 static poc_err sender_text(upload *u, char out[CORE_MC_ID_MAX])
 {
@@ -78,14 +99,9 @@ static poc_err prove(upload *u, const mcx_opened *opened)
     return sender_check(u, opened);
 }
 
-/* What was seen before a restart is not remembered; how old the last one was is. */
 static poc_err age_check(upload *u, const mcx_opened *opened)
 {
-    const core_book *b = u->book;
-    if (b == NULL || opened->sent_ntp_s > b->uploaded_ntp_s)
-        return POC_OK;
-    const bool is_older = opened->sent_ntp_s < b->uploaded_ntp_s || book_key(b, opened->csb_id) != NULL;
-    return is_older ? refuse(u, POC_E_AUTH, "older than the last upload of its user") : POC_OK;
+    return is_older(u->book, opened->csb_id, opened->sent_ntp_s) ? refuse(u, POC_E_AUTH, is_older_why) : POC_OK;
 }
 
 /* An id never names another key. */
@@ -150,6 +166,7 @@ static poc_err open_message(upload *u)
                                     .replay = u->x->replay,
                                     .verifier = u->x->verifier,
                                     .is_taken = is_taken,
+                                    .is_stale = is_stale,
                                     .admit = admit,
                                     .ctx = u };
     poc_err err = mcx_i_message_read(&u->msg, u->in->i_message, &fault);
