@@ -37,7 +37,8 @@ struct person {
 };
 
 struct mcx_people {
-    bool is_listed; /* there is a file: who is not in it is nobody */
+    bool is_listed;   /* there is a file: who is not in it is nobody */
+    bool is_anywhere; /* somebody in it may have any IMPU */
     poc_table by_id, by_token, by_impu;
     char *token_key; /* PEM; NULL: no JWTs */
     char *issuer, *audience;
@@ -152,6 +153,7 @@ static poc_err add(reader *r, const config_setting_t *s, person *p)
     if (err == POC_E_STATE)
         return FAIL(r, s, "this users.id stands in the list already");
     POC_TRY(err);
+    people->is_anywhere |= p->name_count == 0;
     POC_TRY(add_token(people, p));
     for (size_t i = 0; i < p->name_count; i++)
         POC_TRY(add_impu(people, &p->names[i]));
@@ -376,6 +378,13 @@ poc_err mcx_people_authorise(const mcx_people *people, const char *impu, mcx_ser
     else
         mc_id[0] = '\0';
     return err;
+}
+
+bool mcx_people_may_be(const mcx_people *people, const char *impu)
+{
+    if (!people->is_listed)
+        return people->token_key != NULL;
+    return people->is_anywhere || poc_table_get(&people->by_impu, poc_span_str(impu)) != NULL;
 }
 
 bool mcx_people_known(const mcx_people *people, const char *impu, mcx_service service,

@@ -28,6 +28,9 @@ size_t mcx_people_count(const mcx_people *people);
  *  constant text. */
 poc_err mcx_people_authorise(const mcx_people *people, const char *impu, mcx_service service, const char *token,
                              int64_t now_s, char mc_id[WIRE_MCX_TEXT_MAX + 1], const char **why);
+/** Might anybody be authorised under this IMPU, with whatever token? False: mcx.users names the IMPUs of everybody, and not
+ *  this one; or nobody is authorised at all. */
+bool mcx_people_may_be(const mcx_people *people, const char *impu);
 /** Which MC service id might be behind this IMPU? It proves nothing. False: mcx.users does not say. */
 bool mcx_people_known(const mcx_people *people, const char *impu, mcx_service service,
                       char mc_id[WIRE_MCX_TEXT_MAX + 1]);

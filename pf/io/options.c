@@ -463,7 +463,7 @@ const option options[] = {
     NUMBER("mcx", "expires_min_s", "s", "60", 10, 86400, TOP(mcx.expires_min_s),
           "Shortest."),
     NUMBER("mcx", "requests_per_user_s", "1/s", "10", 0, 100000, TOP(mcx.requests_per_user_s),
-          "SIP requests per second from one user, each of which may bring a key to be opened; what a core tells in a third-party REGISTER is not bounded. 0: no bound."),
+          "Requests per second of one user, by himself or as a core tells of him, where one that brings several keys to be opened counts for each of them. What is more is answered with 503, but a third-party REGISTER, which goes through without effect. 0: no bound."),
 
     TEXT_NEEDED("mcx.musik", "id", 63, check_id, CHANNEL(id),
           "Name of the MuSiK in logs and commands; unlike that of any channel."),

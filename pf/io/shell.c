@@ -308,8 +308,7 @@ static poc_err make_sip(shell *s, char why[CONFIG_WHY_MAX])
                               .requests_per_source_s = c->limits.requests_per_source_s,
                               .strict_identities = c->sip.strict_identities,
                               .mcx_identity = c->mcx.psi[0] != '\0' ? c->mcx.psi : NULL,
-                              .mcx_users_max = c->limits.members_max,
-                              .mcx_requests_per_user_s = c->mcx.requests_per_user_s };
+                              .mcx_users_max = c->limits.members_max };
     poc_err err = sip_new(&s->sip, s->root, &settings, s->naf, s->zn, s->relay, &shell_sip_events, s);
     return err == POC_E_IO ? shell_fail_system(why, "sip.listen", "an address cannot be bound") : err;
 }

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "pf/io/config_private.h"
+#include "pf/io/mcx_notices.h"
 #include "pf/io/shell_private.h"
 
 shell_channel *shell_channel_of(const shell *s, const char *id)
@@ -54,6 +55,7 @@ static pocpf_channel engine_channel(const config_channel *c, const char *group)
 static void channel_free(shell_channel *ch)
 {
     shell_content_close(ch);
+    mcx_bulletin_unref(ch->bulletin);
     poc_table_done(&ch->users);
     free(ch);
 }

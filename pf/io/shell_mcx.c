@@ -20,6 +20,21 @@ static poc_err on_authorise(void *user, const char *impu, mcx_service service, c
     return err;
 }
 
+static bool on_affords(void *user, const char *impu, uint32_t cost, int64_t now_s)
+{
+    const shell_mcx *x = (const shell_mcx *)user;
+    const uint32_t at_most = x->shell->boot->mcx.requests_per_user_s;
+    uint32_t count = 0;
+    for (uint32_t i = 0; at_most > 0 && i < cost; i++)
+        count = sources_add(x->costs, poc_span_str(impu), now_s);
+    return count <= at_most;
+}
+
+static bool on_is_somebody(void *user, const char *impu)
+{
+    return mcx_people_may_be(((const shell_mcx *)user)->people, impu);
+}
+
 static bool on_known(void *user, const char *impu, mcx_service service, char mc_id[WIRE_MCX_TEXT_MAX + 1])
 {
     return mcx_people_known(((const shell_mcx *)user)->people, impu, service, mc_id);
@@ -42,6 +57,8 @@ static poc_err make_desk(shell_mcx *x, const config *c)
                              .expires_s = c->mcx.expires_s,
                              .expires_min_s = c->mcx.expires_min_s,
                              .refuses_clear = c->mcx.refuse_clear,
+                             .affords = on_affords,
+                             .is_somebody = on_is_somebody,
                              .authorise = on_authorise,
                              .known = on_known,
                              .stays = on_stays,
@@ -60,13 +77,15 @@ static poc_err make_floor(shell_mcx *x)
 
 void shell_mcx_timer_set(shell_mcx *x)
 {
-    wake_at(x->timer, wire_mcx_desk_deadline_ms(x->desk));
+    const int64_t desk_ms = wire_mcx_desk_deadline_ms(x->desk), notices_ms = mcx_notices_deadline_ms(x->notices);
+    wake_at(x->timer, desk_ms < notices_ms ? desk_ms : notices_ms);
 }
 
 static void on_timer(void *user)
 {
     shell_mcx *x = (shell_mcx *)user;
     wire_mcx_desk_tick(x->desk, io_now_ms());
+    mcx_notices_pump(x->notices, io_now_ms());
     shell_mcx_timer_set(x);
     shell_pump(x->shell);
 }
@@ -150,6 +169,8 @@ static poc_err set_up(shell_mcx *x, char why[CONFIG_WHY_MAX])
     shell *s = x->shell;
     const config *c = s->boot;
     POC_TRY(wake_new(&x->timer, s->root, on_timer, x));
+    POC_TRY(shell_mcx_notices_make(x));
+    POC_TRY(sources_new(&x->costs));
     POC_TRY(mcx_people_new(&x->people, c, why));
     POC_TRY(make_desk(x, c));
     POC_TRY(make_floor(x));
@@ -166,7 +187,6 @@ poc_err shell_mcx_make(shell *s, char why[CONFIG_WHY_MAX])
     if (s->mcx == NULL)
         return POC_E_NOMEM;
     s->mcx->shell = s;
-    s->mcx->last = &s->mcx->first;
     return set_up(s->mcx, why);
 }
 
@@ -189,7 +209,6 @@ void shell_mcx_stop(shell *s)
     mcx_kms_http_free(x->kms_http);
     mcx_keeper_free(x->keeper);
     shell_mcx_waiting_free(x);
-    shell_mcx_notices_free(x);
     x->kms_http = NULL;
     x->keeper = NULL;
 }
@@ -203,6 +222,8 @@ void shell_mcx_free(shell *s)
     mcx_own_kms_free(x->own);
     wire_mcx_floor_free(x->floor);
     wire_mcx_desk_free(x->desk);
+    mcx_notices_free(x->notices);
+    sources_free(x->costs);
     mcx_people_free(x->people);
     wake_free(x->timer);
     free(x);

@@ -5,8 +5,10 @@
 #include "pf/io/mcx_floor.h"
 #include "pf/io/mcx_keeper.h"
 #include "pf/io/mcx_kms_http.h"
+#include "pf/io/mcx_notices.h"
 #include "pf/io/mcx_people.h"
 #include "pf/io/shell_private.h"
+#include "pf/io/sources.h"
 
 /** A request of a client that waits: for its key (`number` of the desk), or for what it has changed to be durable. */
 typedef struct shell_mcx_waiting {
@@ -17,15 +19,6 @@ typedef struct shell_mcx_waiting {
     wire_mcx_answer answer;
 } shell_mcx_waiting;
 
-typedef struct shell_mcx_bulletin shell_mcx_bulletin;
-
-/** Somebody is to be told of a bearer, or that it is no more. */
-typedef struct shell_mcx_notice {
-    struct shell_mcx_notice *next;
-    shell_mcx_bulletin *bulletin;
-    char user[]; /* of the desk */
-} shell_mcx_notice;
-
 struct shell_mcx {
     shell *shell;
     wire_mcx_desk *desk;
@@ -34,16 +27,16 @@ struct shell_mcx {
     mcx_own_kms *own;
     mcx_keeper *keeper;
     mcx_kms_http *kms_http;     /* NULL: mcx.kms_listen is empty */
-    wake *timer;                /* registrations that end */
+    wake *timer;                /* registrations that end, announcements that are repeated */
     const char *not_authorised; /* why, of the request that is served; NULL: not for that */
     shell_mcx_waiting *waiting;
-    shell_mcx_notice *first, **last;
-    uint32_t notices_open; /* sent, without an answer */
+    mcx_notices *notices;
+    sources *costs; /* of what users ask */
     shell_mcx_counts counts;
 };
 
 /* shell_mcx.c */
-/** The desk may have another deadline now. */
+/** Desk and announcements may have another deadline now. */
 void shell_mcx_timer_set(shell_mcx *x);
 
 /* shell_mcx_sip.c */
@@ -51,12 +44,14 @@ void shell_mcx_timer_set(shell_mcx *x);
 void shell_mcx_waiting_free(shell_mcx *x);
 
 /* shell_mcx_bearer.c */
+poc_err shell_mcx_notices_make(shell_mcx *x);
 /** Tells one user of all bearers that he may hear. */
 void shell_mcx_announce_to(shell_mcx *x, const char *user);
+/** He registers again: what he did not answer he is told once more. */
+void shell_mcx_announce_again(shell_mcx *x, const char *user);
 /** Tells everybody of all bearers that he may hear: for after a restart, in which what was on its way was lost. */
 void shell_mcx_announce_all(shell_mcx *x);
 /** An announcement was answered, or not. */
 void shell_mcx_announced(shell_mcx *x, const char *subject, int status);
-void shell_mcx_notices_free(shell_mcx *x);
 
 #endif

@@ -6,33 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPEN_MAX = 100, BODY_ROOM = 12288, TIMEOUT_MS = 32000 };
-
-/** What is said of a bearer; many are told the same. */
-struct shell_mcx_bulletin {
-    size_t refs;
-    mcx_service service;
-    wire_mbms_announcement bearer;
-    uint8_t sdp[WIRE_MCX_SDP_MAX];
-    size_t sdp_len; /* 0: withdrawn */
+enum {
+    OPEN_MAX = 100,
+    BODY_ROOM = 12288,
+    TIMEOUT_MS = 10000, /* then the place is another's: it is repeated anyway */
+    TOPIC = 1 /* of a request: no two announcements are on their way to one user; those of downloads are larger */
 };
 
 /* ---- bulletins ---- */
 
-static void bulletin_unref(shell_mcx_bulletin *b)
-{
-    if (b != NULL && --b->refs == 0)
-        free(b);
-}
-
 /** NULL: no memory. Owned by the caller. An announcement without areas withdraws the bearer. */
-static shell_mcx_bulletin *bulletin_new(const shell_channel *ch, bool is_withdrawn)
+static mcx_bulletin *bulletin_new(const shell_channel *ch, bool is_withdrawn)
 {
     const config_musik *m = ch->musik;
-    shell_mcx_bulletin *b = (shell_mcx_bulletin *)calloc(1, sizeof(*b));
+    mcx_bulletin *b = (mcx_bulletin *)calloc(1, sizeof(*b));
     if (b == NULL)
         return NULL;
-    *b = (shell_mcx_bulletin){ .refs = 1, .service = (mcx_service)m->service };
+    *b = (mcx_bulletin){ .refs = 1, .service = (mcx_service)m->service };
     memcpy(b->bearer.tmgi, m->tmgi, sizeof(b->bearer.tmgi));
     if (is_withdrawn)
         return b;
@@ -46,100 +36,70 @@ static shell_mcx_bulletin *bulletin_new(const shell_channel *ch, bool is_withdra
     return b;
 }
 
-/* ---- notices: who is to be told what ---- */
+/* ---- who is told ---- */
 
-static void notice_free(shell_mcx_notice *n)
-{
-    bulletin_unref(n->bulletin);
-    free(n);
-}
-
-void shell_mcx_notices_free(shell_mcx *x)
-{
-    for (shell_mcx_notice *n = x->first, *next; n != NULL; n = next) {
-        next = n->next;
-        notice_free(n);
-    }
-    x->first = NULL;
-    x->last = &x->first;
-}
-
-static void notice_put(shell_mcx *x, shell_mcx_bulletin *b, const char *user)
-{
-    const size_t n = strlen(user) + 1;
-    shell_mcx_notice *notice = (shell_mcx_notice *)malloc(sizeof(*notice) + n);
-    if (notice == NULL)
-        return; /* he is told with his next key */
-    notice->next = NULL;
-    notice->bulletin = b;
-    b->refs++;
-    memcpy(notice->user, user, n);
-    *x->last = notice;
-    x->last = &notice->next;
-}
-
-/** What he is about to be told anew: he may come again faster than anybody can be told. */
-static void notices_remove(shell_mcx *x, const char *user)
-{
-    for (shell_mcx_notice **at = &x->first, *n; (n = *at) != NULL;) {
-        if (n->bulletin->sdp_len == 0 || strcmp(n->user, user) != 0) {
-            at = &n->next;
-            continue;
-        }
-        *at = n->next;
-        if (*at == NULL)
-            x->last = at;
-        notice_free(n);
-    }
-}
-
-static poc_err send_notice(shell_mcx *x, const shell_mcx_notice *n)
+static poc_err on_send(void *user, const char *who, const mcx_bulletin *b)
 {
     uint8_t room[BODY_ROOM];
     char content_type[WIRE_MCX_CONTENT_TYPE_MAX];
-    wire_mcx_user who;
-    const shell_mcx_bulletin *b = n->bulletin;
+    wire_mcx_user is;
+    shell_mcx *x = (shell_mcx *)user;
     poc_wr body = poc_wr_into(room, sizeof(room));
-    if (!wire_mcx_desk_look_for(x->desk, n->user, b->service, &who))
+    if (!wire_mcx_desk_look_for(x->desk, who, b->service, &is))
         return POC_E_STATE; /* gone meanwhile */
-    POC_TRY(wire_mcx_announcement_write(&body, content_type, b->service, who.mc_id, &b->bearer,
-                                        poc_span_of(b->sdp, b->sdp_len), &poc_rng_system));
-    const sip_mcx_message message = { .impu = who.impu,
-                                      .where = who.where,
-                                      .subject = n->user,
+    poc_err err = wire_mcx_announcement_write(&body, content_type, b->service, is.mc_id, &b->bearer,
+                                              poc_span_of(b->sdp, b->sdp_len), &poc_rng_system);
+    const sip_mcx_message message = { .impu = is.impu,
+                                      .where = is.where,
+                                      .subject = who,
+                                      .topic = TOPIC,
                                       .service = b->service,
                                       .content_type = content_type,
                                       .body = poc_span_of(room, body.len),
                                       .timeout_ms = TIMEOUT_MS };
-    return sip_mcx_send(x->shell->sip, &message);
+    if (err == POC_OK)
+        err = sip_mcx_send(x->shell->sip, &message, NULL);
+    if (err == POC_OK)
+        x->counts.announcements++;
+    else if (err != POC_E_STATE)
+        log_refusal("announcement_not_sent", poc_err_name(err), who, "a bearer cannot be announced");
+    return err;
+}
+
+static bool on_knows(void *user, const char *who)
+{
+    wire_mcx_user is;
+    return wire_mcx_desk_look(((const shell_mcx *)user)->desk, who, &is);
+}
+
+poc_err shell_mcx_notices_make(shell_mcx *x)
+{
+    mcx_notices_rules rules = { .open_max = OPEN_MAX, .send = on_send, .knows = on_knows, .user = x };
+    POC_TRY(poc_rng_system.fill(poc_rng_system.ctx, &rules.seed, sizeof(rules.seed)));
+    return mcx_notices_new(&x->notices, &rules);
 }
 
 static void pump(shell_mcx *x)
 {
-    while (x->first != NULL && x->notices_open < OPEN_MAX) {
-        shell_mcx_notice *n = x->first;
-        x->first = n->next;
-        if (x->first == NULL)
-            x->last = &x->first;
-        const poc_err err = send_notice(x, n);
-        if (err == POC_OK) {
-            x->notices_open++;
-            x->counts.announcements++;
-        } else if (err != POC_E_STATE) {
-            log_refusal("announcement_not_sent", poc_err_name(err), n->user, "a bearer cannot be announced");
-        }
-        notice_free(n);
-    }
+    mcx_notices_pump(x->notices, io_now_ms());
+    shell_mcx_timer_set(x);
 }
 
 void shell_mcx_announced(shell_mcx *x, const char *subject, int status)
 {
     char kind[16];
-    x->notices_open--;
-    if (status >= 300) {
+    const bool ok = status >= 200 && status < 300;
+    if (!ok) {
         (void)snprintf(kind, sizeof(kind), "%d", status);
         log_refusal("announcement_not_taken", kind, subject, "a client does not take an announcement, or is not there");
     }
+    mcx_notices_answered(x->notices, io_now_ms(), subject, ok);
+    pump(x);
+}
+
+void shell_mcx_announce_again(shell_mcx *x, const char *user)
+{
+    mcx_notices_comes(x->notices, user);
     pump(x);
 }
 
@@ -154,32 +114,42 @@ static bool may_hear(const shell_channel *ch, const wire_mcx_user *who)
            (ch->musik->admit != CONFIG_MCX_ADMIT_LISTED || poc_table_get(&ch->users, poc_span_str(who->mc_id)) != NULL);
 }
 
+/** Without memory he is told with his next key. */
 void shell_mcx_announce_to(shell_mcx *x, const char *user)
 {
     const shell_channel *ch;
     wire_mcx_user who;
-    notices_remove(x, user);
-    for (size_t at = 0; (ch = (const shell_channel *)poc_table_next(&x->shell->channels, &at)) != NULL;) {
-        shell_mcx_bulletin *b = NULL;
-        if (ch->musik != NULL && !ch->is_closed && is_announced(ch->musik) &&
+    mcx_notices_drop(x->notices, user);
+    for (size_t at = 0; (ch = (const shell_channel *)poc_table_next(&x->shell->channels, &at)) != NULL;)
+        if (ch->musik != NULL && !ch->is_closed && ch->bulletin != NULL &&
             wire_mcx_desk_look_for(x->desk, user, (mcx_service)ch->musik->service, &who) && may_hear(ch, &who))
-            b = bulletin_new(ch, false);
-        if (b != NULL)
-            notice_put(x, b, user);
-        bulletin_unref(b);
-    }
+            (void)mcx_notices_put(x->notices, user, ch->bulletin);
     pump(x);
 }
 
-static void announce_to_all(shell_mcx *x, const shell_channel *ch, bool is_withdrawn)
+static void tell_all(shell_mcx *x, const shell_channel *ch, mcx_bulletin *b)
 {
     wire_mcx_user who;
-    shell_mcx_bulletin *b = is_announced(ch->musik) ? bulletin_new(ch, is_withdrawn) : NULL;
     for (size_t at = 0; b != NULL && wire_mcx_desk_next(x->desk, &at, &who);)
         if (may_hear(ch, &who))
-            notice_put(x, b, who.impu);
-    bulletin_unref(b);
+            (void)mcx_notices_put(x->notices, who.impu, b);
     pump(x);
+}
+
+static void withdraw(shell_mcx *x, shell_channel *ch)
+{
+    mcx_bulletin *b = ch->bulletin != NULL ? bulletin_new(ch, true) : NULL;
+    mcx_bulletin_unref(ch->bulletin);
+    ch->bulletin = NULL;
+    tell_all(x, ch, b);
+    mcx_bulletin_unref(b);
+}
+
+static void announce(shell_mcx *x, shell_channel *ch)
+{
+    mcx_bulletin_unref(ch->bulletin);
+    ch->bulletin = is_announced(ch->musik) ? bulletin_new(ch, false) : NULL;
+    tell_all(x, ch, ch->bulletin);
 }
 
 void shell_mcx_announce_all(shell_mcx *x)
@@ -187,7 +157,7 @@ void shell_mcx_announce_all(shell_mcx *x)
     const shell_channel *ch;
     for (size_t at = 0; (ch = (const shell_channel *)poc_table_next(&x->shell->channels, &at)) != NULL;)
         if (ch->musik != NULL && !ch->is_closed)
-            announce_to_all(x, ch, false);
+            tell_all(x, ch, ch->bulletin);
 }
 
 /* ---- channels ---- */
@@ -220,18 +190,18 @@ static poc_err load_channel(shell_mcx *x, shell_channel *ch, const config_musik 
     const bool is_other = ch->musik == NULL || !same_bearer(ch->musik, m);
     const bool goes_on = is_announced(m) && ch->musik != NULL && same_tmgi(ch->musik, m);
     if (is_other && ch->musik != NULL && !goes_on)
-        announce_to_all(x, ch, true);
+        withdraw(x, ch);
     ch->musik = m;
     POC_TRY(shell_users_list(ch, &m->users));
     POC_TRY(tell_desk(x, ch));
     if (is_other)
-        announce_to_all(x, ch, false);
+        announce(x, ch);
     return POC_OK;
 }
 
 static void unload_channel(shell_mcx *x, shell_channel *ch)
 {
-    announce_to_all(x, ch, true);
+    withdraw(x, ch);
     wire_mcx_desk_channel_remove(x->desk, io_now_ms(), ch->air.id);
     poc_table_done(&ch->users);
     ch->users = (poc_table){ 0 };

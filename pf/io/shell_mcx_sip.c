@@ -8,6 +8,8 @@
 
 enum { DOWNLOAD_ROOM = 4096 };
 
+#define KEY_PURPOSE UINT32_C(0xF0000000)
+
 /* ---- requests that wait ---- */
 
 static shell_mcx_waiting *waiting_new(shell_mcx *x, sip_mcx_transaction *t)
@@ -111,6 +113,8 @@ void shell_mcx_request(void *user, sip_mcx_transaction *t, const wire_mcx_reques
     shell_mcx_timer_set(x);
     if (outcome == WIRE_MCX_ANSWERED) {
         answer_when_durable(x, w, &a);
+        if (a.is_authorised && a.expires_s > 0)
+            shell_mcx_announce_again(x, a.impu);
         return;
     }
     w->number = a.number;
@@ -149,6 +153,16 @@ void shell_mcx_bound(shell *s, const pocpf_effect *e)
 
 /* ---- downloads ---- */
 
+/** A CSK takes the place of whichever went to the user before for that service; a MuSiK, or that it is revoked, of what went out
+ *  about that very key. Purpose tags keep the two apart (TS 33.180 5.2.2). */
+static uint64_t topic_of(const pocpf_effect *e)
+{
+    const uint32_t key_id = e->u.download.key_id;
+    mcx_key_type type;
+    const bool is_csk = mcx_key_type_of(&type, key_id) == POC_OK && type == MCX_CSK;
+    return is_csk ? (key_id & KEY_PURPOSE) | e->u.download.service : key_id;
+}
+
 static poc_err send_key(shell_mcx *x, const char *user, const pocpf_effect *e)
 {
     uint8_t room[DOWNLOAD_ROOM];
@@ -164,12 +178,17 @@ static poc_err send_key(shell_mcx *x, const char *user, const pocpf_effect *e)
                                       .where = who.where,
                                       .subject = user,
                                       .number = e->u.download.number,
+                                      .topic = topic_of(e),
                                       .service = service,
                                       .by_notify = s->boot->mcx.download == CONFIG_DOWNLOAD_NOTIFY,
                                       .content_type = content_type,
                                       .body = poc_span_of(room, body.len),
                                       .timeout_ms = e->u.download.timeout_ms };
-    return sip_mcx_send(s->sip, &message);
+    bool replaced;
+    POC_TRY(sip_mcx_send(s->sip, &message, &replaced));
+    x->counts.downloads++;
+    x->counts.not_downloaded += replaced;
+    return POC_OK;
 }
 
 void shell_mcx_download(shell *s, const pocpf_effect *e)
@@ -178,10 +197,8 @@ void shell_mcx_download(shell *s, const pocpf_effect *e)
     const uint64_t number = e->u.download.number;
     (void)snprintf(user, sizeof(user), "%s", e->user);
     const poc_err err = s->mcx == NULL || s->is_draining ? POC_E_STATE : send_key(s->mcx, user, e);
-    if (err == POC_OK) {
-        s->mcx->counts.downloads++;
+    if (err == POC_OK)
         return;
-    }
     if (!s->is_draining)
         log_refusal("download_not_sent", poc_err_name(err), user, "a key cannot be sent to its user");
     (void)pocpf_download_answered(s->pf, io_now_ms(), user, number, false);

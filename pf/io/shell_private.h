@@ -29,8 +29,9 @@ typedef struct shell_channel {
     char group[POC_URI_MAX]; /* canonical; "": no PoC session */
     const config_mbms *mbms; /* of the configuration that runs; NULL: not a service now */
     wire_keyman_service service;
-    const config_musik *musik; /* the same of a channel under a MuSiK; NULL: it has an MSK, or is closed */
-    poc_table users;           /* those of mbms->users or musik->users, by themselves */
+    const config_musik *musik;     /* the same of a channel under a MuSiK; NULL: it has an MSK, or is closed */
+    struct mcx_bulletin *bulletin; /* what is announced of its bearer; NULL: nothing */
+    poc_table users;               /* those of mbms->users or musik->users, by themselves */
     uint16_t key_group;
     config_kind kind;  /* as the engine has it: a reload cannot change it */
     int musik_service; /* the same of its MuSiK */

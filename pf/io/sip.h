@@ -41,7 +41,7 @@ typedef struct sip_settings {
     const char *mcx_identity; /* our public service identity (SIP URI); NULL: no mission critical services, REGISTER and
                                  PUBLISH are 405 */
     uint32_t mcx_users_max;   /* publications that are kept; 0: 100,000 */
-    uint32_t mcx_requests_per_user_s; /* of one user, by himself or vouched for; 0: no limit */
+    uint32_t mcx_sent_max;    /* requests of ours to clients that have not ended; 0: 40,000 */
 } sip_settings;
 
 /** How the shell hears of things. Never called from inside a sip_* call. */
@@ -112,6 +112,7 @@ typedef struct sip_mcx_message {
     const char *where;   /* Contact to send it to; "": to the IMPU, by next_hop */
     const char *subject; /* told back by events.mcx_sent, as is the number */
     uint64_t number;
+    uint64_t topic; /* a younger one to the same subject of the same topic takes the place of those before it */
     mcx_service service;
     bool by_notify; /* NOTIFY of the settings instead of MESSAGE */
     const char *content_type;
@@ -120,9 +121,10 @@ typedef struct sip_mcx_message {
 } sip_mcx_message;
 
 /** Sends it; over TCP when it is larger than a datagram should be, unless the address says transport=udp; not at all when it asks for TLS. Who challenges or redirects has not answered with 2xx, and
- *  that is all. POC_E_STATE: no identity, or draining; POC_E_INPUT: `where` is no SIP URI; POC_E_LIMIT: too many wait for
- *  their answer; POC_E_IO, POC_E_NOMEM. Then nothing follows. */
-poc_err sip_mcx_send(sip *s, const sip_mcx_message *message);
+ *  that is all. Nothing more is heard of those that it takes the place of; `replaced` (may be NULL) tells whether there were any.
+ *  POC_E_STATE: no identity, or draining; POC_E_INPUT: `where` is no SIP URI; POC_E_LIMIT: too many have not ended, of this
+ *  subject (a 160th part of all, a 1,280th once half of all are taken) or of all; POC_E_IO, POC_E_NOMEM. Then nothing follows. */
+poc_err sip_mcx_send(sip *s, const sip_mcx_message *message, bool *replaced);
 
 /** What sip_session_restore needs after a restart, at most 2,048 octets. */
 poc_err sip_session_save(const sip_session *s, poc_wr *out);

@@ -8,20 +8,22 @@
 
 #define EVENT_PACKAGE "poc-settings" /* TS 24.379 7.3.2 */
 #define USERS_MAX     100000u
+/* For 25 channels, each of which tries a hundred members who are not there every two seconds, for the 32 of timer F. */
+#define SENT_MAX 40000u
 
 poc_err sip_mcx_make(sip *s, const sip_settings *settings)
 {
-    uint64_t seed;
+    uint64_t seeds[2];
     if (settings->mcx_identity == NULL)
         return POC_OK;
     sip_mcx *x = s->mcx = calloc(1, sizeof(*x));
     if (x == NULL)
         return POC_E_NOMEM;
-    su_randmem(&seed, sizeof(seed));
-    poc_table_init(&x->publishers, seed);
+    su_randmem(seeds, sizeof(seeds));
+    poc_table_init(&x->publishers, seeds[0]);
+    poc_table_init(&x->recipients, seeds[1]);
+    x->sent_max = settings->mcx_sent_max != 0 ? settings->mcx_sent_max : SENT_MAX;
     x->publishers_max = settings->mcx_users_max != 0 ? settings->mcx_users_max : USERS_MAX;
-    x->requests_per_user_s = settings->mcx_requests_per_user_s;
-    POC_TRY(sources_new(&x->users));
     return poc_uri_canonical(x->identity, poc_span_str(settings->mcx_identity));
 }
 
@@ -120,7 +122,6 @@ void sip_mcx_done(sip *s)
         sip_mcx_answer(s->mcx->waiting, &stopping); // NOLINT(clang-analyzer-unix.Malloc): who has no prev is the first
     sip_mcx_sent_free_all(s);
     sip_publish_free_all(s);
-    sources_free(s->mcx->users);
     free(s->mcx);
     s->mcx = NULL;
 }
@@ -186,18 +187,8 @@ static sip_refusal register_check(const sip_inbound *in)
     return (sip_refusal){ 0 };
 }
 
-/** What the core tells of a client is not counted against him: a refusal would cost him his registration there. */
-static bool asks_too_often(const sip_inbound *in)
-{
-    const sip_mcx *x = in->sip->mcx;
-    return x->requests_per_user_s > 0 && !sip_is_third_party(in->m) &&
-           sources_add(x->users, poc_span_str(in->user), sip_now_s()) > x->requests_per_user_s;
-}
-
 static sip_refusal check(const sip_inbound *in)
 {
-    if (asks_too_often(in))
-        return (sip_refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "a user sends more requests than he may" };
     if (in->sip->mcx->waiting_count >= SIP_PENDING_MAX)
         return (sip_refusal){ SIP_503_SERVICE_UNAVAILABLE, POC_E_LIMIT, "too many keys wait to be made durable" };
     switch (in->m->sip_request->rq_method) {

@@ -8,20 +8,58 @@
 
 #include <sofia-sip/tport_tag.h>
 
-enum { SENT_MAX = 10000, DATAGRAM_MAX = 65535, CALL_ID_OCTETS = 16, TAG_OCTETS = 8 };
+enum {
+    /* What part one user may take, so that there is room for others whatever he does: enough for forty MuSiKs, whose sendings to
+     * where he is no more have not ended when he comes again from elsewhere. */
+    SHARE = 160,         /* 250 of 40,000 */
+    SHARE_SCARCE = 1280, /* 31, once half of all is taken */
+    LINGER_MS = 60000,   /* of a transaction for which nobody waits any more: longer than any lasts */
+    DATAGRAM_MAX = 65535,
+    CALL_ID_OCTETS = 16,
+    TAG_OCTETS = 8
+};
 
 /* ---- requests under way ---- */
+
+static sip_mcx_recipient *recipient_of(const sip_mcx *mcx, const char *subject)
+{
+    return poc_table_get(&mcx->recipients, poc_span_str(subject));
+}
+
+static sip_mcx_recipient *recipient_new(sip_mcx *mcx, const char *subject)
+{
+    const size_t n = strlen(subject) + 1;
+    sip_mcx_recipient *to = calloc(1, sizeof(*to) + n);
+    if (to == NULL)
+        return NULL;
+    memcpy(to->subject, subject, n);
+    if (poc_table_put(&mcx->recipients, poc_span_str(to->subject), to) == POC_OK)
+        return to;
+    free(to);
+    return NULL;
+}
+
+static void recipient_drop(sip_mcx *mcx, sip_mcx_recipient *to)
+{
+    if (to->count > 0)
+        return;
+    (void)poc_table_remove(&mcx->recipients, poc_span_str(to->subject));
+    free(to);
+}
 
 static void sent_free(sip_mcx_sent *x)
 {
     sip_mcx *mcx = x->sip->mcx;
+    sip_mcx_recipient *to = x->to;
     if (x->prev != NULL)
         x->prev->next = x->next;
     else
-        mcx->sent = x->next;
+        to->first = x->next;
     if (x->next != NULL)
         x->next->prev = x->prev;
+    to->count--;
     mcx->sent_count--;
+    recipient_drop(mcx, to);
     sip_timer_done(&x->timer);
     if (x->orq != NULL)
         nta_outgoing_destroy(x->orq);
@@ -30,18 +68,31 @@ static void sent_free(sip_mcx_sent *x)
 
 void sip_mcx_sent_free_all(sip *s)
 {
-    while (s->mcx->sent != NULL)
-        sent_free(s->mcx->sent); // NOLINT(clang-analyzer-unix.Malloc): who has no prev is the first
+    size_t at = 0;
+    for (sip_mcx_recipient *to; (to = poc_table_next(&s->mcx->recipients, &at)) != NULL;)
+        for (uint32_t left = to->count; left > 0; left--)
+            sent_free(to->first); /* the last one takes `to` with it */
+    poc_table_done(&s->mcx->recipients);
 }
 
-static void sent_end(sip_mcx_sent *x, int status)
+/** What became of it, to who waits for that. */
+static void sent_tell(sip_mcx_sent *x, int status, void (*then)(sip_mcx_sent *x))
 {
     char subject[WIRE_MCX_USER_MAX];
     const sip *s = x->sip;
     const uint64_t number = x->number;
-    (void)snprintf(subject, sizeof(subject), "%s", x->subject);
-    sent_free(x);
-    s->events->mcx_sent(s->user, subject, number, status);
+    const bool is_awaited = x->is_awaited;
+    (void)snprintf(subject, sizeof(subject), "%s", x->to->subject);
+    then(x);
+    if (is_awaited)
+        s->events->mcx_sent(s->user, subject, number, status);
+}
+
+/** Its transaction ends when it is answered, or by timer F: there is no way to end it before that. Until then it has its place. */
+static void sent_let_go(sip_mcx_sent *x)
+{
+    x->is_awaited = false;
+    sip_timer_at(&x->timer, sip_now_ms() + LINGER_MS);
 }
 
 static int sent_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
@@ -49,35 +100,53 @@ static int sent_answered(void *magic, nta_outgoing_t *orq, sip_t const *m)
     const int status = nta_outgoing_status(orq);
     (void)m;
     if (status >= 200)
-        sent_end(magic, status);
+        sent_tell(magic, status, sent_free);
     return 0;
 }
 
 static void sent_due(void *arg)
 {
-    sent_end(arg, 408);
+    sip_mcx_sent *x = arg;
+    sent_tell(x, 408, x->is_awaited ? sent_let_go : sent_free);
 }
 
-static sip_mcx_sent *sent_new(sip *s, const sip_mcx_message *q)
+static sip_mcx_sent *sent_new(sip *s, sip_mcx_recipient *to, const sip_mcx_message *q)
 {
-    sip_mcx *mcx = s->mcx;
-    const size_t n = strlen(q->subject) + 1;
-    sip_mcx_sent *x = calloc(1, sizeof(*x) + n);
+    sip_mcx_sent *x = calloc(1, sizeof(*x));
     if (x == NULL)
         return NULL;
-    x->sip = s;
-    x->number = q->number;
-    memcpy(x->subject, q->subject, n);
+    *x = (sip_mcx_sent){
+        .to = to, .sip = s, .number = q->number, .topic = q->topic, .is_awaited = true, .next = to->first
+    };
     if (sip_timer_make(&x->timer, s, sent_due, x) != POC_OK) {
         free(x);
         return NULL;
     }
-    x->next = mcx->sent;
     if (x->next != NULL)
         x->next->prev = x;
-    mcx->sent = x;
-    mcx->sent_count++;
+    to->first = x;
+    to->count++;
+    s->mcx->sent_count++;
     return x;
+}
+
+static bool has_room(const sip_mcx *mcx, const sip_mcx_recipient *to)
+{
+    const uint32_t share = mcx->sent_max / (mcx->sent_count < mcx->sent_max / 2 ? SHARE : SHARE_SCARCE);
+    return mcx->sent_count < mcx->sent_max && (to == NULL || to->count < (share > 0 ? share : 1));
+}
+
+/** Of what is sent to one user about one thing the youngest is awaited alone. */
+static bool let_go_before(const sip_mcx_sent *youngest)
+{
+    bool did = false;
+    for (sip_mcx_sent *x = youngest->next; x != NULL; x = x->next) {
+        if (!x->is_awaited || x->topic != youngest->topic)
+            continue;
+        sent_let_go(x);
+        did = true;
+    }
+    return did;
 }
 
 /* ---- what they look like ---- */
@@ -176,19 +245,31 @@ static poc_err sent_begin(sip *s, sip_mcx_sent *x, const sip_mcx_message *q)
     return err;
 }
 
-poc_err sip_mcx_send(sip *s, const sip_mcx_message *q)
+poc_err sip_mcx_send(sip *s, const sip_mcx_message *q, bool *replaced)
 {
-    if (s->mcx == NULL || s->draining)
+    sip_mcx *mcx = s->mcx;
+    if (replaced != NULL)
+        *replaced = false;
+    if (mcx == NULL || s->draining)
         return POC_E_STATE;
-    if (s->mcx->sent_count >= SENT_MAX)
+    sip_mcx_recipient *to = recipient_of(mcx, q->subject);
+    if (!has_room(mcx, to))
         return POC_E_LIMIT;
-    sip_mcx_sent *x = sent_new(s, q);
-    if (x == NULL)
+    if (to == NULL && (to = recipient_new(mcx, q->subject)) == NULL)
         return POC_E_NOMEM;
+    sip_mcx_sent *x = sent_new(s, to, q);
+    if (x == NULL) {
+        recipient_drop(mcx, to);
+        return POC_E_NOMEM;
+    }
     const poc_err err = sent_begin(s, x, q);
-    if (err == POC_OK)
-        sip_timer_at(&x->timer, sip_now_ms() + q->timeout_ms);
-    else
+    if (err != POC_OK) {
         sent_free(x);
-    return err;
+        return err;
+    }
+    sip_timer_at(&x->timer, sip_now_ms() + q->timeout_ms);
+    const bool did = let_go_before(x);
+    if (replaced != NULL)
+        *replaced = did;
+    return POC_OK;
 }

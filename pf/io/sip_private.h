@@ -171,25 +171,31 @@ struct sip_mcx_transaction {
 
 /** A request of ours to a client of mission critical services. */
 typedef struct sip_mcx_sent {
-    struct sip_mcx_sent *next, *prev;
+    struct sip_mcx_sent *next, *prev; /* to the same user; the youngest is the first */
+    struct sip_mcx_recipient *to;
     sip *sip;
     nta_outgoing_t *orq;
     sip_timer timer;
-    uint64_t number;
-    char subject[];
+    uint64_t number, topic;
+    bool is_awaited; /* else its transaction is all that is left of it */
 } sip_mcx_sent;
+
+/** Who is being sent something. */
+typedef struct sip_mcx_recipient {
+    sip_mcx_sent *first;
+    uint32_t count;
+    char subject[];
+} sip_mcx_recipient;
 
 /** What mission critical services add to a sip. */
 typedef struct sip_mcx {
     char identity[POC_URI_MAX]; /* canonical */
     sip_mcx_transaction *waiting;
     uint32_t waiting_count;
-    sip_mcx_sent *sent;
-    uint32_t sent_count;
+    poc_table recipients; /* by subject */
+    uint32_t sent_count, sent_max;
     poc_table publishers; /* by IMPU */
     uint32_t publishers_max;
-    sources *users; /* how often each asks; keys are costly to open */
-    uint32_t requests_per_user_s;
 } sip_mcx;
 
 enum { SIP_UDP, SIP_TCP, SIP_TLS, SIP_TRANSPORTS };

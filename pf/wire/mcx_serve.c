@@ -8,12 +8,15 @@
 
 enum { RETRY_OUTAGE_S = 5, ACCOUNTS_OF_IMPU = MCX_SERVICES, WAITING_MAX = 4 };
 
+/* An I_MESSAGE is by far the most that a request costs us: so keys are counted, and a request without one as if it had one. */
+#define TOO_MUCH (&(mcx_refusal){ 503, NULL, "a user asks for more than his share" })
+
 typedef struct serving {
     wire_mcx_desk *d;
     int64_t now_ms;
     const wire_mcx_request *request;
     poc_span content_type, body; /* of the REGISTER inside, where there is one */
-    bool has_expires;
+    bool has_expires, is_too_much;
     uint32_t expires_s; /* wished, then granted */
     mcx_parts parts;
     wire_mcx_answer *answer;
@@ -77,6 +80,20 @@ static mcx_refusal refusal_of(poc_err err, const char *why)
     if (err == POC_E_INPUT || err == POC_E_AUTH || err == POC_E_DENIED)
         return (mcx_refusal){ 403, MCX_WARNING_I_MESSAGE, why };
     return (mcx_refusal){ 503, NULL, why };
+}
+
+/* ---- what it may cost ---- */
+
+static bool affords(const serving *s, uint32_t cost)
+{
+    const wire_mcx_rules *rules = &s->d->rules;
+    return rules->affords == NULL || rules->affords(rules->user, s->request->impu, cost, s->now_ms / 1000);
+}
+
+static bool is_somebody(const serving *s)
+{
+    const wire_mcx_rules *rules = &s->d->rules;
+    return rules->is_somebody == NULL || rules->is_somebody(rules->user, s->request->impu);
 }
 
 /* ---- the REGISTER inside a REGISTER ---- */
@@ -220,6 +237,10 @@ static poc_err offer(serving *s, size_t i, mcx_account *a, mcx_proof *proof, uin
  * first, and the message, which the engine does not count as seen, is offered again. */
 static poc_err change_user(serving *s, size_t i, mcx_account *a, mcx_proof *proof, uint32_t *csk_id)
 {
+    if (!affords(s, 1)) {
+        proof->refusal = *TOO_MUCH;
+        return POC_E_LIMIT;
+    }
     a->waiting++; /* it stays in place */
     poc_err err = mcx_account_leave(s->d, s->now_ms, a, MCX_ALL_SERVICES);
     if (err == POC_OK) {
@@ -291,6 +312,10 @@ static wire_mcx_outcome bring(serving *s)
     mcx_refusal first = { 0, NULL, "" };
     if (s->request->method == WIRE_MCX_PUBLISH && s->parts.key_count > 1)
         return say(s, 400, "more than one key in a PUBLISH");
+    if (!is_somebody(s))
+        return say_refused(s, &(mcx_refusal){ 403, MCX_WARNING_SERVICE, "an IMPU of nobody who might be authorised" });
+    if (s->parts.key_count > 1 && !affords(s, (uint32_t)s->parts.key_count - 1))
+        return say_refused(s, TOO_MUCH);
     mcx_ticket *ticket = calloc(1, sizeof(*ticket));
     if (ticket == NULL)
         return say_refused(s, &(mcx_refusal){ 503, NULL, "out of memory" });
@@ -393,6 +418,8 @@ static wire_mcx_outcome registration(serving *s)
     poc_err err = unwrap(s, &why);
     if (!expires_settle(s))
         return WIRE_MCX_ANSWERED;
+    if (s->is_too_much && s->expires_s > 0)
+        return say_refused(s, TOO_MUCH);
     if (err == POC_OK)
         err = mcx_parts_take(&s->parts, s->d, s->content_type, s->body, &why);
     if (s->expires_s == 0)
@@ -490,5 +517,8 @@ wire_mcx_outcome wire_mcx_desk_serve(wire_mcx_desk *d, int64_t now_ms, const wir
         answer->impu[0] = '\0';
         return say(&s, 400, "an IMPU or a contact that is too long");
     }
+    s.is_too_much = !affords(&s, 1);
+    if (s.is_too_much && !request->by_core)
+        return say_refused(&s, TOO_MUCH);
     return request->method == WIRE_MCX_MESSAGE ? report(&s) : registration(&s);
 }

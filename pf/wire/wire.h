@@ -194,6 +194,13 @@ typedef struct wire_mcx_rules {
     uint32_t expires_min_s; /* a shorter wish is answered with 423; 0: any */
     bool refuses_clear;     /* a token or client id in clear, and a report without signature, is no authorisation */
     uint64_t seed;          /* random, for tables */
+    /** May a request of this IMPU cost so much more in this second? Asked with 1 for a request, before anything in it is looked at, and
+     *  with 1 for each key beyond the first that it wants opened, before any is. Log-off by the core is not refused. May be NULL: it
+     *  may. */
+    bool (*affords)(void *user, const char *impu, uint32_t cost, int64_t now_s);
+    /** Might anybody be authorised under this IMPU? Asked before a key of his is opened; it proves nothing. May be NULL: somebody
+     *  might. */
+    bool (*is_somebody)(void *user, const char *impu);
     /** Who presents this token ("": none was presented), being `impu` to SIP? Writes the MC service id. POC_E_AUTH: the token
      *  does not hold; POC_E_DENIED: it does, but not for that IMPU or service; other errors are ours (503). */
     poc_err (*authorise)(void *user, const char *impu, mcx_service service, const char *token, int64_t now_s,

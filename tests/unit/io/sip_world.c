@@ -522,7 +522,7 @@ static void sip_start(world *w, const world_options *o)
         .session_min_s = o->session_min_s,
         .mcx_identity = o->mcx_identity,
         .mcx_users_max = o->mcx_users_max,
-        .mcx_requests_per_user_s = o->mcx_requests_per_user_s,
+        .mcx_sent_max = o->mcx_sent_max,
     };
     assert_int_equal(sip_new(&w->sip, w->root, &settings, w->naf, &w->zn, w->relay, &shell, w), POC_OK);
     snprintf(pf_url, sizeof(pf_url), "sip:127.0.0.1:%u;transport=%s", pf_port, o->transport);

@@ -138,7 +138,7 @@ typedef struct world_options {
     uint32_t requests_per_source_s;
     uint32_t session_expires_s, session_min_s;
     const char *mcx_identity;
-    uint32_t mcx_users_max, mcx_requests_per_user_s;
+    uint32_t mcx_users_max, mcx_sent_max;
     bool udp_only; /* the PF listens to no TCP */
 } world_options;
 

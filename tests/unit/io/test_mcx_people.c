@@ -336,6 +336,28 @@ static void a_key_that_checks_no_signature_is_refused(void **state)
     }
 }
 
+/* It is asked before anything dear is done for him. */
+static void nobody_might_be_behind_an_impu_when_everybody_has_others(void **state)
+{
+    static const char named[] =
+        "users = ( { id = \"sip:alice@mc.example\"; impus = [ \"sip:Alice@IMS.example\", \"tel:+1234\" ]; } );";
+    (void)state;
+    POC_OWNED(mcx_people, of_some, mcx_people_free);
+    POC_OWNED(mcx_people, of_any, mcx_people_free);
+    POC_OWNED(mcx_people, signed_ones, mcx_people_free);
+    POC_OWNED(mcx_people, none, mcx_people_free);
+    of_some = good(&(rules){ .users = named, .key = RSA_KEY });
+    assert_true(mcx_people_may_be(of_some, "sip:Alice@ims.example"));
+    assert_true(mcx_people_may_be(of_some, "tel:+1234"));
+    assert_false(mcx_people_may_be(of_some, "sip:bob@ims.example"));
+    of_any = of_file(); /* carol has any */
+    assert_true(mcx_people_may_be(of_any, "sip:dave@ims.example"));
+    signed_ones = good(&(rules){ .key = RSA_KEY });
+    assert_true(mcx_people_may_be(signed_ones, "sip:dave@ims.example"));
+    none = good(&(rules){ .users = NULL });
+    assert_false(mcx_people_may_be(none, "sip:alice@ims.example"));
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -361,6 +383,7 @@ int main(void)
         cmocka_unit_test(the_token_of_another_impu_is_denied),
         cmocka_unit_test(without_a_token_only_who_needs_none_is_let_in),
         cmocka_unit_test(who_might_be_behind_an_impu_is_known_and_proves_nothing),
+        cmocka_unit_test(nobody_might_be_behind_an_impu_when_everybody_has_others),
         cmocka_unit_test(who_is_in_the_file_no_more_may_not_stay),
         cmocka_unit_test(a_signed_token_says_who_it_is_in_each_service),
         cmocka_unit_test(a_token_that_does_not_hold_in_all_its_parts_is_refused),

@@ -114,6 +114,22 @@ static void who_listens_to_a_bearer_is_sent_the_musik_of_its_region(void **state
     daemon_comes_to_say(&b->pf, "/channels/south/members", "\"members\":[]");
 }
 
+/* An announcement that is not taken is repeated, and not only with the next CSK. */
+static void a_bearer_is_announced_again_to_who_did_not_take_it(void **state)
+{
+    mcx_bench *b = *state;
+    pocue_mcx_bearer bearer;
+    mcx_bench_provision(b, &b->alice);
+    mcx_bench_upload(b, &b->alice);
+    for (bool is_refused = false; !is_refused;) {
+        (void)phone_hear(&b->core);
+        is_refused = strstr(b->core.heard, "application/mikey") == NULL;
+        phone_reply(&b->core, is_refused ? "500 Server Internal Error" : "200 OK");
+    }
+    while (pocue_mcx_bearers(b->alice.ue, &bearer, 1) == 0)
+        mcx_bench_take(b);
+}
+
 /* POC-10 for MuSiKs: the operator expels, everybody else has the next key, and the one who is gone opens nothing more. */
 static void who_is_expelled_opens_nothing_more(void **state)
 {
@@ -394,6 +410,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(who_brings_a_csk_is_sent_the_musik_and_opens_the_floor_of_the_group, mcx_bench_again),
         cmocka_unit_test_setup(who_listens_to_a_bearer_is_sent_the_musik_of_its_region, mcx_bench_again),
+        cmocka_unit_test_setup(a_bearer_is_announced_again_to_who_did_not_take_it, mcx_bench_again),
         cmocka_unit_test_setup(who_is_expelled_opens_nothing_more, mcx_bench_again),
         cmocka_unit_test_setup(a_publish_brings_a_csk_too, mcx_bench_again),
         cmocka_unit_test_setup(a_third_party_register_brings_a_csk_too, mcx_bench_again),

@@ -158,6 +158,20 @@ static void a_repeated_upload_is_refused_and_the_first_one_stays(void **state)
     assert_non_null(strstr(b->pf.admin, csk));
 }
 
+/* As often as it takes, since seconds may begin meanwhile. */
+static void who_asks_more_often_than_he_may_is_told_to_come_again(void **state)
+{
+    mcx_bench *b = *state;
+    mcx_client carol = { .ue = NULL, .impu = "sip:carol@home1.example" };
+    int status = 200;
+    while (status == 200)
+        status = mcx_bench_ask(b, &carol, "REGISTER", "", NULL, 0);
+    assert_int_equal(status, 503);
+    phone_assert_header(&b->core, "Retry-After", "5");
+    phone_assert_says(&b->core, "a user asks for more than his share");
+    mcx_bench_assert_empty(b);
+}
+
 /* ---- the operator ---- */
 
 static void run_tool(mcx_bench *b, const char *words, char *out, size_t cap)
@@ -285,6 +299,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(a_register_with_a_key_that_does_not_hold_authorises_nobody, mcx_bench_again),
         cmocka_unit_test_setup(a_key_for_another_server_is_refused, mcx_bench_again),
         cmocka_unit_test_setup(a_repeated_upload_is_refused_and_the_first_one_stays, mcx_bench_again),
+        cmocka_unit_test_setup(who_asks_more_often_than_he_may_is_told_to_come_again, mcx_bench_again),
         cmocka_unit_test_setup(the_operator_sees_users_and_logs_them_off, mcx_bench_again),
         cmocka_unit_test_setup(a_reload_with_a_broken_file_changes_nothing, mcx_bench_again),
         cmocka_unit_test_setup(a_full_disk_takes_no_csk_and_loses_none, mcx_bench_again),

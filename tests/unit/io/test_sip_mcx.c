@@ -89,12 +89,10 @@ static int set_up_registered(void **state)
     return 0;
 }
 
-static int set_up_limited(void **state)
+/* One user may take 8 of these, and one when 640 are taken. */
+static int set_up_narrow(void **state)
 {
-    stage_make(state, &(world_options){ .transport = "udp",
-                                        .auth = SIP_AUTH_REGISTERED,
-                                        .mcx_identity = PSI,
-                                        .mcx_requests_per_user_s = 3 });
+    stage_make(state, &(world_options){ .transport = "udp", .mcx_identity = PSI, .mcx_sent_max = 1280 });
     return 0;
 }
 
@@ -130,7 +128,7 @@ static void without_an_identity_register_and_publish_are_not_allowed(void **stat
     assert_null(strstr(phone_header(&s->alice, "Allow"), "REGISTER"));
     assert_int_equal(phone_ask(&s->alice, &(phone_request){ .method = "PUBLISH", .more = SETTINGS }), 405);
     assert_int_equal(s->world.mcx_asked, 0);
-    assert_int_equal(sip_mcx_send(s->world.sip, &(sip_mcx_message){ .impu = WORLD_ALICE }), POC_E_STATE);
+    assert_int_equal(sip_mcx_send(s->world.sip, &(sip_mcx_message){ .impu = WORLD_ALICE }, NULL), POC_E_STATE);
 }
 
 /* ---- REGISTER ---- */
@@ -319,33 +317,6 @@ static void one_who_publishes_again_and_again_takes_no_room_from_others(void **s
     assert_int_equal(ask_proved(s, &(phone_request){ .method = "PUBLISH", .to = PSI, .more = more }), 412);
 }
 
-/* Opening a key is work: one user may not make more of it than his share, whatever others do. */
-static void who_asks_too_often_is_told_to_come_again(void **state)
-{
-    stage *s = *state;
-    uint32_t asked = 0;
-    const phone_request q = { .method = "PUBLISH",
-                              .more = SETTINGS "P-Asserted-Identity: <" WORLD_ALICE ">\r\n",
-                              .to = PSI,
-                              .type = "application/mikey",
-                              .body = "x" };
-    while (phone_ask(&s->core, &q) == 200)
-        asked++;
-    assert_int_equal(phone_status(&s->core), 503);
-    assert_true(asked >= 3);
-    assert_int_equal(s->world.mcx_asked, asked);
-    assert_string_equal(s->world.refusal, "a user sends more requests than he may");
-    assert_int_equal(phone_ask(&s->core, &(phone_request){ .method = "REGISTER", .from = CSCF, .to = WORLD_ALICE }),
-                     200);
-    assert_int_equal(
-        phone_ask(&s->core, &(phone_request){ .method = "PUBLISH",
-                                              .more = SETTINGS "P-Asserted-Identity: <sip:bob@home1.example>\r\n",
-                                              .to = PSI,
-                                              .type = "application/mikey",
-                                              .body = "x" }),
-        200);
-}
-
 /* ---- MESSAGE and OPTIONS ---- */
 
 static void a_message_to_our_identity_is_ours_and_any_other_goes_on(void **state)
@@ -426,21 +397,27 @@ static void who_still_waits_when_it_ends_is_told_to_come_again(void **state)
 
 /* ---- requests of ours ---- */
 
-static poc_err send_key(stage *s, const char *where, const char *body, bool by_notify, uint32_t timeout_ms)
+static poc_err send_as(stage *s, const sip_mcx_message *message, bool *replaced)
 {
     world *w = &s->world;
     w->inside_call = true;
-    poc_err err = sip_mcx_send(w->sip, &(sip_mcx_message){ .impu = WORLD_ALICE,
-                                                           .where = where,
-                                                           .subject = "alice's",
-                                                           .number = 42,
-                                                           .service = MCX_MCPTT,
-                                                           .by_notify = by_notify,
-                                                           .content_type = "multipart/mixed;boundary=b",
-                                                           .body = poc_span_str(body),
-                                                           .timeout_ms = timeout_ms });
+    const poc_err err = sip_mcx_send(w->sip, message, replaced);
     w->inside_call = false;
     return err;
+}
+
+static poc_err send_key(stage *s, const char *where, const char *body, bool by_notify, uint32_t timeout_ms)
+{
+    const sip_mcx_message message = { .impu = WORLD_ALICE,
+                                      .where = where,
+                                      .subject = "alice's",
+                                      .number = 42,
+                                      .service = MCX_MCPTT,
+                                      .by_notify = by_notify,
+                                      .content_type = "multipart/mixed;boundary=b",
+                                      .body = poc_span_str(body),
+                                      .timeout_ms = timeout_ms };
+    return send_as(s, &message, NULL);
 }
 
 static const char *contact_of(const phone *p)
@@ -593,17 +570,110 @@ static void whoever_challenges_or_redirects_has_not_taken_the_key(void **state)
     phone_hears_nothing(&s->alice);
 }
 
+/** Until so many requests of ours have not ended. */
+static void wait_sent(stage *s, uint32_t goal)
+{
+    const int64_t until_ms = sip_now_ms() + 60000;
+    while (s->world.sip->mcx->sent_count != goal && sip_now_ms() < until_ms)
+        su_root_step(s->world.root, 10);
+    assert_int_equal(s->world.sip->mcx->sent_count, goal);
+}
+
 static void who_says_nothing_is_given_up_in_time(void **state)
 {
     stage *s = *state;
     assert_int_equal(send_key(s, contact_of(&s->alice), "--b--\r\n", false, 50), POC_OK);
     assert_true(world_wait(&s->world, &s->world.mcx_ended, 1));
     assert_int_equal(s->world.mcx_sent_status, 408);
-    assert_int_equal(s->world.sip->mcx->sent_count, 0);
+    assert_int_equal(s->world.sip->mcx->sent_count, 1); /* its transaction goes on, and has its place */
     (void)phone_hear(&s->alice);
     phone_reply(&s->alice, "200 OK"); /* too late */
-    world_settle(&s->world);
+    wait_sent(s, 0);
     assert_int_equal(s->world.mcx_ended, 1);
+}
+
+/* ---- shares ---- */
+
+static poc_err send_about(stage *s, const char *subject, uint64_t topic, uint64_t number, bool *replaced)
+{
+    char body[64];
+    (void)snprintf(body, sizeof(body), "number %llu of %s", (unsigned long long)number, subject);
+    return send_as(s,
+                   &(sip_mcx_message){ .impu = WORLD_ALICE,
+                                       .where = contact_of(&s->alice),
+                                       .subject = subject,
+                                       .number = number,
+                                       .topic = topic,
+                                       .service = MCX_MCPTT,
+                                       .content_type = "text/plain",
+                                       .body = poc_span_str(body),
+                                       .timeout_ms = 600000 },
+                   replaced);
+}
+
+/** Until that very request comes, for the first time or again, and answers it. */
+static void take_body(stage *s, const char *body)
+{
+    size_t n;
+    do
+        (void)phone_hear(&s->alice);
+    while (strcmp(phone_body(&s->alice, &n), body) != 0);
+    phone_reply(&s->alice, "200 OK");
+}
+
+static void a_younger_key_takes_the_place_of_an_older_one_about_the_same(void **state)
+{
+    stage *s = *state;
+    bool replaced = true;
+    assert_int_equal(send_about(s, "alice", 7, 1, &replaced), POC_OK);
+    assert_false(replaced);
+    assert_int_equal(send_about(s, "alice", 8, 2, &replaced), POC_OK);
+    assert_int_equal(send_about(s, "bob", 7, 3, &replaced), POC_OK);
+    assert_false(replaced);
+    assert_int_equal(send_about(s, "alice", 7, 4, &replaced), POC_OK);
+    assert_true(replaced);
+    take_body(s, "number 1 of alice");
+    wait_sent(s, 3);
+    assert_int_equal(s->world.mcx_ended, 0); /* nobody waits for that one */
+    take_body(s, "number 2 of alice");
+    take_body(s, "number 3 of bob");
+    assert_true(world_wait(&s->world, &s->world.mcx_ended, 2));
+    take_body(s, "number 4 of alice");
+    assert_true(world_wait(&s->world, &s->world.mcx_ended, 3));
+    assert_int_equal(s->world.mcx_sent_number, 4);
+    assert_int_equal(s->world.sip->mcx->recipients.count, 0);
+}
+
+/* Whatever one client does, there is room for the keys of others. */
+static void one_who_does_not_answer_has_no_more_than_his_share(void **state)
+{
+    stage *s = *state;
+    for (uint64_t i = 1; i <= 8; i++)
+        assert_int_equal(send_about(s, "mallory", i, i, NULL), POC_OK);
+    assert_int_equal(send_about(s, "mallory", 9, 9, NULL), POC_E_LIMIT);
+    assert_int_equal(send_about(s, "mallory", 1, 10, NULL), POC_E_LIMIT); /* what it would take the place of goes on */
+    assert_int_equal(send_about(s, "alice", 1, 11, NULL), POC_OK);
+    take_body(s, "number 1 of mallory");
+    assert_true(world_wait(&s->world, &s->world.mcx_ended, 1));
+    assert_int_equal(send_about(s, "mallory", 9, 12, NULL), POC_OK);
+}
+
+static void when_half_is_taken_shares_are_small_and_there_is_an_end(void **state)
+{
+    stage *s = *state;
+    char who[32];
+    for (unsigned i = 0; i < 80 * 8; i++) {
+        (void)snprintf(who, sizeof(who), "mallory%u", i / 8);
+        assert_int_equal(send_about(s, who, i, i, NULL), POC_OK);
+    }
+    assert_int_equal(send_about(s, "mallory0", 1000, 1000, NULL), POC_E_LIMIT);
+    for (unsigned i = 0; i < 640; i++) {
+        (void)snprintf(who, sizeof(who), "user%u", i);
+        assert_int_equal(send_about(s, who, 1, 1, NULL), POC_OK);
+        assert_int_equal(send_about(s, who, 2, 2, NULL), POC_E_LIMIT);
+    }
+    assert_int_equal(send_about(s, "alice", 1, 1, NULL), POC_E_LIMIT);
+    assert_int_equal(s->world.sip->mcx->sent_count, 1280);
 }
 
 static void nobody_is_sent_anything_at_what_is_no_address(void **state)
@@ -646,7 +716,6 @@ int main(void)
         AT(what_is_published_has_a_tag_that_changes_with_every_answer),
         AT(a_publish_says_what_it_is_about),
         AT(one_who_publishes_again_and_again_takes_no_room_from_others),
-        cmocka_unit_test_setup_teardown(who_asks_too_often_is_told_to_come_again, set_up_limited, tear_down),
         AT(a_message_to_our_identity_is_ours_and_any_other_goes_on),
         AT(options_tell_what_is_allowed),
         AT(a_refusal_has_its_warning),
@@ -662,6 +731,10 @@ int main(void)
         AT(what_asks_for_tls_is_never_sent_in_clear),
         AT(whoever_challenges_or_redirects_has_not_taken_the_key),
         AT(who_says_nothing_is_given_up_in_time),
+        AT(a_younger_key_takes_the_place_of_an_older_one_about_the_same),
+        cmocka_unit_test_setup_teardown(one_who_does_not_answer_has_no_more_than_his_share, set_up_narrow, tear_down),
+        cmocka_unit_test_setup_teardown(when_half_is_taken_shares_are_small_and_there_is_an_end, set_up_narrow,
+                                        tear_down),
         AT(nobody_is_sent_anything_at_what_is_no_address),
         AT(who_is_shutting_down_takes_and_sends_no_keys),
     };

@@ -37,6 +37,21 @@ static bool known(void *user, const char *impu, mcx_service service, char mc_id[
     return strcmp(impu, ALICE_IMPU) == 0;
 }
 
+static bool affords(void *user, const char *impu, uint32_t cost, int64_t now_s)
+{
+    bureau *b = user;
+    (void)impu;
+    assert_int_equal(now_s, b->o->now_ms / 1000);
+    b->spent += cost;
+    return b->budget == 0 || b->spent <= b->budget;
+}
+
+static bool is_somebody(void *user, const char *impu)
+{
+    const bureau *b = user;
+    return b->nobody == NULL || strcmp(b->nobody, impu) != 0;
+}
+
 static bool listed(void *user, const char *channel, const char *mc_id)
 {
     const bureau *b = user;
@@ -141,6 +156,8 @@ poc_err bureau_new(bureau *b, mcx_town *town)
                                  .expires_s = BUREAU_EXPIRES_S,
                                  .expires_min_s = 60,
                                  .seed = 7,
+                                 .affords = affords,
+                                 .is_somebody = is_somebody,
                                  .authorise = authorise,
                                  .known = known,
                                  .listed = listed,

@@ -39,9 +39,11 @@ typedef struct bureau {
     pocpf *pf; /* the office's */
     wire_mcx_desk *d;
     wire_mcx_rules rules;
-    bool trusts_sip;    /* no token is needed */
-    poc_err outage;     /* of the service authorisation */
-    const char *listed; /* MC service id in every list; NULL: nobody */
+    bool trusts_sip;        /* no token is needed */
+    poc_err outage;         /* of the service authorisation */
+    const char *listed;     /* MC service id in every list; NULL: nobody */
+    const char *nobody;     /* an IMPU of which is known that it is nobody's; NULL: none is */
+    uint32_t spent, budget; /* of what requests may cost; 0: anything */
     unsigned asked;
     wire_mcx_answer answer; /* the last */
     unsigned answers;
