@@ -202,6 +202,27 @@ static void every_message_of_ours_is_sealed_octet_by_octet(void **state)
     assert_int_equal(i, 5);
 }
 
+/* Nobody but its sender can sign it again; but what is encapsulated follows from key and receiver. */
+static void the_encapsulated_key_of_every_message_of_the_field_comes_out_octet_by_octet(void **state)
+{
+    size_t i;
+    json_t *entry;
+    (void)state;
+    json_array_foreach(field.messages, i, entry)
+    {
+        const taken *t = take(&field, vec_text(entry, "name"));
+        const mcx_identity *receiver = mcx_world_party(&field, mcx_text(entry, "receiver"));
+        uint8_t sed[MCX_SED_MAX];
+        mcx_sakke_job job = { .id = poc_span_of(receiver->uid, MCX_UID_LEN), .sed = sed, .cap = sizeof(sed) };
+        poc_secret *key = mcx_secret(entry, "key");
+        assert_int_equal(mcx_sakke_encapsulate(field.sakke, key, &job, 1), POC_OK);
+        assert_int_equal(job.err, POC_OK);
+        assert_true(poc_span_eq(poc_span_of(sed, job.len), t->msg.sed));
+        poc_secret_free(key);
+    }
+    assert_int_equal(i, 4);
+}
+
 /* ---- sealing for many ---- */
 
 typedef struct batch {
@@ -927,6 +948,7 @@ int main(void)
         cmocka_unit_test(every_upload_and_download_of_the_vectors_opens),
         cmocka_unit_test(every_message_of_the_field_opens),
         cmocka_unit_test(every_message_of_ours_is_sealed_octet_by_octet),
+        cmocka_unit_test(the_encapsulated_key_of_every_message_of_the_field_comes_out_octet_by_octet),
         cmocka_unit_test(a_musik_is_sealed_for_each_of_many_and_for_nobody_else),
         cmocka_unit_test(one_recipient_without_room_does_not_keep_the_others_from_theirs),
         cmocka_unit_test(a_key_of_256_bits_travels_with_its_parameters),
