@@ -164,6 +164,27 @@ static void a_register_is_heard_once_its_sender_has_proved_himself(void **state)
     assert_int_equal(s->world.authenticated, 1);
 }
 
+/* A key costs a signature and a pairing: whoever sends a thousand of them without being anybody gets a thousand challenges. */
+static void of_who_proves_nothing_no_body_is_looked_at(void **state)
+{
+    static const char *const methods[] = { "REGISTER", "PUBLISH", "MESSAGE" };
+    static const char *const claims[] = {
+        SETTINGS,
+        SETTINGS "P-Asserted-Identity: <" WORLD_ALICE ">\r\n",
+        SETTINGS "Authorization: Digest username=\"" WORLD_BTID "\", realm=\"3GPP-bootstrapping@" WORLD_FQDN
+                 "\", nonce=\"bm9uY2U=\", uri=\"" PSI "\", response=\"0123456789abcdef0123456789abcdef\"\r\n",
+    };
+    stage *s = *state;
+    for (size_t i = 0; i < POC_COUNT(methods) * POC_COUNT(claims); i++) {
+        const phone_request q = { .method = methods[i % POC_COUNT(methods)],
+                                  .more = claims[i / POC_COUNT(methods)],
+                                  .type = "application/mikey",
+                                  .body = "any octets" };
+        assert_int_equal(phone_ask(&s->stranger, &q), 401);
+    }
+    assert_int_equal(s->world.mcx_asked, 0);
+}
+
 static void the_time_in_a_contact_counts_more_than_the_header(void **state)
 {
     stage *s = *state;
@@ -708,6 +729,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_an_identity_register_and_publish_are_not_allowed, set_up_without,
                                         tear_down),
         AT(a_register_is_heard_once_its_sender_has_proved_himself),
+        AT(of_who_proves_nothing_no_body_is_looked_at),
         AT(the_time_in_a_contact_counts_more_than_the_header),
         AT(a_register_for_somebody_else_is_refused),
         AT(a_third_party_register_is_about_its_to_and_comes_from_the_core_alone),
