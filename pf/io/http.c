@@ -1,6 +1,7 @@
 #include "pf/io/http.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,33 @@ poc_err http_new_at(http **out, su_root_t *root, const struct sockaddr *addr, ui
     if (getsockname(fd, (struct sockaddr *)&at, &n) == 0)
         *port = poc_addr_port((struct sockaddr *)&at);
     return http_new(out, root, fd, settings);
+}
+
+/** Our own descriptor of the socket that it listens on; -1: none is left. */
+static int listen_fd_of(const http *h)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    return info == NULL ? -1 : fcntl(info->listen_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+poc_err http_succeed(http **out, http *h, const http_settings *settings)
+{
+    const int fd = listen_fd_of(h);
+    *out = NULL;
+    return fd < 0 ? POC_E_IO : http_new(out, h->root, fd, settings);
+}
+
+void http_retire(http *h)
+{
+    const int fd = MHD_quiesce_daemon(h->daemon);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+bool http_is_idle(const http *h)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info == NULL || info->num_connections == 0;
 }
 
 void http_resume(http *h, struct MHD_Connection *c)

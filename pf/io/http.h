@@ -36,6 +36,12 @@ poc_err http_new(http **out, su_root_t *root, int listen_fd, const http_settings
 /** The same where an address of the internet is all that is known of the socket; `port` is the one it has. */
 poc_err http_new_at(http **out, su_root_t *root, const struct sockaddr *addr, uint16_t *port,
                     const http_settings *settings);
+/** Makes another one that listens on the same socket. Until http_retire either of them takes a connection. As http_new. */
+poc_err http_succeed(http **out, http *h, const http_settings *settings);
+/** Takes no more connections; those that it has go on. */
+void http_retire(http *h);
+/** It has no connection. */
+bool http_is_idle(const http *h);
 /** Answers those that were just resumed and closes every connection; suspended ones have to be resumed before. NULL is fine. */
 void http_free(http *h);
 

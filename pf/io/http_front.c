@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crypto.h"
 #include "pf/io/now.h"
 #include "pf/io/sources.h"
 
@@ -14,8 +15,9 @@ enum {
     CONNECTIONS_PER_REQUEST = 4 /* so many more than requests are accepted of a source, to tell it to wait */
 };
 
-/** One listening address. */
+/** One listening address, or what listened there before and may have connections. */
 typedef struct listener {
+    struct listener *next; /* of the former ones */
     http_front *front;
     http *http;
     uint16_t port;
@@ -25,9 +27,13 @@ struct http_front {
     const http_service *service;
     void *owner;
     uint32_t requests_per_source_s;
+    uint32_t connections_max, connections_per_source;
+    bool has_tls;
+    uint8_t certificate[POC_SHA256_LEN]; /* its digest */
     sources *requests, *connections;
-    listener listeners[HTTP_LISTEN_MAX];
+    listener *listeners[HTTP_LISTEN_MAX];
     size_t listener_count;
+    listener *formers;
     http_front_counts counts;
 };
 
@@ -136,31 +142,49 @@ void http_request_resume(const http_request *r)
 
 /* ---- life ---- */
 
+static http_settings settings_of(listener *l, const char *certificate, const char *key)
+{
+    const http_front *f = l->front;
+    return (http_settings){ .connections_max = f->connections_max,
+                            .connections_per_source = f->connections_per_source,
+                            .connection_octets = CONNECTION_OCTETS,
+                            .idle_s = CONNECTION_IDLE_S,
+                            .may_suspend = f->service->may_suspend,
+                            .tls_certificate = certificate,
+                            .tls_key = key,
+                            .on_connect = on_connect,
+                            .on_target = on_target,
+                            .on_request = on_request,
+                            .on_completed = on_completed,
+                            .user = l };
+}
+
+static void listener_free(listener *l)
+{
+    if (l == NULL)
+        return;
+    http_free(l->http);
+    free(l);
+}
+
 static poc_err listen_on(http_front *f, su_root_t *root, const http_front_settings *s, const struct sockaddr *addr)
 {
-    listener *l = &f->listeners[f->listener_count];
-    const http_settings settings = { .connections_max = s->connections_max,
-                                     .connections_per_source = s->connections_per_source,
-                                     .connection_octets = CONNECTION_OCTETS,
-                                     .idle_s = CONNECTION_IDLE_S,
-                                     .may_suspend = f->service->may_suspend,
-                                     .tls_certificate = s->tls_certificate,
-                                     .tls_key = s->tls_key,
-                                     .on_connect = on_connect,
-                                     .on_target = on_target,
-                                     .on_request = on_request,
-                                     .on_completed = on_completed,
-                                     .user = l };
+    listener *l = (listener *)calloc(1, sizeof(*l));
+    if (l == NULL)
+        return POC_E_NOMEM;
     l->front = f;
-    POC_TRY(http_new_at(&l->http, root, addr, &l->port, &settings));
-    f->listener_count++;
-    return POC_OK;
+    const http_settings settings = settings_of(l, s->tls_certificate, s->tls_key);
+    f->listeners[f->listener_count++] = l;
+    return http_new_at(&l->http, root, addr, &l->port, &settings);
 }
 
 static poc_err start(http_front *f, su_root_t *root, const http_front_settings *s)
 {
     POC_TRY(sources_new(&f->requests));
     POC_TRY(sources_new(&f->connections));
+    f->has_tls = s->tls_certificate != NULL;
+    if (f->has_tls)
+        POC_TRY(poc_sha256(f->certificate, poc_span_str(s->tls_certificate)));
     for (size_t i = 0; i < s->listen_count && i < HTTP_LISTEN_MAX; i++)
         POC_TRY(listen_on(f, root, s, (const struct sockaddr *)&s->listen[i]));
     return POC_OK;
@@ -173,7 +197,11 @@ poc_err http_front_new(http_front **out, su_root_t *root, const http_front_setti
     *out = NULL;
     if (f == NULL)
         return POC_E_NOMEM;
-    *f = (http_front){ .service = service, .owner = owner, .requests_per_source_s = settings->requests_per_source_s };
+    *f = (http_front){ .service = service,
+                       .owner = owner,
+                       .requests_per_source_s = settings->requests_per_source_s,
+                       .connections_max = settings->connections_max,
+                       .connections_per_source = settings->connections_per_source };
     const poc_err err = start(f, root, settings);
     if (err != POC_OK) {
         const int why = errno;
@@ -185,12 +213,77 @@ poc_err http_front_new(http_front **out, su_root_t *root, const http_front_setti
     return POC_OK;
 }
 
+/* ---- another certificate ---- */
+
+static void formers_sweep(http_front *f, bool all)
+{
+    for (listener **at = &f->formers, *l; (l = *at) != NULL;) {
+        if (!all && !http_is_idle(l->http)) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        listener_free(l);
+    }
+}
+
+static poc_err succeed(listener **out, const listener *l, const char *certificate, const char *key)
+{
+    listener *made = *out = (listener *)calloc(1, sizeof(*made));
+    if (made == NULL)
+        return POC_E_NOMEM;
+    *made = (listener){ .front = l->front, .port = l->port };
+    const http_settings settings = settings_of(made, certificate, key);
+    return http_succeed(&made->http, l->http, &settings);
+}
+
+/** All of them, or none. */
+static poc_err succeed_all(listener *made[HTTP_LISTEN_MAX], const http_front *f, const char *certificate,
+                           const char *key)
+{
+    poc_err err = POC_OK;
+    for (size_t i = 0; err == POC_OK && i < f->listener_count; i++)
+        err = succeed(&made[i], f->listeners[i], certificate, key);
+    for (size_t i = 0; err != POC_OK && i < f->listener_count; i++)
+        listener_free(made[i]);
+    return err;
+}
+
+static void retire(http_front *f, listener *l)
+{
+    http_retire(l->http);
+    l->next = f->formers;
+    f->formers = l;
+}
+
+poc_err http_front_renew(http_front *f, const char *tls_certificate, const char *tls_key, bool *has_changed)
+{
+    listener *made[HTTP_LISTEN_MAX] = { NULL };
+    uint8_t digest[POC_SHA256_LEN];
+    *has_changed = false;
+    POC_TRY(poc_sha256(digest, poc_span_str(tls_certificate)));
+    formers_sweep(f, false);
+    if (!f->has_tls || memcmp(digest, f->certificate, sizeof(digest)) == 0)
+        return POC_OK;
+    POC_TRY(succeed_all(made, f, tls_certificate, tls_key));
+    for (size_t i = 0; i < f->listener_count; i++) {
+        retire(f, f->listeners[i]);
+        f->listeners[i] = made[i];
+    }
+    memcpy(f->certificate, digest, sizeof(digest));
+    *has_changed = true;
+    return POC_OK;
+}
+
+/* ---- the end ---- */
+
 void http_front_free(http_front *f)
 {
     if (f == NULL)
         return;
+    formers_sweep(f, true);
     for (size_t i = 0; i < f->listener_count; i++)
-        http_free(f->listeners[i].http);
+        listener_free(f->listeners[i]);
     sources_free(f->requests);
     sources_free(f->connections);
     free(f);
@@ -198,7 +291,7 @@ void http_front_free(http_front *f)
 
 uint16_t http_front_port(const http_front *f, size_t n)
 {
-    return f->listeners[n].port;
+    return f->listeners[n]->port;
 }
 
 http_front_counts http_front_look(const http_front *f)

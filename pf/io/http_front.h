@@ -51,6 +51,9 @@ typedef struct http_service {
  *  with this certificate and key. */
 poc_err http_front_new(http_front **out, su_root_t *root, const http_front_settings *settings,
                        const http_service *service, void *owner);
+/** Has connections begin with another certificate from now on; those that are there go on. Nothing happens, and `has_changed` is
+ *  false, without TLS, or when it is the certificate that it has. On error all stays as it was. */
+poc_err http_front_renew(http_front *f, const char *tls_certificate, const char *tls_key, bool *has_changed);
 /** Closes every connection; who waits has to be resumed before, and is finished. NULL is fine. */
 void http_front_free(http_front *f);
 /** Where the `n`-th address listens, for one with port 0. */

@@ -14,7 +14,6 @@
 #include "pf/io/log.h"
 #include "pf/io/mcx_ask.h"
 #include "pf/io/mcx_kms_http.h"
-#include "pf/io/mcx_people.h"
 #include "pf/io/options.h"
 #include "pf/io/shell.h"
 #include "pf/io/shell_pem.h"
@@ -40,17 +39,6 @@ static poc_err check_subscribers(const config *c, char why[IO_WHY_MAX])
     return subscribers_load(bsf, c->gba.subscribers, why);
 }
 
-static poc_err check_tls(const config *c, char why[IO_WHY_MAX])
-{
-    shell_pem mbms = { NULL, NULL }, kms = { NULL, NULL };
-    poc_err err = shell_pem_of_mbms(&mbms, c, why);
-    if (err == POC_OK && c->mcx.psi[0] != '\0')
-        err = shell_pem_of_kms(&kms, c, why);
-    shell_pem_done(&mbms);
-    shell_pem_done(&kms);
-    return err;
-}
-
 static void take_nothing(void *user, const mcx_kms_certificate *certificate)
 {
     (void)user, (void)certificate;
@@ -68,19 +56,12 @@ static poc_err check_mcx(const config *c, char why[IO_WHY_MAX])
     return shell_pem_check_ca(c->mcx.kms_ca, why);
 }
 
-static poc_err check_people(const config *c, char why[IO_WHY_MAX])
-{
-    POC_OWNED(mcx_people, people, mcx_people_free);
-    return c->mcx.psi[0] == '\0' ? POC_OK : mcx_people_new(&people, c, why);
-}
-
-/** What io_check and every load share. The people may be a hundred thousand: a reload reads them once, as it takes them. */
+/** What io_check and every load share; what shell_check looks at a reload reads as it takes it. */
 static poc_err load(config **out, const char *path, char why[IO_WHY_MAX])
 {
     POC_OWNED(config, c, config_free);
     POC_TRY(config_load(&c, path, why));
     POC_TRY(check_subscribers(c, why));
-    POC_TRY(check_tls(c, why));
     POC_TRY(check_mcx(c, why));
     *out = (config *)POC_RELEASE(c);
     return POC_OK;
@@ -90,7 +71,7 @@ poc_err io_check(const char *config_path, char why[IO_WHY_MAX])
 {
     POC_OWNED(config, c, config_free);
     POC_TRY(load(&c, config_path, why));
-    return check_people(c, why);
+    return shell_check(c, why);
 }
 
 void io_print_options(FILE *out)
@@ -177,7 +158,7 @@ static poc_err set_up(io_daemon *d, const char *config_path, char why[IO_WHY_MAX
     su_log_redirect(NULL, on_sofia_log, NULL);
     POC_TRY(watch_signals(d)); /* first: the threads that follow inherit the mask */
     POC_TRY(load(&c, config_path, why));
-    POC_TRY(check_people(c, why));
+    POC_TRY(shell_check(c, why));
     const char *door = c->admin.socket; /* the shell keeps what it started with */
     POC_TRY(shell_new(&d->shell, d->root, (config *)POC_RELEASE(c), why));
     return door[0] == '\0' ? POC_OK : admin_new(&d->admin, d->root, d->shell, door, reload, d, why);

@@ -267,6 +267,11 @@ poc_err keyman_http_new(keyman_http **out, su_root_t *root, const keyman_http_se
     return POC_OK;
 }
 
+poc_err keyman_http_renew(keyman_http *k, const char *tls_certificate, const char *tls_key, bool *has_changed)
+{
+    return http_front_renew(k->front, tls_certificate, tls_key, has_changed);
+}
+
 void keyman_http_free(keyman_http *k)
 {
     if (k == NULL)

@@ -31,6 +31,8 @@ poc_err keyman_http_new(keyman_http **out, su_root_t *root, const keyman_http_se
                         gba_naf *naf, zn *zn, keyman_served_fn *served, void *user);
 /** So many changes are durable; answers that waited for them go out, with `ok` false as 503. NULL is fine. */
 void keyman_http_durable(keyman_http *k, uint64_t through, bool ok);
+/** As http_front_renew. */
+poc_err keyman_http_renew(keyman_http *k, const char *tls_certificate, const char *tls_key, bool *has_changed);
 /** Answers who still waits with 503. NULL is fine. */
 void keyman_http_free(keyman_http *k);
 /** Where the n-th address listens, for a port 0. */

@@ -159,6 +159,11 @@ poc_err mcx_kms_http_new(mcx_kms_http **out, su_root_t *root, const http_front_s
     return POC_OK;
 }
 
+poc_err mcx_kms_http_renew(mcx_kms_http *h, const char *tls_certificate, const char *tls_key, bool *has_changed)
+{
+    return http_front_renew(h->front, tls_certificate, tls_key, has_changed);
+}
+
 void mcx_kms_http_free(mcx_kms_http *h)
 {
     if (h == NULL)

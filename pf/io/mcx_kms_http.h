@@ -30,6 +30,8 @@ typedef struct mcx_kms_http mcx_kms_http;
  *  replace. POC_E_IO: an address cannot be bound, errno tells; EPROTO: no certificate with its key. */
 poc_err mcx_kms_http_new(mcx_kms_http **out, su_root_t *root, const http_front_settings *settings,
                          const mcx_kms_service *service, mcx_people *const *people);
+/** As http_front_renew. */
+poc_err mcx_kms_http_renew(mcx_kms_http *h, const char *tls_certificate, const char *tls_key, bool *has_changed);
 /** NULL is fine. */
 void mcx_kms_http_free(mcx_kms_http *h);
 /** Where the `n`-th address listens, for one with port 0. */

@@ -8,7 +8,6 @@
 
 #include "pf/io/config_private.h"
 #include "pf/io/keyfile.h"
-#include "pf/io/options.h"
 #include "pf/io/shell_private.h"
 #include "pf/io/subscribers.h"
 #include "pf/io/zn_embedded.h"
@@ -350,7 +349,7 @@ static poc_err set_up(shell *s, char why[CONFIG_WHY_MAX])
     return POC_OK;
 }
 
-static void log_settings(const config *c)
+void shell_log_settings(const config *c)
 {
     log_configure(c->log.format == CONFIG_LOG_JSON, c->log.same_reason_per_s);
 }
@@ -367,7 +366,7 @@ poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_M
     s->root = root;
     s->started_ms = io_now_ms();
     s->boot = s->current = c;
-    log_settings(c);
+    shell_log_settings(c);
     poc_err err = set_up(s, why);
     if (err != POC_OK) {
         shell_free(s);
@@ -411,62 +410,6 @@ void shell_free(shell *s)
         config_free(s->current);
     config_free(s->boot);
     free(s);
-}
-
-/* ---- reload ---- */
-
-static void tell_option(const shell *s, const option *o, log_level level, const char *what)
-{
-    char name[96];
-    (void)snprintf(name, sizeof(name), "%s.%s", o->group, o->name);
-    log_event(level, what, LOG_TEXT("group", o->group), LOG_TEXT("option", o->name));
-    shell_told(s, what, name, NULL);
-}
-
-/** What a reload takes over; the rest is only read at the start. */
-static bool is_taken_by_reload(const option *o)
-{
-    static const char *const of_mcx[] = { "users", "token_key", "token_issuer", "token_audience" };
-    bool is_taken = strcmp(o->group, "log") == 0;
-    for (size_t i = 0; strcmp(o->group, "mcx") == 0 && i < POC_COUNT(of_mcx); i++)
-        is_taken = is_taken || strcmp(o->name, of_mcx[i]) == 0;
-    return is_taken;
-}
-
-/** The log changes now, and who is authorised for mission critical services; what is only read at the start is named, as long as it differs from then. */
-static void tell_options(const shell *s, const config *after)
-{
-    for (size_t i = 0; i < option_count; i++) {
-        const option *o = &options[i];
-        if (option_is_of_channel(o))
-            continue;
-        if (is_taken_by_reload(o) && !config_same(o, s->current, after))
-            tell_option(s, o, LOG_LEVEL_INFO, "option_changed");
-        else if (!is_taken_by_reload(o) && !config_same(o, s->boot, after))
-            tell_option(s, o, LOG_LEVEL_WARNING, "reload_needs_restart");
-    }
-}
-
-poc_err shell_reload(shell *s, config *c, shell_change_fn *told, void *user, char why[CONFIG_WHY_MAX])
-{
-    mcx_people *people = NULL;
-    const poc_err err = shell_mcx_prepare(c, &people, why);
-    if (err != POC_OK) {
-        config_free(c);
-        return err;
-    }
-    s->told = told;
-    s->told_user = user;
-    log_settings(c);
-    tell_options(s, c);
-    shell_mcx_reload(s, people);
-    shell_channels_reload(s, c);
-    s->told = NULL;
-    if (s->current != s->boot)
-        config_free(s->current);
-    s->current = c;
-    log_event(LOG_LEVEL_INFO, "reloaded", LOG_NUMBER("channels", c->channel_count));
-    return POC_OK;
 }
 
 /* ---- drain ---- */

@@ -24,7 +24,9 @@ poc_err shell_new(shell **out, su_root_t *root, config *c, char why[CONFIG_WHY_M
 void shell_free(shell *s);
 /** One thing that a reload did or left: "channel_added", "reload_needs_restart" ...; `subject` is a channel id or an option. */
 typedef void shell_change_fn(void *user, const char *what, const char *subject, const char *reason);
-/** Takes over what may change while it runs: channels, the log, and who is authorised for mission critical services. Takes `c`
+/** Reads what a reload would take of the files that `c` names: POC_E_INPUT, and `why` tells what is wrong with them. */
+poc_err shell_check(const config *c, char why[CONFIG_WHY_MAX]);
+/** Takes over what may change while it runs: channels, the log, who is authorised for mission critical services, certificates. Takes `c`
  *  over, also on error: then nothing has changed, and `why` tells. What changes and what needs a restart is logged, and told to
  *  `told` unless it is NULL. */
 poc_err shell_reload(shell *s, config *c, shell_change_fn *told, void *user, char why[CONFIG_WHY_MAX]);

@@ -146,6 +146,15 @@ poc_err shell_mbms_make(shell *s, char why[CONFIG_WHY_MAX])
     return err;
 }
 
+void shell_mbms_reload(const shell *s, const shell_pem *tls)
+{
+    bool has_changed = false;
+    if (s->keyman_http == NULL || tls->certificate == NULL)
+        return;
+    const poc_err err = keyman_http_renew(s->keyman_http, tls->certificate, tls->key, &has_changed);
+    shell_tls_told(s, "mbms", err, has_changed);
+}
+
 void shell_mbms_free(shell *s)
 {
     keyman_http_free(s->keyman_http);

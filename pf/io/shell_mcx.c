@@ -229,21 +229,24 @@ void shell_mcx_free(shell *s)
     free(x);
 }
 
-poc_err shell_mcx_prepare(const config *c, mcx_people **out, char why[CONFIG_WHY_MAX])
+static void renew_kms(const shell_mcx *x, const shell_pem *tls)
 {
-    *out = NULL;
-    return c->mcx.psi[0] == '\0' ? POC_OK : mcx_people_new(out, c, why);
+    bool has_changed = false;
+    if (x->kms_http == NULL || tls->certificate == NULL)
+        return;
+    const poc_err err = mcx_kms_http_renew(x->kms_http, tls->certificate, tls->key, &has_changed);
+    shell_tls_told(x->shell, "mcx", err, has_changed);
 }
 
 /** Without people in the configuration those of before stay until the restart that ends the services. */
-void shell_mcx_reload(shell *s, mcx_people *people)
+void shell_mcx_reload(shell *s, shell_files *files)
 {
-    mcx_people *former = people;
-    if (s->mcx != NULL && people != NULL) {
-        former = s->mcx->people;
-        s->mcx->people = people;
-    }
-    mcx_people_free(former);
+    if (s->mcx == NULL || files->people == NULL)
+        return;
+    mcx_people *former = s->mcx->people;
+    s->mcx->people = files->people;
+    files->people = former;
+    renew_kms(s->mcx, &files->kms_tls);
 }
 
 /* ---- floor control ---- */

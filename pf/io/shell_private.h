@@ -97,6 +97,11 @@ void shell_durable(const shell *s, uint64_t through, bool ok);
 poc_err shell_fail_system(char why[CONFIG_WHY_MAX], const char *what, const char *where);
 /** Ends the drain when nothing is left to wait for. */
 void shell_drain_look(shell *s);
+void shell_log_settings(const config *c);
+
+/* shell_reload.c */
+/** Logs and tells how a service, by its group of options, took the certificate that was read again. */
+void shell_tls_told(const shell *s, const char *group, poc_err err, bool has_changed);
 
 /* shell_effects.c */
 void shell_carry_out(shell *s, const pocpf_effect *e);
@@ -127,6 +132,15 @@ size_t shell_push_address(const shell *s, const sip_session *session, uint8_t ou
  *  key. `listen` and `tls` name the options. POC_E_IO. */
 poc_err shell_fail_listen(char why[CONFIG_WHY_MAX], const char *listen, const char *tls, const char *certificate);
 
+/** Takes another certificate, unless it is the one that it has. */
+void shell_mbms_reload(const shell *s, const shell_pem *tls);
+
+/** What a reload takes of the files that the configuration names: read, and checked, before anything changes. */
+typedef struct shell_files {
+    mcx_people *people;          /* NULL: no mission critical services */
+    shell_pem mbms_tls, kms_tls; /* empty: without TLS */
+} shell_files;
+
 /* shell_mcx.c: without the group `mcx` all of them do nothing */
 poc_err shell_mcx_make(shell *s, char why[CONFIG_WHY_MAX]);
 /** Users of before a restart are back in the engine. */
@@ -134,10 +148,8 @@ void shell_mcx_restored(shell *s);
 /** Nothing comes in any more, and nobody waits. */
 void shell_mcx_stop(shell *s);
 void shell_mcx_free(shell *s);
-/** Reads who is authorised by `c`, for shell_mcx_reload; NULL: nobody is named. Nothing changes yet. */
-poc_err shell_mcx_prepare(const config *c, mcx_people **out, char why[CONFIG_WHY_MAX]);
-/** Takes `people` over. */
-void shell_mcx_reload(shell *s, mcx_people *people);
+/** Takes over who is authorised, out of `files`, and another certificate of the KMS. */
+void shell_mcx_reload(shell *s, shell_files *files);
 /** A session is up or was restored: its floor control is guarded when its user has a CSK. False: it cannot be, so the session
  *  has to end, since its floor control must not pass in clear (MCX-6). */
 bool shell_mcx_guard(shell *s, sip_session *session);

@@ -252,6 +252,58 @@ static const char *tls_words(const kms_bench *b, const char *more)
     return words;
 }
 
+static bool renew(const kms_bench *b)
+{
+    char *certificate = NULL, *key = NULL;
+    bool has_changed = false;
+    read_certificate(b, &certificate, &key);
+    assert_int_equal(mcx_kms_http_renew(b->http, certificate, key, &has_changed), POC_OK);
+    free(certificate);
+    free(key);
+    return has_changed;
+}
+
+/** A connection to the KMS, whose TLS nobody begins; when it stands, the loop has taken it. */
+static int hold_connection(kms_bench *b)
+{
+    const uint64_t before = mcx_kms_http_look(b->http).requests;
+    struct sockaddr_storage at;
+    int fd;
+    assert_int_equal(poc_addr_parse(&at, poc_span_str("127.0.0.1"), mcx_kms_http_port(b->http, 0)), POC_OK);
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, poc_addr_len((struct sockaddr *)&at)), 0);
+    assert_int_equal(kms_bench_curl(b, tls_words(b, "")), 200); /* who came later was served */
+    assert_true(mcx_kms_http_look(b->http).requests > before);
+    return fd;
+}
+
+/* Certificates end; a restart for another one would end everything else. */
+static void another_certificate_is_taken_while_it_runs(void **state)
+{
+    kms_bench *b = (kms_bench *)*state;
+    listen_with_tls(b);
+    const uint16_t port = mcx_kms_http_port(b->http, 0);
+    assert_false(renew(b)); /* it is the one that it has */
+    for (int i = 0; i < 3; i++) {
+        const int fd = hold_connection(b);
+        make_certificate(b);
+        kms_bench_run_curl(b, tls_words(b, "")); /* it has the former one yet, which the new one does not vouch for */
+        assert_null(strstr(b->said, "HTTP/1.1"));
+        assert_true(renew(b));
+        assert_int_equal(kms_bench_curl(b, tls_words(b, "")), 200);
+        assert_int_equal(mcx_kms_http_port(b->http, 0), port);
+        (void)close(fd);
+    }
+}
+
+static void without_tls_no_certificate_is_taken(void **state)
+{
+    kms_bench *b = (kms_bench *)*state;
+    make_certificate(b);
+    kms_bench_listen(b, 0, NULL, NULL);
+    assert_false(renew(b));
+}
+
 static void with_a_certificate_it_speaks_tls_and_nothing_else(void **state)
 {
     kms_bench *b = (kms_bench *)*state;
@@ -317,6 +369,8 @@ int main(void)
         TEST(a_source_that_asks_too_often_is_told_to_wait),
         TEST(with_a_certificate_it_speaks_tls_and_nothing_else),
         TEST(it_speaks_no_tls_that_is_broken),
+        TEST(another_certificate_is_taken_while_it_runs),
+        TEST(without_tls_no_certificate_is_taken),
         TEST(secrets_that_others_can_read_or_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -395,6 +395,50 @@ static void what_only_a_restart_can_do_is_named_by_every_reload(void **state)
     assert_int_equal(finish(b), 0);
 }
 
+static void write_https(bench *b, const char *certificate, const char *key)
+{
+    char more[256];
+    (void)snprintf(more, sizeof(more), MBMS("tls_certificate = \"%s.pem\"; tls_key = \"%s.key\";"), certificate, key);
+    write_config(b, more);
+}
+
+static void sighup_and_hear(bench *b, const char *what)
+{
+    b->said_len = 0;
+    b->said[0] = '\0';
+    assert_int_equal(kill(b->pid, SIGHUP), 0);
+    hear_until(b, what);
+}
+
+/* A certificate may change while it runs, also that in the same file; one that does not fit its key changes nothing. */
+static void sighup_takes_another_certificate(void **state)
+{
+    bench *b = (bench *)*state;
+    char command[256];
+    make_keys(b);
+    write_https(b, "a", "a");
+    start_daemon(b);
+    sighup_and_hear(b, " reloaded ");
+    assert_null(strstr(b->said, "tls_renewed"));
+    write_https(b, "b", "b");
+    sighup_and_hear(b, " reloaded ");
+    assert_non_null(strstr(b->said, "tls_renewed group=mbms"));
+    assert_null(strstr(b->said, "needs_restart"));
+    write_https(b, "b", "a");
+    sighup_and_hear(b, "reload_refused");
+    assert_non_null(strstr(b->said, "no PEM certificate and the private key of it"));
+    write_https(b, "b", "b");
+    (void)snprintf(command, sizeof(command), "cd '%s' && cp a.pem b.pem && cp a.key b.key", b->folder);
+    assert_int_equal(system(command), 0);
+    sighup_and_hear(b, " reloaded ");
+    assert_non_null(strstr(b->said, "tls_renewed group=mbms"));
+    write_config(b, MBMS(""));
+    sighup_and_hear(b, " reloaded ");
+    assert_non_null(strstr(b->said, "reload_needs_restart group=mbms option=tls_certificate"));
+    assert_int_equal(kill(b->pid, SIGTERM), 0);
+    assert_int_equal(finish(b), 0);
+}
+
 static void a_second_daemon_on_the_same_store_is_refused(void **state)
 {
     bench *b = (bench *)*state;
@@ -443,6 +487,7 @@ int main(int argc, char **argv)
         WITH_BENCH(a_taken_address_is_told_and_exits_1),
         WITH_BENCH(sighup_takes_a_good_file_and_leaves_all_as_it_was_for_a_bad_one),
         WITH_BENCH(what_only_a_restart_can_do_is_named_by_every_reload),
+        WITH_BENCH(sighup_takes_another_certificate),
         WITH_BENCH(a_second_daemon_on_the_same_store_is_refused),
         WITH_BENCH(a_key_file_that_others_can_read_is_refused_until_it_is_closed_to_them),
     };
