@@ -66,9 +66,15 @@ struct mcx_notices {
     uint32_t open;
 };
 
+/* Of who pauses, and so has missed something. */
+static size_t pause_of(const listener *l)
+{
+    return l->tries == 0 ? 0 : l->tries < TRIES ? l->tries - 1 : TRIES - 1;
+}
+
 static queue *queue_of(mcx_notices *n, const listener *l)
 {
-    return l->state == IN_LINE ? &n->line : l->state == SENT ? NULL : &n->pauses[l->tries - 1];
+    return l->state == IN_LINE ? &n->line : l->state == SENT ? NULL : &n->pauses[pause_of(l)];
 }
 
 static void enqueue(queue *q, listener *l)
@@ -159,7 +165,7 @@ static void step(mcx_notices *n, listener *l, event ev, int64_t now_ms)
     else if (ev != DUE && ev != GOES)
         l->tries = 0;
     if (next == PAUSED || next == LAPSED)
-        l->due_ms = now_ms + pauses_ms[l->tries - 1];
+        l->due_ms = now_ms + pauses_ms[pause_of(l)];
     enqueue(queue_of(n, l), l);
 }
 
