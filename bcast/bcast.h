@@ -82,6 +82,9 @@ typedef struct bcast_protector_settings {
 
 extern const bcast_protector_settings bcast_protector_defaults; /* key_domain zero */
 
+/** Makes libsrtp ready, which the first key of a process does otherwise: 20 ms on Debian's build (NSS), when everybody waits. */
+void bcast_prepare(void);
+
 poc_err bcast_protector_new(bcast_protector **out, const bcast_protector_settings *settings, bcast_carrier carrier,
                             const poc_rng *rng);
 /** Wipes all keys. NULL is fine. */

@@ -45,6 +45,11 @@ static void start_library(void)
     srtp_install_log_handler(stay_silent_in_log, NULL);
 }
 
+void bcast_prepare(void)
+{
+    pthread_once(&library_once, start_library);
+}
+
 static poc_err kind_of(srtp_err_status_t status)
 {
     switch (status) {
@@ -89,7 +94,7 @@ poc_err bcast_srtp_new(bcast_srtp **out, bcast_srtp_side side, const poc_secret 
     size_t len = poc_secret_len(mtk);
     if (len != POC_MTK_LEN && len != POC_MTK_LEN + POC_MTK_SALT_LEN)
         return POC_E_INPUT;
-    pthread_once(&library_once, start_library);
+    bcast_prepare();
     POC_OWNED(bcast_srtp, s, bcast_srtp_free);
     s = calloc(1, sizeof(*s));
     if (s == NULL)

@@ -340,6 +340,7 @@ poc_err enabler_multicast_new(enabler_multicast **out, su_root_t *root, const en
     e->mtk = mtk;
     e->user = user;
     poc_table_init(&e->channels, seed);
+    bcast_prepare();
     poc_err err = wake_new(&e->teller, root, tell, e);
     if (err != POC_OK) {
         enabler_multicast_free(e);
