@@ -143,13 +143,30 @@ const char *poc_sdp_direction_name(poc_sdp_direction direction)
     return names[direction];
 }
 
+/* The first in the order of the enumeration, should a peer say several; false when it says none. */
+static bool direction_in(poc_span lines, poc_sdp_direction *out)
+{
+    poc_span line;
+    bool is_found = false;
+    while (next_line(&lines, &line)) {
+        if (line.n < 2 || line.p[0] != 'a' || line.p[1] != '=')
+            continue;
+        poc_span rest = poc_span_of(line.p + 2, line.n - 2);
+        const poc_span name = poc_split(&rest, ':');
+        for (poc_sdp_direction d = POC_SDP_SENDRECV; d <= POC_SDP_INACTIVE; d++) {
+            if (!poc_span_eq_str(name, poc_sdp_direction_name(d)) || (is_found && *out <= d))
+                continue;
+            *out = d;
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
 poc_sdp_direction poc_sdp_direction_of(const poc_sdp *sdp, const poc_sdp_media *media)
 {
-    const poc_span levels[] = { media->lines, sdp->lines };
-    poc_span ignored;
-    for (size_t i = 0; i < POC_COUNT(levels); i++)
-        for (poc_sdp_direction d = POC_SDP_SENDRECV; d <= POC_SDP_INACTIVE; d++)
-            if (poc_sdp_attr(levels[i], poc_sdp_direction_name(d), &ignored))
-                return d;
-    return POC_SDP_SENDRECV;
+    poc_sdp_direction found = POC_SDP_SENDRECV;
+    if (!direction_in(media->lines, &found))
+        (void)direction_in(sdp->lines, &found);
+    return found;
 }

@@ -194,10 +194,10 @@ static void accepted(sip_session *s, sip_t const *m)
     wire_unicast peer;
     const char *why = "2xx without a session description";
     pocpf_answer answer = POCPF_ANSWER_WRONG;
+    peer.media_count = 0;
     if (sip_body_is_sdp(m))
-        answer = wire_answer_check(sip_body(m), &s->channel, room, sizeof(room), &verification, &why);
-    if (sip_body_is_sdp(m) && wire_unicast_read(&peer, sip_body(m), NULL) == POC_OK &&
-        sip_peer_keep(&s->client.peer, &peer) == POC_OK)
+        answer = wire_answer_check(sip_body(m), &s->channel, &peer, room, sizeof(room), &verification, &why);
+    if (peer.media_count > 0 && sip_peer_keep(&s->client.peer, &peer) == POC_OK)
         sip_session_media(s, &s->client);
     s->client.has_channel_lines = true;
     s->bearer_off = answer != POCPF_ANSWER_ACCEPTED;

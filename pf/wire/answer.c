@@ -66,23 +66,27 @@ static const char *shape_check(const poc_sdp *sdp, size_t *refused)
         return "answer has too many m-lines";
     for (size_t i = 0; i < POC_COUNT(channel_lines); i++) {
         const poc_sdp_media *media = &sdp->media[UNICAST_LINES + i];
-        bool audio = channel_lines[i].kind == WIRE_LINE_AUDIO;
-        if (wire_line_kind_of(media) != channel_lines[i].kind || (audio && !wire_line_is_multicast(media)))
+        const wire_line_kind kind = wire_line_kind_of(media);
+        if (kind != channel_lines[i].kind || (kind == WIRE_LINE_AUDIO && !wire_line_is_multicast(media, kind)))
             return "answer has other m-lines than the offer";
         *refused += media->port == 0;
     }
     return NULL;
 }
 
-pocpf_answer wire_answer_check(poc_span text, const bcast_channel *channel, uint8_t *room, size_t cap,
-                               poc_span *verification, const char **why)
+pocpf_answer wire_answer_check(poc_span text, const bcast_channel *channel, wire_unicast *peer, uint8_t *room,
+                               size_t cap, poc_span *verification, const char **why)
 {
     poc_sdp sdp;
     size_t refused;
     *verification = (poc_span){ 0 };
     *why = "answer is not a session description";
+    if (peer != NULL)
+        peer->media_count = 0;
     if (poc_sdp_parse(&sdp, text, NULL) != POC_OK)
         return POCPF_ANSWER_WRONG;
+    if (peer != NULL)
+        (void)wire_unicast_of(peer, &sdp, text, NULL);
     if ((*why = shape_check(&sdp, &refused)) != NULL)
         return POCPF_ANSWER_WRONG;
     if (refused == POC_COUNT(channel_lines)) {
@@ -173,7 +177,7 @@ static void floor_answer_put(poc_wr *out, answering *a)
 static void line_answer_put(poc_wr *out, answering *a, const poc_sdp_media *media)
 {
     wire_line_kind kind = wire_line_kind_of(media);
-    bool multicast = wire_line_is_multicast(media);
+    bool multicast = wire_line_is_multicast(media, kind);
     if (multicast && is_channel_line(a->offer, media, a->channel))
         channel_line_put(out, media);
     else if (!multicast && kind == WIRE_LINE_AUDIO && media->port != 0 && !a->audio_done)

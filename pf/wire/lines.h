@@ -14,8 +14,10 @@ typedef enum wire_line_kind { WIRE_LINE_OTHER, WIRE_LINE_AUDIO, WIRE_LINE_FLOOR,
 
 /** By media type, protocol and format; says nothing about address or port. */
 wire_line_kind wire_line_kind_of(const poc_sdp_media *media);
-/** Belongs to a multicast channel: STKM, SAVP, or a group address. */
-bool wire_line_is_multicast(const poc_sdp_media *media);
+/** Belongs to a multicast channel: STKM, SAVP, or a group address. `kind` is its kind. */
+bool wire_line_is_multicast(const poc_sdp_media *media, wire_line_kind kind);
+/** What wire_unicast_read makes of a description that is parsed: `text` parsed is `sdp`. */
+poc_err wire_unicast_of(wire_unicast *out, const poc_sdp *sdp, poc_span text, poc_fault *fault);
 /** The next line without its end; false at the end of the text. */
 bool wire_line_next(poc_span *rest, poc_span *line);
 

@@ -33,10 +33,10 @@ wire_line_kind wire_line_kind_of(const poc_sdp_media *media)
     return WIRE_LINE_OTHER;
 }
 
-bool wire_line_is_multicast(const poc_sdp_media *media)
+bool wire_line_is_multicast(const poc_sdp_media *media, wire_line_kind kind)
 {
     struct sockaddr_storage addr;
-    if (wire_line_kind_of(media) == WIRE_LINE_STKM || poc_span_eq_nocase(media->proto, "RTP/SAVP"))
+    if (kind == WIRE_LINE_STKM || poc_span_eq_nocase(media->proto, "RTP/SAVP"))
         return true;
     return media->conn.present && poc_addr_parse(&addr, media->conn.address, 0) == POC_OK &&
            poc_addr_is_multicast((const struct sockaddr *)&addr);
@@ -141,7 +141,7 @@ static poc_err media_read(wire_unicast *out, const poc_sdp *sdp, size_t i, place
 {
     const poc_sdp_media *media = &sdp->media[i];
     wire_line_kind kind = wire_line_kind_of(media);
-    if (wire_line_is_multicast(media)) {
+    if (wire_line_is_multicast(media, kind)) {
         at->multicast++;
         at->refused += media->port == 0;
         return POC_OK;
@@ -167,27 +167,34 @@ static bool is_capable(const poc_sdp *sdp)
            version.n > 0;
 }
 
-poc_err wire_unicast_read(wire_unicast *out, poc_span text, poc_fault *fault)
+poc_err wire_unicast_of(wire_unicast *out, const poc_sdp *sdp, poc_span text, poc_fault *fault)
 {
-    poc_sdp sdp;
     places at = { 0 };
     memset(out, 0, sizeof(*out));
-    POC_TRY(poc_sdp_parse(&sdp, text, fault));
     poc_rd rd = poc_rd_over(text, fault);
-    for (size_t i = 0; i < sdp.media_count; i++) {
-        poc_err err = media_read(out, &sdp, i, &at);
+    for (size_t i = 0; i < sdp->media_count; i++) {
+        poc_err err = media_read(out, sdp, i, &at);
         if (err == POC_OK)
             continue;
-        rd.p = sdp.media[i].type.p;
+        rd.p = sdp->media[i].type.p;
         (void)poc_rd_fail(&rd, err == POC_E_DENIED ? "c= address is not numeric" : "audio or floor line not usable");
         return err;
     }
-    out->media_count = sdp.media_count;
-    out->multicast_capable = is_capable(&sdp);
+    out->multicast_capable = is_capable(sdp);
     out->multicast_refused = at.multicast > 0 && at.refused == at.multicast;
     out->plain_order = at.audio == 1 && (at.floor == 0 ? at.unicast == 1 : at.floor == 2 && at.unicast == 2);
-    if (at.audio != 0)
-        return POC_OK;
-    (void)poc_rd_fail(&rd, "no usable audio line");
-    return POC_E_DENIED;
+    if (at.audio == 0) {
+        (void)poc_rd_fail(&rd, "no usable audio line");
+        return POC_E_DENIED;
+    }
+    out->media_count = sdp->media_count;
+    return POC_OK;
+}
+
+poc_err wire_unicast_read(wire_unicast *out, poc_span text, poc_fault *fault)
+{
+    poc_sdp sdp;
+    memset(out, 0, sizeof(*out));
+    POC_TRY(poc_sdp_parse(&sdp, text, fault));
+    return wire_unicast_of(out, &sdp, text, fault);
 }

@@ -61,9 +61,10 @@ poc_err wire_offer_write(poc_wr *out, const wire_local *local, const wire_unicas
                          const bcast_channel *channel, poc_span mikey);
 
 /** Checks the answer to wire_offer_write: same group, ports and directions. `verification` receives the decoded MIKEY
- *  message (n 0 when absent) and points into `room`. `why` gets a constant text unless ACCEPTED. */
-pocpf_answer wire_answer_check(poc_span sdp, const bcast_channel *channel, uint8_t *room, size_t cap,
-                               poc_span *verification, const char **why);
+ *  message (n 0 when absent) and points into `room`. `why` gets a constant text unless ACCEPTED. `peer` (may be NULL) is what
+ *  wire_unicast_read reads in it, whatever becomes of the multicast lines; media_count 0: nothing usable. */
+pocpf_answer wire_answer_check(poc_span sdp, const bcast_channel *channel, wire_unicast *peer, uint8_t *room,
+                               size_t cap, poc_span *verification, const char **why);
 
 typedef struct wire_conference wire_conference;
 

@@ -39,15 +39,18 @@ static void write_again(const wire_unicast *u, poc_span offer, const bcast_chann
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t room[2048];
-    wire_unicast u;
+    wire_unicast u, peer;
     poc_fault fault;
     poc_span text = poc_span_of(data, size), verification;
     const char *why = NULL;
     bcast_channel c = channel();
-    pocpf_answer answer = wire_answer_check(text, &c, room, sizeof(room), &verification, &why);
+    pocpf_answer answer = wire_answer_check(text, &c, &peer, room, sizeof(room), &verification, &why);
     if ((answer == POCPF_ANSWER_ACCEPTED) != (why == NULL) || verification.n > sizeof(room))
         abort();
-    if (wire_unicast_read(&u, text, &fault) == POC_OK)
+    const bool is_usable = wire_unicast_read(&u, text, &fault) == POC_OK;
+    if (is_usable != (peer.media_count > 0) || (is_usable && memcmp(&u, &peer, sizeof(u)) != 0))
+        abort();
+    if (is_usable)
         write_again(&u, text, &c);
     return 0;
 }

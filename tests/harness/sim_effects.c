@@ -192,8 +192,8 @@ static pocpf_answer meaning(const sim *s, const sim_txn *t, uint8_t *room, size_
         return POCPF_ANSWER_TIMEOUT;
     if (t->status >= 300)
         return POCPF_ANSWER_REFUSED;
-    return wire_answer_check(poc_span_of(t->answer, t->answer_len), &s->pf.channels[t->request.channel].on_wire, room,
-                             cap, verification, &why);
+    return wire_answer_check(poc_span_of(t->answer, t->answer_len), &s->pf.channels[t->request.channel].on_wire, NULL,
+                             room, cap, verification, &why);
 }
 
 static void offer_again(sim *s, void *ctx, uint64_t client)

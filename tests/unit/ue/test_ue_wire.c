@@ -67,7 +67,7 @@ static void offer_write(char out[PAIR_OFFER_MAX], uint64_t version, bool withdra
 static pocpf_answer check(const char *answer, uint8_t *room, poc_span *verification)
 {
     const char *why;
-    return wire_answer_check(poc_span_str(answer), &channel, room, MIKEY_MESSAGE_MAX, verification, &why);
+    return wire_answer_check(poc_span_str(answer), &channel, NULL, room, MIKEY_MESSAGE_MAX, verification, &why);
 }
 
 static void assert_opens_the_channel(void)

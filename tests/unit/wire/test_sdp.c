@@ -355,7 +355,7 @@ static pocpf_answer check(const char *text, poc_span *verification, const char *
 {
     static uint8_t room[64];
     bcast_channel channel = channel_of("232.10.0.7", "192.0.2.50");
-    return wire_answer_check(poc_span_str(text), &channel, room, sizeof(room), verification, why);
+    return wire_answer_check(poc_span_str(text), &channel, NULL, room, sizeof(room), verification, why);
 }
 
 static void answer_with_the_offered_lines_is_accepted(void **state)
@@ -430,6 +430,37 @@ static void answers_that_change_the_channel_are_wrong(void **state)
     }
 }
 
+static void answer_tells_of_unicast_whatever_becomes_of_its_multicast_lines(void **state)
+{
+    static const struct {
+        const char *text;
+        pocpf_answer answer;
+        size_t media_count;
+    } rows[] = {
+        { ANSWER_GOOD, POCPF_ANSWER_ACCEPTED, 5 },
+        { ANSWER_UNICAST, POCPF_ANSWER_WRONG, 2 },
+        { "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=video 1 RTP/AVP 97\r\n", POCPF_ANSWER_WRONG, 0 },
+        { "hello", POCPF_ANSWER_WRONG, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        uint8_t room[64];
+        wire_unicast peer, read;
+        poc_span verification;
+        const char *why;
+        bcast_channel channel = channel_of("232.10.0.7", "192.0.2.50");
+        memset(&peer, 0xEE, sizeof(peer));
+        assert_int_equal(
+            wire_answer_check(poc_span_str(rows[i].text), &channel, &peer, room, sizeof(room), &verification, &why),
+            rows[i].answer);
+        assert_int_equal(peer.media_count, rows[i].media_count);
+        if (rows[i].media_count == 0)
+            continue;
+        assert_int_equal(wire_unicast_read(&read, poc_span_str(rows[i].text), NULL), POC_OK);
+        assert_memory_equal(&peer, &read, sizeof(read));
+    }
+}
+
 static void clients_own_offer_can_give_up_the_bearer(void **state)
 {
     (void)state;
@@ -465,6 +496,7 @@ int main(void)
         cmocka_unit_test(verification_message_is_decoded),
         cmocka_unit_test(answer_with_port_0_means_unicast),
         cmocka_unit_test(answers_that_change_the_channel_are_wrong),
+        cmocka_unit_test(answer_tells_of_unicast_whatever_becomes_of_its_multicast_lines),
         cmocka_unit_test(clients_own_offer_can_give_up_the_bearer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
