@@ -556,7 +556,7 @@ static void client_behind_a_proxy_may_have_a_contact_for_tls(void **state)
 {
     (void)state;
     world w;
-    char route[192];
+    char route[256];
     world_start(&w, &registered);
     snprintf(route, sizeof(route), "P-Asserted-Identity: <" WORLD_ALICE ">\r\nRecord-Route: <%s;lr>", w.core.url);
     contact_asks_for_tls(&w.core);
