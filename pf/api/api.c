@@ -291,6 +291,24 @@ pocpf_err pocpf_member_departed(pocpf *pf, int64_t now_ms, const char *channel, 
     return (pocpf_err)core_member_departed(pf->core, now_ms, channel, user, (core_departure)how);
 }
 
+pocpf_err pocpf_join_check(const pocpf *pf, const char *channel, const char *user)
+{
+    return (pocpf_err)core_join_check(pf->core, channel, user);
+}
+
+pocpf_err pocpf_expel(pocpf *pf, int64_t now_ms, const char *channel, const char *user, pocpf_expulsion *done)
+{
+    core_expulsion e = { 0 };
+    if (done != NULL && done->size < sizeof(*done))
+        return POCPF_E_INPUT;
+    const poc_err err = core_expel(pf->core, now_ms, channel, user, &e);
+    if (done != NULL)
+        *done = (pocpf_expulsion){
+            .size = sizeof(*done), .was_member = e.was_member, .barred = e.barred, .rekeyed = e.rekeyed
+        };
+    return (pocpf_err)err;
+}
+
 pocpf_err pocpf_member_bearer(pocpf *pf, int64_t now_ms, const char *channel, const char *user, bool receives)
 {
     return (pocpf_err)core_member_bearer(pf->core, now_ms, channel, user, receives);

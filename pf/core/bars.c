@@ -1,6 +1,6 @@
-/* Who was expelled, and has not been let in again: no registration makes him a member (a SIP session does, since then the
- * focus has let him in). The list is bounded; when somebody did not fit in, nobody new may register, for he could be the
- * one. */
+/* Who was expelled, and has not been let in again: no registration makes him a member. Nor does a SIP session when the
+ * operator expelled him; if the focus did, it is the one who lets him in. The list is bounded; when somebody did not fit in,
+ * nobody new is let in, for he could be the one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +21,20 @@ bool bars_complete(const core_engine *e, const core_channel *ch)
     return !ch->bar_lost && e->bar_count < e->set.members_max;
 }
 
-poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name)
+bool bars_hold(const core_channel *ch, poc_span name)
+{
+    const core_bar *b = bars_get(ch, name);
+    return b != NULL && b->is_firm;
+}
+
+poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name, bool is_firm)
 {
     if (e->bar_count >= e->set.members_max)
         return POC_E_LIMIT;
     core_bar *b = calloc(1, sizeof(*b) + name.n + 1);
     if (b == NULL)
         return POC_E_NOMEM;
-    *b = (core_bar){ .durable.kind = RECORD_BARRED, .channel = ch, .name_len = (uint16_t)name.n };
+    *b = (core_bar){ .durable.kind = RECORD_BARRED, .is_firm = is_firm, .channel = ch, .name_len = (uint16_t)name.n };
     memcpy(b->name, name.p, name.n);
     poc_err err = poc_table_put(&ch->bars, name_of(b), b);
     if (err != POC_OK) {
@@ -39,12 +45,23 @@ poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name)
     return POC_OK;
 }
 
-void bars_put(core_engine *e, core_channel *ch, poc_span name)
+poc_err bars_reserve(core_engine *e, core_channel *ch, poc_span name)
 {
-    if (bars_get(ch, name) == NULL && bars_restore(e, ch, name) != POC_OK)
+    if (bars_get(ch, name) != NULL)
+        return POC_OK;
+    return bars_restore(e, ch, name, false) == POC_E_NOMEM ? POC_E_NOMEM : POC_OK;
+}
+
+void bars_put(core_engine *e, core_channel *ch, poc_span name, bool is_firm)
+{
+    if (bars_get(ch, name) == NULL && bars_restore(e, ch, name, is_firm) != POC_OK) {
         ch->bar_lost = true;
-    else
-        journal_mark(e, &bars_get(ch, name)->durable);
+        ch->firm_bar_lost |= is_firm;
+        return;
+    }
+    core_bar *b = bars_get(ch, name);
+    b->is_firm |= is_firm;
+    journal_mark(e, &b->durable);
 }
 
 void bars_lift(core_engine *e, core_bar *bar)

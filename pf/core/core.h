@@ -113,6 +113,11 @@ poc_err core_member_joined(core_engine *e, int64_t now_ms, const core_join *join
 
 typedef enum core_departure { CORE_LEFT, CORE_REMOVED, CORE_LOST, CORE_EXPELLED, CORE_DEPARTURE_COUNT } core_departure;
 poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel, const char *user, core_departure how);
+typedef struct core_expulsion {
+    bool was_member, barred, rekeyed;
+} core_expulsion;
+poc_err core_expel(core_engine *e, int64_t now_ms, const char *channel, const char *user, core_expulsion *done);
+poc_err core_join_check(const core_engine *e, const char *channel, const char *user);
 poc_err core_member_bearer(core_engine *e, int64_t now_ms, const char *channel, const char *user, bool receives);
 poc_err core_rekey(core_engine *e, int64_t now_ms, const char *channel);
 

@@ -231,7 +231,22 @@ static void settle_in(core_engine *e, core_member *m)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_UNICAST, CORE_REASON_NONE, "no MUK: bootstrap first");
 }
 
-/* The CF has let him in: so do we. */
+/* The CF has let him in: so do we, unless it was not for the CF to decide. */
+static poc_err check_bar(const core_channel *ch, const char *user)
+{
+    if (bars_hold(ch, poc_span_str(user)))
+        return POC_E_DENIED;
+    return ch->firm_bar_lost ? POC_E_LIMIT : POC_OK;
+}
+
+poc_err core_join_check(const core_engine *e, const char *channel, const char *user)
+{
+    const core_channel *ch = engine_channel(e, channel);
+    if (ch == NULL || user == NULL)
+        return POC_E_STATE;
+    return find(e, ch, user) != NULL ? POC_OK : check_bar(ch, user);
+}
+
 static void lift_bar(core_engine *e, core_channel *ch, const char *user)
 {
     core_bar *bar = bars_get(ch, poc_span_str(user));
@@ -274,21 +289,11 @@ poc_err core_member_joined(core_engine *e, int64_t now_ms, const core_join *join
     core_member *m = find(e, ch, join->user);
     if (ch == NULL || !has_session(ch) || (m != NULL && m->by_sip))
         return POC_E_STATE;
+    POC_TRY(core_join_check(e, join->channel, join->user));
     if (m == NULL && e->member_count >= e->set.members_max)
         return POC_E_LIMIT;
     POC_TRY(engine_begin(e, now_ms));
     return ended(e, m != NULL ? add_dialog(e, m, join) : join_anew(e, ch, join));
-}
-
-/* The client of one who is expelled holds the same key under the other names that it registered. Whom the focus has in the
- * session under another name is the focus's to remove. */
-static void expel_aliases(core_engine *e, core_channel *ch, const core_user *u, const core_event *event)
-{
-    for (core_user *o = NULL; (o = credential_alias(e, u, o)) != NULL;) {
-        core_member *m = member_find(e, ch, poc_span_of(o->name, o->name_len));
-        if (m != NULL && !m->by_sip)
-            (void)member_step(e, m, event);
-    }
 }
 
 poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel, const char *user, core_departure how)
@@ -296,24 +301,12 @@ poc_err core_member_departed(core_engine *e, int64_t now_ms, const char *channel
     core_member *m = find(e, engine_channel(e, channel), user);
     if ((unsigned)how >= CORE_DEPARTURE_COUNT)
         return POC_E_INPUT;
+    if (how == CORE_EXPELLED || (how == CORE_REMOVED && m != NULL))
+        return expel_user(e, now_ms, channel, user, how == CORE_EXPELLED);
     if (m == NULL)
         return POC_E_STATE;
     POC_TRY(engine_begin(e, now_ms));
-    bool is_expelled = how == CORE_REMOVED || how == CORE_EXPELLED;
-    /* Before anything changes: without memory now the call can be made again. */
-    if (is_expelled && bars_restore(e, m->channel, poc_span_str(user)) == POC_E_NOMEM)
-        return POC_E_NOMEM;
-    if (is_expelled)
-        POC_TRY(kind_bar(e, m->channel, poc_span_str(user)));
-    core_event event = { .type = is_expelled ? ME_EXPELLED : ME_LEFT,
-                         .for_member = true,
-                         .release = how == CORE_EXPELLED };
-    poc_err err = member_step(e, m, &event);
-    if (err == POC_OK && is_expelled) {
-        expel_aliases(e, m->channel, m->user, &event);
-        kind_expel_aliases(e, m->channel, poc_span_str(user), &event);
-    }
-    return ended(e, err);
+    return ended(e, member_do(e, m, ME_LEFT));
 }
 
 poc_err core_member_bearer(core_engine *e, int64_t now_ms, const char *channel, const char *user, bool receives)

@@ -4,7 +4,7 @@
  *   'g' domain(3) group(2)     -> 1, key number(2)
  *   'u' user                   -> 1, expires_ms(8), 2 x [ has(1), ceiling(4), sealed MUK(60) ], B-TID
  *   'm' channel 00 user        -> 2, flags(1), length(1), push address, dialog; or 1, flags(1), dialog
- *   'b' channel 00 user        -> 1; he was expelled
+ *   'b' channel 00 user        -> 1; he was expelled; or 2, by the operator
  *   'k' IMPU 00 service        -> 1, client-server keys (csk_record.c)
  *
  * A sealed MUK is nonce(12), ciphertext(32) and tag(16) of AES-256-GCM under the store key, with the user as associated
@@ -14,7 +14,7 @@
 
 #include "pf/core/model.h"
 
-enum { LAYOUT = 1, LAYOUT_MEMBER = 2 };
+enum { LAYOUT = 1, LAYOUT_MEMBER = 2, LAYOUT_FIRM_BAR = 2 };
 enum { FLAG_CAPABLE = 1, FLAG_RECEIVES = 2, FLAG_BY_SIP = 4, FLAG_REGISTERED = 8 };
 
 void journal_init(core_journal *j)
@@ -134,6 +134,10 @@ static poc_err put_value(core_engine *e, poc_wr *wr, const core_durable *d)
         return put_user(e, wr, (const core_user *)(const void *)d);
     if (d->kind == RECORD_MEMBER) {
         put_member(wr, (const core_member *)(const void *)d);
+        return POC_OK;
+    }
+    if (d->kind == RECORD_BARRED) {
+        poc_wr_u8(wr, ((const core_bar *)(const void *)d)->is_firm ? LAYOUT_FIRM_BAR : LAYOUT);
         return POC_OK;
     }
     poc_wr_u8(wr, LAYOUT);
@@ -397,13 +401,13 @@ static poc_err read_name(core_engine *e, poc_rd *key, core_channel **ch, poc_spa
     return *ch == NULL ? POC_E_STATE : POC_OK;
 }
 
-static poc_err read_barred(core_engine *e, poc_rd *key, poc_rd *value)
+static poc_err read_barred(core_engine *e, poc_rd *key, poc_rd *value, uint8_t layout)
 {
     core_channel *ch;
     poc_span name;
     POC_TRY(poc_rd_end(value));
     POC_TRY(read_name(e, key, &ch, &name));
-    return bars_restore(e, ch, name);
+    return bars_restore(e, ch, name, layout == LAYOUT_FIRM_BAR);
 }
 
 typedef struct member_record {
@@ -460,7 +464,8 @@ poc_err core_restore(core_engine *e, poc_span key_span, poc_span value_span)
     uint8_t kind, layout;
     POC_TRY(poc_rd_u8(&key, &kind));
     POC_TRY(poc_rd_u8(&value, &layout));
-    bool is_known = layout == LAYOUT || (layout == LAYOUT_MEMBER && kind == RECORD_MEMBER);
+    bool is_known = layout == LAYOUT || (layout == LAYOUT_MEMBER && kind == RECORD_MEMBER) ||
+                    (layout == LAYOUT_FIRM_BAR && kind == RECORD_BARRED);
     if (!is_known)
         return POC_E_INPUT;
     switch (kind) {
@@ -471,7 +476,7 @@ poc_err core_restore(core_engine *e, poc_span key_span, poc_span value_span)
     case RECORD_MEMBER:
         return read_member(e, &key, &value, layout);
     case RECORD_BARRED:
-        return read_barred(e, &key, &value);
+        return read_barred(e, &key, &value, layout);
     case RECORD_BOOK:
         return book_read(e, &key, &value);
     default:

@@ -58,6 +58,27 @@ void keyset_roll(core_keyset *ks)
     ks->next = NULL;
 }
 
+/* Which of the keys that were thrown away meanwhile he had besides is not known: he counts as having had the current one. */
+void keyset_let_stray(core_keyset *ks, poc_msk_id given)
+{
+    if (given != 0 && ks->current != NULL)
+        ks->current->astray = true;
+    if (ks->next != NULL && given == ks->next->id)
+        ks->next->astray = true;
+}
+
+static bool may_hold(const core_msk *k, poc_msk_id given)
+{
+    return k != NULL && (k->astray || k->id == given);
+}
+
+poc_msk_id keyset_held(const core_keyset *ks, poc_msk_id given)
+{
+    if (may_hold(ks->next, given))
+        return ks->next->id;
+    return may_hold(ks->current, given) ? ks->current->id : given;
+}
+
 void keyset_wipe(core_keyset *ks)
 {
     keyset_unref(ks->current);

@@ -319,21 +319,20 @@ core_bar *kind_bar_get(const core_engine *e, const core_channel *ch, poc_span na
     return id.n == 0 ? NULL : bars_get(ch, id);
 }
 
-poc_err kind_bar(core_engine *e, core_channel *ch, poc_span name)
+poc_err kind_bar(core_engine *e, core_channel *ch, poc_span name, bool is_firm)
 {
     const poc_span id = service_id(e, ch, name);
     if (id.n == 0)
         return POC_OK;
-    if (bars_get(ch, id) == NULL && bars_restore(e, ch, id) == POC_E_NOMEM)
-        return POC_E_NOMEM;
-    bars_put(e, ch, id);
+    POC_TRY(bars_reserve(e, ch, id));
+    bars_put(e, ch, id, is_firm);
     return POC_OK;
 }
 
 void kind_expel_aliases(core_engine *e, core_channel *ch, poc_span name, const core_event *event)
 {
-    const poc_span id = service_id(e, ch, name);
-    for (uint32_t i = 0; id.n > 0 && i < ch->count;) {
+    const poc_span own = service_id(e, ch, name), id = own.n > 0 ? own : name;
+    for (uint32_t i = 0; ch->scope != NULL && i < ch->count;) {
         core_member *m = ch->members[i];
         if (poc_span_eq(service_id(e, ch, name_of(m)), id))
             (void)member_step(e, m, event);

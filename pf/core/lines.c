@@ -39,9 +39,9 @@ void fx_audit_member(core_engine *e, core_member *m, core_audit what, core_reaso
     m->refs++;
 }
 
-void fx_audit_bar(core_engine *e, core_bar *bar, core_audit what)
+void fx_audit_bar(core_engine *e, core_bar *bar, core_audit what, fx_figures figures)
 {
-    core_line *l = audit(e, what, (fx_figures){ 0 });
+    core_line *l = audit(e, what, figures);
     if (l == NULL)
         return;
     l->of = RECORD_BARRED;

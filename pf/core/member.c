@@ -376,27 +376,31 @@ static void miss_turn(core_engine *e, core_member *m, const core_event *ev)
 
 static void depart(core_engine *e, core_member *m, const core_event *ev, channel_event what)
 {
+    const bool is_expelled = what == CE_EXPELLED;
     forget_offer(m);
-    engine_tell_channel(e, m->channel,
-                        &(core_event){ .type = (uint8_t)what,
-                                       .member = m,
-                                       .given_id = m->given_id,
-                                       .reason = what == CE_EXPELLED ? CORE_REASON_EXPEL : CORE_REASON_LEAVE,
-                                       .release = ev->release });
+    engine_tell_channel(
+        e, m->channel,
+        &(core_event){ .type = (uint8_t)what,
+                       .member = m,
+                       .given_id = is_expelled ? keyset_held(&m->channel->keys, m->given_id) : m->given_id,
+                       .reason = is_expelled ? CORE_REASON_EXPEL : CORE_REASON_LEAVE,
+                       .release = ev->release });
 }
 
 static void leave(core_engine *e, core_member *m, const core_event *ev)
 {
     session_account(m->channel, m, CLASS_LEFT);
+    keyset_let_stray(&m->channel->keys, m->given_id);
     depart(e, m, ev, m->given_id == 0 ? CE_WENT : CE_LEFT);
 }
 
-/* Digest "PoC" 3.4: a stranger whom the focus turned away, never connected and without a key, forces nothing. */
+/* Digest "PoC" 3.4: a stranger whom the focus turned away, never connected and without a key, forces nothing. Where a key has
+ * gone astray he could be the one who has it. */
 static void expel(core_engine *e, core_member *m, const core_event *ev)
 {
     session_account(m->channel, m, CLASS_EXPELLED);
-    bars_put(e, m->channel, poc_span_of(member_name(m), m->user->name_len));
-    bool stranger = !ev->release && m->given_id == 0 && !m->seen;
+    bars_put(e, m->channel, poc_span_of(member_name(m), m->user->name_len), ev->is_firm);
+    bool stranger = !ev->release && !m->seen && keyset_held(&m->channel->keys, m->given_id) == 0;
     if (stranger)
         fx_audit_member(e, m, CORE_AUDIT_MEMBER_EXPELLED, CORE_REASON_NONE, "never connected");
     depart(e, m, ev, stranger ? CE_WENT : CE_EXPELLED);

@@ -91,6 +91,7 @@ typedef struct core_keygroup {
 
 typedef struct core_msk {
     unsigned refs;
+    bool astray; /* somebody who is no member any more may have it */
     poc_msk_id id;
     uint32_t csb_id;
     uint8_t rand[CORE_RAND_LEN];
@@ -135,6 +136,7 @@ struct core_user {
 /** Somebody was expelled from a channel: no registration lets him in again. */
 struct core_bar {
     core_durable durable;
+    bool is_firm; /* by the operator: no session does either */
     core_channel *channel;
     uint32_t refs; /* audit effects that name him */
     uint16_t name_len;
@@ -288,7 +290,7 @@ struct core_channel {
     uint8_t reason; /* of the running rekey, or of the start */
     uint8_t again;  /* reason to rekey once more, after this one */
     bool air_on, held, told;
-    bool bar_lost;                       /* somebody could not be barred: nobody new is let in */
+    bool bar_lost, firm_bar_lost;        /* somebody could not be barred: nobody new is let in */
     int64_t switch_ms, switch_latest_ms; /* barrier at the latest; bound for its renewal */
     int64_t leave_ms, keyed_ms, retry_ms;
     int64_t wake_ms, wake_next_ms; /* of its members; of those that have been looked at */
@@ -307,6 +309,7 @@ typedef struct core_event {
     bool release;             /* tell the shell to end the session */
     bool lines;               /* the client took the multicast lines */
     bool doubts;              /* the client says that it does not hold the key */
+    bool is_firm;             /* an expulsion by the operator */
     uint8_t reason;
     poc_msk_id given_id;
     core_channel *channel;
@@ -500,7 +503,7 @@ typedef struct fx_figures {
     const char *detail;
 } fx_figures;
 void fx_audit_book(core_engine *e, struct core_book *book, core_audit what, uint32_t key_id);
-void fx_audit_bar(core_engine *e, core_bar *bar, core_audit what);
+void fx_audit_bar(core_engine *e, core_bar *bar, core_audit what, fx_figures figures);
 void fx_audit_channel(core_engine *e, core_channel *ch, core_audit what, fx_figures figures);
 /** Behind all effects of this call, what the audit log says of it. */
 void fx_append_audits(core_engine *e);
@@ -615,10 +618,10 @@ bool fx_show_offer(core_engine *e, core_todo *t, core_effect *out);
 void kind_uploaded(core_engine *e, poc_span user, uint8_t service);
 /** He leaves all MuSiKs of the service, and of the other one when the key of this one was for both. */
 void kind_logged_off(core_engine *e, poc_span user, uint8_t service);
-/** Who is expelled from a MuSiK is so under every public identity with the same service id. */
+/** Who is expelled from a MuSiK is so under every public identity with the same service id; `name` is one of them, or that. */
 void kind_expel_aliases(core_engine *e, core_channel *ch, poc_span name, const core_event *event);
 /** Before he is: POC_E_NOMEM, and nothing has changed. */
-poc_err kind_bar(core_engine *e, core_channel *ch, poc_span name);
+poc_err kind_bar(core_engine *e, core_channel *ch, poc_span name, bool is_firm);
 /** The bar of somebody's service id, by the public identity that he has a key under; NULL: none. */
 core_bar *kind_bar_get(const core_engine *e, const core_channel *ch, poc_span name);
 /** A bar was lifted: who waited behind it goes on. */
@@ -642,6 +645,11 @@ void keyset_unref(core_msk *k);
 /** Takes the spare (or makes one) as the next key number of the channel. POC_E_LIMIT: numbers are used up. */
 poc_err keyset_next(core_engine *e, core_channel *ch, core_msk **slot);
 void keyset_roll(core_keyset *ks);
+/** A member goes who keeps what he was given, `given` last. */
+void keyset_let_stray(core_keyset *ks, poc_msk_id given);
+/** The newest key that may be held by one who was given `given` last, 0 for none: by this client under another name too, or
+ *  before it left and came back. */
+poc_msk_id keyset_held(const core_keyset *ks, poc_msk_id given);
 void keyset_wipe(core_keyset *ks);
 
 /* credential.c */
@@ -661,10 +669,21 @@ poc_err credential_open(core_engine *e, core_muk *muk, const uint8_t sealed[CORE
 /** He made contact: nobody needs to ask him any more. */
 void credential_contact(core_user *u);
 
+/* expel.c */
+/** An expulsion that is not the operator's; `release`: the shell is told to end the session. */
+poc_err expel_user(core_engine *e, int64_t now_ms, const char *channel, const char *user, bool release);
+/** Somebody who is no member: bars him, and locks him out should a key have gone astray. */
+void expel_absent(core_engine *e, core_channel *ch, poc_span name, bool is_firm);
+
 /* bars.c */
-void bars_put(core_engine *e, core_channel *ch, poc_span name);
-poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name);
+void bars_put(core_engine *e, core_channel *ch, poc_span name, bool is_firm);
+/** Room for the bar of somebody, so that bars_put cannot fail; without memory nothing has changed (POC_E_NOMEM). A list
+ *  that is full is no error. */
+poc_err bars_reserve(core_engine *e, core_channel *ch, poc_span name);
+poc_err bars_restore(core_engine *e, core_channel *ch, poc_span name, bool is_firm);
 core_bar *bars_get(const core_channel *ch, poc_span name);
+/** No session lets him in. */
+bool bars_hold(const core_channel *ch, poc_span name);
 void bars_lift(core_engine *e, core_bar *bar);
 /** A list of bars that is full, or that lacks somebody, lets nobody new in. */
 bool bars_complete(const core_engine *e, const core_channel *ch);

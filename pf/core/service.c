@@ -213,7 +213,7 @@ bool core_is_barred(const core_engine *e, const char *channel, const char *user)
 
 static void lift(core_engine *e, core_bar *bar)
 {
-    fx_audit_bar(e, bar, CORE_AUDIT_MEMBER_ADMITTED);
+    fx_audit_bar(e, bar, CORE_AUDIT_MEMBER_ADMITTED, (fx_figures){ 0 });
     bars_lift(e, bar);
 }
 

@@ -225,12 +225,23 @@ static int print_outcome(const json_t *o, const char *done, const char *channel)
     return CTL_OK;
 }
 
+/** An answer without these is one of a pocpfd that expels members only. */
 static int print_expelled(const json_t *o, void *user)
 {
     char *const *words = (char *const *)user; /* CHANNEL USER */
-    char done[USER_MAX + 32];
-    (void)snprintf(done, sizeof(done), "%.*s expelled from", (int)USER_MAX, words[1]);
-    return print_outcome(o, done, words[0]);
+    char done[USER_MAX + 64];
+    const bool was_member = !json_is_false(json_object_get(o, "was_member"));
+    const bool is_barred = !json_is_false(json_object_get(o, "barred"));
+    if (!is_barred)
+        ctl_complain("there is no room for another bar: nobody new is let in");
+    (void)snprintf(done, sizeof(done), "%.*s %s", (int)USER_MAX, words[1],
+                   was_member  ? "expelled from"
+                   : is_barred ? "is no member, and barred from"
+                               : "is no member of");
+    if (was_member || json_is_true(json_object_get(o, "rekeyed")))
+        return print_outcome(o, done, words[0]);
+    (void)printf("%s %s: no rekey, no key that is in use can be his\n", done, words[0]);
+    return CTL_OK;
 }
 
 /** The SIP URI of the one member whose user part is `name`. */
@@ -252,7 +263,7 @@ static int find_member(char out[USER_MAX], const ctl_door *door, const char *cha
     json_decref(all);
     if (found == 1)
         return CTL_OK;
-    ctl_complain(found == 0 ? "%s is no member of channel \"%s\""
+    ctl_complain(found == 0 ? "%s is no member of channel \"%s\": give the SIP URI"
                             : "more than one %s in channel \"%s\": give the SIP URI",
                  name, channel);
     return CTL_NO;
@@ -454,8 +465,8 @@ const ctl_order ctl_orders[] = {
     { "channels", "", "The channels, their MSK and their members in numbers.", 0, 0, run_channels },
     { "members", "CHANNEL", "Who is in a channel.", 1, 1, run_members },
     { "service", "CHANNEL", "What a service announcement has to say of a channel.", 1, 1, run_service },
-    { "expel", "CHANNEL USER", "Ends the session of a member and rekeys.", 2, 2, run_expel },
-    { "admit", "CHANNEL USER", "Lets one who was expelled register again.", 2, 2, run_admit },
+    { "expel", "CHANNEL USER", "Ends the session of a member and rekeys; bars who is none.", 2, 2, run_expel },
+    { "admit", "CHANNEL USER", "Lets one who was expelled in again.", 2, 2, run_admit },
     { "solicit", "CHANNEL [USER]", "Asks members to request the MSK.", 1, 2, run_solicit },
     { "rekey", "CHANNEL", "Makes a new MSK.", 1, 1, run_rekey },
     { "mcx users", "", "Who is registered for mission critical services.", 0, 0, run_mcx_users },

@@ -303,35 +303,68 @@ static json_t *outcome(const admin_call *call, const char *user)
                      "msk_id", json_id(c.engine.msk_id), "next_msk_id", json_id(c.engine.next_msk_id));
 }
 
-/** An order about one user, or with a route that lets him be left out about all. */
-static json_t *order(admin_call *call, poc_err (*give)(shell *s, const char *id, const char *user), const char *missing)
+/** What an order is about. False: the request is refused. */
+static bool subject_of(admin_call *call, shell_channel_status *c, char user[POC_URI_MAX], shell_subject *who)
 {
-    shell_channel_status c;
-    char user[POC_URI_MAX];
-    if (call->text != NULL && poc_uri_canonical(user, poc_span_str(call->text)) != POC_OK)
-        return refuse(call, 400, "input", "\"user\" is not a SIP URI");
-    if (!shell_channel_look(call->shell, call->segment, &c))
-        return no_channel(call);
-    const char *who = call->text == NULL ? NULL : user;
-    poc_err err = give(call->shell, c.id, who);
-    if (err == POC_E_STATE)
-        return refuse(call, 404, "not_found", missing, who == NULL ? "nobody" : who, c.id);
+    *who = (shell_subject){ call->text == NULL ? NULL : user, call->text };
+    if (call->text != NULL && poc_uri_canonical(user, poc_span_str(call->text)) != POC_OK) {
+        (void)refuse(call, 400, "input", "\"user\" is not a SIP URI");
+        return false;
+    }
+    if (shell_channel_look(call->shell, call->segment, c))
+        return true;
+    (void)no_channel(call);
+    return false;
+}
+
+static json_t *answer_order(admin_call *call, const char *who, poc_err err)
+{
     return err == POC_OK ? outcome(call, who) : refuse(call, 409, poc_err_name(err), "the engine refuses");
 }
 
 static json_t *post_expel(admin_call *call)
 {
-    return order(call, shell_expel, "%s is no member of channel \"%s\"");
+    shell_channel_status c;
+    char user[POC_URI_MAX];
+    shell_subject who;
+    pocpf_expulsion done;
+    if (!subject_of(call, &c, user, &who))
+        return NULL;
+    json_t *o = answer_order(call, user, shell_expel(call->shell, c.id, &who, &done));
+    if (o == NULL)
+        return NULL;
+    (void)json_object_set_new(o, "was_member", json_boolean(done.was_member));
+    (void)json_object_set_new(o, "barred", json_boolean(done.barred));
+    (void)json_object_set_new(o, "rekeyed", json_boolean(done.rekeyed));
+    return o;
 }
 
+/** Without a user it is about all. */
 static json_t *post_solicit(admin_call *call)
 {
-    return order(call, shell_solicit, "%s is no member of channel \"%s\" who can be pushed to");
+    shell_channel_status c;
+    char user[POC_URI_MAX];
+    shell_subject who;
+    if (!subject_of(call, &c, user, &who))
+        return NULL;
+    poc_err err = shell_solicit(call->shell, c.id, who.user);
+    if (err == POC_E_STATE)
+        return refuse(call, 404, "not_found", "%s is no member of channel \"%s\" who can be pushed to",
+                      who.user == NULL ? "nobody" : user, c.id);
+    return answer_order(call, who.user, err);
 }
 
 static json_t *post_admit(admin_call *call)
 {
-    return order(call, shell_admit, "%s is not barred from channel \"%s\"");
+    shell_channel_status c;
+    char user[POC_URI_MAX];
+    shell_subject who;
+    if (!subject_of(call, &c, user, &who))
+        return NULL;
+    poc_err err = shell_admit(call->shell, c.id, &who);
+    if (err == POC_E_STATE)
+        return refuse(call, 404, "not_found", "%s is not barred from channel \"%s\"", user, c.id);
+    return answer_order(call, user, err);
 }
 
 static json_t *post_rekey(admin_call *call)

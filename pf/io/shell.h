@@ -100,15 +100,22 @@ bool shell_channel_next(const shell *s, size_t *at, shell_channel_status *out);
 bool shell_channel_look(const shell *s, const char *id, shell_channel_status *out);
 /** Walks the members of a channel as pocpf_member_next does. */
 bool shell_member_next(const shell *s, const char *id, size_t *at, pocpf_member_status *out);
-/** Expels a member (canonical URI), or makes a new MSK, and carries out what follows. POC_E_STATE: no such member; the
- *  channel is not active. */
-poc_err shell_expel(shell *s, const char *id, const char *user);
+/** Somebody as the operator names him: a canonical URI, and octet by octet as he wrote it, which is how MC service ids are
+ *  compared. */
+typedef struct shell_subject {
+    const char *user, *said;
+} shell_subject;
+
+/** Expels somebody, a member or not, and carries out what follows. On a channel under a MuSiK he is named by his IMPU or by
+ *  his MC service id. */
+poc_err shell_expel(shell *s, const char *id, const shell_subject *who, pocpf_expulsion *done);
+/** Makes a new MSK, and carries out what follows. POC_E_STATE: the channel is not active. */
 poc_err shell_rekey(shell *s, const char *id);
 /** Asks a member, or with NULL all that can be pushed to, to request the MSK. POC_E_STATE: no such member, or none to push
  *  to. */
 poc_err shell_solicit(shell *s, const char *id, const char *user);
-/** Lets one who was expelled register again. POC_E_STATE: he is not barred. */
-poc_err shell_admit(shell *s, const char *id, const char *user);
+/** Lets one who was expelled in again. POC_E_STATE: he is not barred. */
+poc_err shell_admit(shell *s, const char *id, const shell_subject *who);
 /** How many changes have to be durable before what was ordered until now may be called done; 0: it may. */
 uint64_t shell_due(const shell *s);
 /** So many changes are durable, or with `ok` false they could not be made so. */

@@ -1,4 +1,6 @@
 /* The engine as an operator sees it and works on it. What he orders goes the way of every other event. */
+#include <string.h>
+
 #include "pf/io/shell_private.h"
 
 /* ---- looking ---- */
@@ -71,11 +73,40 @@ event_ring *shell_events(const shell *s)
 
 /* ---- ordering ---- */
 
-poc_err shell_expel(shell *s, const char *id, const char *user)
+enum { NAMES_MAX = 3 };
+
+/** Under which names the engine may know him. The engine finds the service id of a MuSiK's user by his CSK; of one who has none,
+ *  because he is logged off, mcx.users may tell it. */
+static size_t names_of(const shell *s, const char *id, const shell_subject *who, char mc_id[WIRE_MCX_TEXT_MAX + 1],
+                       const char *names[NAMES_MAX])
 {
-    pocpf_err err = pocpf_member_departed(s->pf, io_now_ms(), id, user, POCPF_EXPELLED);
+    size_t n = 0;
+    names[n++] = who->user;
+    if (!shell_mcx_knows(s, id, who->user, mc_id))
+        return n;
+    if (strcmp(who->said, who->user) != 0)
+        names[n++] = who->said;
+    if (mc_id[0] != '\0')
+        names[n++] = mc_id;
+    return n;
+}
+
+poc_err shell_expel(shell *s, const char *id, const shell_subject *who, pocpf_expulsion *done)
+{
+    const char *names[NAMES_MAX];
+    char mc_id[WIRE_MCX_TEXT_MAX + 1];
+    const size_t n = names_of(s, id, who, mc_id, names);
+    pocpf_err err = POCPF_OK;
+    *done = (pocpf_expulsion){ .size = sizeof(*done), .barred = true };
+    for (size_t i = 0; i < n && err == POCPF_OK; i++) {
+        pocpf_expulsion one = { .size = sizeof(one) };
+        err = pocpf_expel(s->pf, io_now_ms(), id, names[i], &one);
+        done->was_member |= one.was_member;
+        done->barred &= one.barred;
+        done->rekeyed |= one.rekeyed;
+    }
     if (err == POCPF_OK)
-        log_event(LOG_LEVEL_INFO, "operator_expels", LOG_TEXT("channel", id), LOG_TEXT("user", user));
+        log_event(LOG_LEVEL_INFO, "operator_expels", LOG_TEXT("channel", id), LOG_TEXT("user", who->said));
     shell_pump(s);
     return (poc_err)err;
 }
@@ -98,11 +129,18 @@ poc_err shell_solicit(shell *s, const char *id, const char *user)
     return (poc_err)err;
 }
 
-poc_err shell_admit(shell *s, const char *id, const char *user)
+poc_err shell_admit(shell *s, const char *id, const shell_subject *who)
 {
-    pocpf_err err = pocpf_admit(s->pf, io_now_ms(), id, user);
+    const char *names[NAMES_MAX];
+    char mc_id[WIRE_MCX_TEXT_MAX + 1];
+    const size_t n = names_of(s, id, who, mc_id, names);
+    pocpf_err err = POCPF_E_STATE;
+    for (size_t i = 0; i < n; i++) {
+        const pocpf_err one = pocpf_admit(s->pf, io_now_ms(), id, names[i]);
+        err = one == POCPF_E_STATE ? err : one;
+    }
     if (err == POCPF_OK)
-        log_event(LOG_LEVEL_INFO, "operator_admits", LOG_TEXT("channel", id), LOG_TEXT("user", user));
+        log_event(LOG_LEVEL_INFO, "operator_admits", LOG_TEXT("channel", id), LOG_TEXT("user", who->said));
     shell_pump(s);
     return (poc_err)err;
 }

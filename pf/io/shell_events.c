@@ -12,6 +12,11 @@ static const bcast_channel *on_channel_of(void *user, const char *group_uri)
     return ch == NULL ? NULL : &ch->air;
 }
 
+static bool on_is_shut_out(void *user, const char *channel, const char *impu)
+{
+    return pocpf_join_check(((const shell *)user)->pf, channel, impu) == POCPF_E_DENIED;
+}
+
 static void on_authenticated(void *user, const char *impu, const gba_naf_user *who)
 {
     shell *s = (shell *)user;
@@ -26,7 +31,8 @@ static void on_authenticated(void *user, const char *impu, const gba_naf_user *w
     shell_pump(s);
 }
 
-static void join(shell *s, sip_session *session)
+/** POCPF_E_DENIED: the operator has expelled him since his INVITE. */
+static pocpf_err join(shell *s, sip_session *session)
 {
     uint8_t dialog[DIALOG_MAX], address[PUSH_ADDRESS_MAX];
     poc_wr record = poc_wr_into(dialog, sizeof(dialog));
@@ -43,7 +49,9 @@ static void join(shell *s, sip_session *session)
     pocpf_err err = pocpf_member_joined(s->pf, io_now_ms(), &j);
     if (err != POCPF_OK)
         log_refusal("join_refused", pocpf_err_name(err), j.user,
-                    "stays on unicast: the engine does not take this member");
+                    err == POCPF_E_DENIED ? "expelled by the operator"
+                                          : "stays on unicast: the engine does not take this member");
+    return err;
 }
 
 /** The newest session of a user is the one that is a member: he may have lost the older one without a word (a crash, a dead
@@ -77,7 +85,10 @@ static void on_session_up(void *user, sip_session *session)
         return;
     }
     relay_session_channel(sip_session_relay(session), channel);
-    join(s, session);
+    if (join(s, session) == POCPF_E_DENIED) {
+        shell_member_remove(s, shell_member_of(s, channel, who));
+        sip_release(session, POCPF_REASON_EXPEL);
+    }
     shell_pump(s);
 }
 
@@ -161,6 +172,7 @@ static void on_refused(void *user, poc_err kind, const char *who, const char *re
 
 const sip_events shell_sip_events = {
     .channel_of = on_channel_of,
+    .is_shut_out = on_is_shut_out,
     .authenticated = on_authenticated,
     .session_up = on_session_up,
     .session_down = on_session_down,

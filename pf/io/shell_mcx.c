@@ -90,6 +90,18 @@ static void on_timer(void *user)
     shell_pump(x->shell);
 }
 
+bool shell_mcx_knows(const shell *s, const char *id, const char *impu, char mc_id[WIRE_MCX_TEXT_MAX + 1])
+{
+    const shell_channel *ch = shell_channel_of(s, id);
+    pocpf_csk_status csk = { .size = sizeof(csk) };
+    mc_id[0] = '\0';
+    if (s->mcx == NULL || ch == NULL || ch->kind != CONFIG_MUSIK)
+        return false;
+    if (pocpf_csk_of(s->pf, impu, (uint8_t)ch->musik_service, &csk) != POCPF_OK)
+        (void)on_known(s->mcx, impu, (mcx_service)ch->musik_service, mc_id);
+    return true;
+}
+
 /* ---- our own keys ---- */
 
 static void on_keys(void *user, pocpf_mcx_keys *keys, bool signs)

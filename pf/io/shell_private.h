@@ -155,6 +155,8 @@ void shell_mcx_reload(shell *s, shell_files *files);
 bool shell_mcx_guard(shell *s, sip_session *session);
 /** His CSKs are wiped: what floor control keeps of them too. */
 void shell_mcx_logged_off(shell *s, const char *user);
+/** True: the channel is under a MuSiK; then `mc_id` gets what mcx.users says of one who has brought no CSK for it, or "". */
+bool shell_mcx_knows(const shell *s, const char *id, const char *impu, char mc_id[WIRE_MCX_TEXT_MAX + 1]);
 /** The same for all sessions of a user; those that cannot be guarded are ended. */
 void shell_mcx_guard_user(shell *s, const char *user);
 

@@ -48,6 +48,8 @@ typedef struct sip_settings {
 typedef struct sip_events {
     /** The multicast channel of a group (canonical URI), or NULL: then the session is plain unicast PoC. */
     const bcast_channel *(*channel_of)(void *user, const char *group_uri);
+    /** This user shall have no session of this channel. May be NULL: nobody is kept out. */
+    bool (*is_shut_out)(void *user, const char *channel, const char *impu);
     /** A user passed GBA authentication (also on every later challenge). */
     void (*authenticated)(void *user, const char *impu, const gba_naf_user *who);
     /** Both legs are confirmed, unicast flows. */

@@ -352,6 +352,13 @@ static void unproved_look(const sip_session *s)
         sip_refused(owner, POC_E_AUTH, s->user, "stays on unicast: no bootstrapped user (GBA) has this identity");
 }
 
+static bool is_shut_out(const sip_session *s)
+{
+    const sip *owner = s->sip;
+    return s->has_channel && owner->events->is_shut_out != NULL &&
+           owner->events->is_shut_out(owner->user, s->channel.id, s->user);
+}
+
 /* Both directions from here on: `s` knows user, group and which leg calls. Takes over `in`. */
 static void setup_go(sip_session *s, sip_inbound *in, sip_content others)
 {
@@ -364,6 +371,11 @@ static void setup_go(sip_session *s, sip_inbound *in, sip_content others)
     unproved_look(s);
     in->irq = NULL;
     s->caller->server_invite = irq;
+    if (is_shut_out(s)) {
+        setup_fail(s, SIP_403_FORBIDDEN, POC_E_DENIED, "expelled by the operator");
+        sip_inbound_free(in);
+        return;
+    }
     nta_incoming_bind(irq, caller_acknowledged, s->caller);
     poc_err err = sip_leg_accept(s->caller, irq, in->m, is_ip6(in->msg));
     if (err == POC_E_INPUT || err == POC_E_LIMIT) {

@@ -107,7 +107,10 @@ static void joined(world *w)
 static void departed(world *w)
 {
     const char *who = user(w);
-    if (pocpf_member_departed(w->pf, w->now_ms, "c", who, (pocpf_departure)(byte(w) % 5)) == POCPF_OK)
+    const uint8_t how = byte(w) % 5;
+    const pocpf_err err = how == 4 ? pocpf_expel(w->pf, w->now_ms, "c", who, NULL)
+                                   : pocpf_member_departed(w->pf, w->now_ms, "c", who, (pocpf_departure)how);
+    if (err == POCPF_OK)
         person_of(w, who)->is_out = true;
 }
 

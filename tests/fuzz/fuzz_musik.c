@@ -344,9 +344,10 @@ static void departed(world *w)
 {
     const uint8_t v = byte(w);
     const char *const channel = channels[v / IMPUS % CHANNELS], *const impu = impus[v % IMPUS];
-    const pocpf_departure how = (pocpf_departure)(v / 8 % 5);
-    const bool was_in = pocpf_member_departed(w->pf, w->now_ms, channel, impu, how) == POCPF_OK;
-    if (was_in && how == POCPF_EXPELLED)
+    const uint8_t how = v / 8 % 5;
+    const pocpf_err err = how == 4 ? pocpf_expel(w->pf, w->now_ms, channel, impu, NULL)
+                                   : pocpf_member_departed(w->pf, w->now_ms, channel, impu, (pocpf_departure)how);
+    if (err == POCPF_OK && (how == POCPF_EXPELLED || how == 4))
         must(pocpf_is_barred(w->pf, channel, impu));
     look(w);
 }

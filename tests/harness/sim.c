@@ -236,7 +236,7 @@ static poc_err op_operate(world *w, const char *channel_id, int client)
     } else {
         world_seen seen = { .what = WORLD_EXPELLED, .client = client, .channel = sim_mcx_number(s, channel) };
         sim_see(s, &seen);
-        err = pocpf_member_departed(s->pf.engine, sim_now_ms(s), channel_id, s->clients[client].impu, POCPF_EXPELLED);
+        err = pocpf_expel(s->pf.engine, sim_now_ms(s), channel_id, s->clients[client].impu, NULL);
     }
     sim_pf_work(s);
     return (poc_err)err;

@@ -350,10 +350,20 @@ static bool is_known(sim *s, sim_txn *t)
     return true;
 }
 
+static bool is_shut_out(const sim *s, const sim_txn *t)
+{
+    return pocpf_join_check(s->pf.engine, s->channels[t->request.channel].id, s->clients[t->from].impu) ==
+           POCPF_E_DENIED;
+}
+
 static void hear_invite(sim *s, sim_txn *t)
 {
     if (!is_known(s, t))
         return;
+    if (is_shut_out(s, t)) {
+        sim_sip_answer(s, t, 403, NULL, nothing());
+        return;
+    }
     char sdp[SDP_MAX];
     poc_wr wr = poc_wr_into(sdp, sizeof(sdp));
     if (!new_session(s, t) || write_unicast(s, t->from, &s->pf.sessions[t->from].unicast, false, &wr) != POC_OK) {
@@ -390,7 +400,8 @@ void sim_pf_acknowledged(sim *s, sim_txn *t)
     sim_push_address(s, client, address);
     join.push_address = address;
     join.push_address_len = s->options.pushes_to_peer ? sizeof(address) : 0;
-    pocpf_member_joined(s->pf.engine, sim_now_ms(s), &join);
+    if (pocpf_member_joined(s->pf.engine, sim_now_ms(s), &join) == POCPF_E_DENIED)
+        sim_pf_release(s, client);
     sim_pf_work(s);
 }
 

@@ -153,8 +153,21 @@ static void what_is_unknown_exits_1_and_is_named(void **state)
     says("pocpfctl: there is no channel \"fire\"");
     assert_int_equal(ctl("expel dispatch mallory"), 1);
     says("pocpfctl: mallory is no member of channel \"dispatch\"");
-    assert_int_equal(ctl("expel dispatch sip:mallory@x.example"), 1);
-    says("pocpfctl: sip:mallory@x.example is no member of channel \"dispatch\"");
+    assert_int_equal(ctl("expel fire sip:mallory@x.example"), 1);
+    says("pocpfctl: there is no channel \"fire\"");
+}
+
+/* POC-10: who is not there is kept out, and as nobody has left no key can be his. */
+static void who_is_no_member_is_barred_by_his_uri(void **state)
+{
+    (void)state;
+    assert_int_equal(ctl("expel dispatch sip:mallory@x.example"), 0);
+    assert_string_equal(stage.out, "sip:mallory@x.example is no member, and barred from dispatch: "
+                                   "no rekey, no key that is in use can be his\n");
+    assert_int_equal(ctl("--json expel dispatch sip:mallory@x.example"), 0);
+    says("\"user\":\"sip:mallory@x.example\",\"state\":\"active\",\"msk_id\":\"10010001\",\"next_msk_id\":null,"
+         "\"was_member\":false,\"barred\":true,\"rekeyed\":false}");
+    assert_int_equal(ctl("admit dispatch sip:mallory@x.example"), 0);
 }
 
 /* POC-10, POC-16: an order of the operator is an expulsion like any other. */
@@ -290,6 +303,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_channels_and_members_show_what_runs),
         cmocka_unit_test(what_is_unknown_exits_1_and_is_named),
+        cmocka_unit_test(who_is_no_member_is_barred_by_his_uri),
         cmocka_unit_test(expel_rekeys_everybody_else_and_the_events_show_it),
         cmocka_unit_test(follow_prints_an_event_when_it_comes),
         cmocka_unit_test(who_was_expelled_is_admitted_by_his_uri),

@@ -394,10 +394,10 @@ bool roster_has(const core_roster *r, const char *uri)
     return false;
 }
 
-void roster_account(core_roster *r, const char *uri, roster_class how, poc_msk_id given)
+void roster_account(core_roster *r, const char *uri, roster_class how)
 {
     for (roster_user *u = poc_table_get(&r->by_uri, poc_span_str(uri)); u != NULL; u = u->next_same) {
-        u->left_with = how == CLASS_LEFT ? given : 0;
+        u->was_member |= how == CLASS_LEFT;
         for (roster_endpoint *ep = u->endpoints; ep != NULL; ep = ep->next) {
             bool was_in = ep->in;
             ep->in = false;

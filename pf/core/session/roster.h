@@ -15,7 +15,7 @@ struct roster_user {
     size_t endpoint_count;
     roster_user *next_same; /* another entity that names the same canonical user */
     uint32_t mark;
-    poc_msk_id left_with; /* the newest MSK that was given to a member who left by himself */
+    bool was_member; /* who left by himself */
     uint16_t entity_len;
     char uri[256]; /* canonical; "" when the entity is no SIP or tel URI */
     char entity[];
@@ -54,8 +54,8 @@ void roster_new_scope(core_roster *r);
 poc_err roster_merge(core_roster *r, const core_conference *doc, size_t max, const roster_sink *sink,
                      roster_outcome *outcome);
 bool roster_has(const core_roster *r, const char *uri);
-/** This user's departure is known from elsewhere; `given` is the newest MSK he may hold. */
-void roster_account(core_roster *r, const char *uri, roster_class how, poc_msk_id given);
+/** The departure of this user, a member, is known from elsewhere. */
+void roster_account(core_roster *r, const char *uri, roster_class how);
 
 /** One row of table 3.4. */
 typedef struct roster_observation {

@@ -60,7 +60,7 @@ bool session_sees(const core_channel *ch, const core_member *m)
 
 void session_account(core_channel *ch, const core_member *m, roster_class how)
 {
-    roster_account(&ch->session.roster, member_name(m), how, m->given_id);
+    roster_account(&ch->session.roster, member_name(m), how);
 }
 
 static void tell_waiting(core_engine *e, core_channel *ch)
@@ -189,24 +189,17 @@ static core_member *member_of(const listener *l, const roster_user *u)
     return u->uri[0] == '\0' ? NULL : member_find(l->e, l->ch, poc_span_str(u->uri));
 }
 
-static bool holds_key(void *ctx, const roster_user *u)
+/* Ours, at some time. Who never was has no key of ours, whatever went astray. */
+static bool is_known(const listener *l, const roster_user *u)
 {
-    const core_member *m = member_of(ctx, u);
-    return (m != NULL && m->given_id != 0) || u->left_with != 0;
+    return u->was_member || (u->uri[0] != '\0' && poc_table_get(&l->e->users, poc_span_str(u->uri)) != NULL);
 }
 
-/* One who left by himself keeps the key he had: if the focus says that it was an expulsion, it is one. */
-static void expose_leaver(listener *l, roster_user *u)
+static bool holds_key(void *ctx, const roster_user *u)
 {
-    const core_msk *current = l->ch->keys.current;
-    bars_put(l->e, l->ch, poc_span_str(u->uri));
-    fx_persist(l->e);
-    if (current == NULL || u->left_with < current->id)
-        return;
-    if (channel_cell(l->ch->state, CE_EXPELLED))
-        engine_tell_channel(
-            l->e, l->ch, &(core_event){ .type = CE_EXPELLED, .reason = CORE_REASON_EXPEL, .given_id = u->left_with });
-    u->left_with = 0;
+    const listener *l = ctx;
+    const core_member *m = member_of(l, u);
+    return m != NULL ? m->given_id != 0 : is_known(l, u) && keyset_held(&l->ch->keys, 0) != 0;
 }
 
 /* In a channel of our own (Mode 1) another PF's client never had a key of ours: no member, no rekey. */
@@ -218,8 +211,8 @@ static void departed(void *ctx, roster_user *u, roster_class how)
         return; /* he went from the session; his registration for the service is another matter */
     if (m != NULL)
         engine_tell_member(l->e, m, how == CLASS_LEFT ? ME_LEFT : ME_EXPELLED);
-    else if (how == CLASS_EXPELLED && u->left_with != 0)
-        expose_leaver(l, u);
+    else if (how == CLASS_EXPELLED && is_known(l, u)) /* he left by himself, and keeps the key he had */
+        expel_absent(l->e, l->ch, poc_span_str(u->uri), false);
 }
 
 static void present(void *ctx, const roster_user *u)

@@ -189,9 +189,13 @@ typedef struct pocpf_join {
 } pocpf_join;
 
 /** POCPF_OK also when the client stays on unicast (an AUDIT effect says why). A member that was only registered gets its
- *  dialog by this. Lifts the bar of one who was expelled: the CF has let him in again. POCPF_E_STATE: this user is in
- *  already, or the channel has no PoC session. */
+ *  dialog by this. Lifts the bar of one who was expelled, but not by pocpf_expel: the CF has let him in again. POCPF_E_STATE:
+ *  this user is in already, or the channel has no PoC session; POCPF_E_DENIED: he was expelled by pocpf_expel and not admitted
+ *  again; POCPF_E_LIMIT: too many members, or so many were expelled by pocpf_expel that nobody new can be let in. */
 pocpf_err pocpf_member_joined(pocpf *pf, int64_t now_ms, const pocpf_join *join);
+/** Whether it is worth while to begin a session for this user: POCPF_E_DENIED and POCPF_E_LIMIT (of those who were expelled) as
+ *  above, POCPF_E_STATE: no such channel, else POCPF_OK. Changes nothing. */
+pocpf_err pocpf_join_check(const pocpf *pf, const char *channel, const char *user);
 
 typedef enum pocpf_departure {
     POCPF_LEFT,    /* BYE from the client                                                               */
@@ -201,8 +205,24 @@ typedef enum pocpf_departure {
 } pocpf_departure;
 
 /** Ends the membership with all its ways. Who is expelled (REMOVED, EXPELLED) is barred from registering until he joins by
- *  SIP or pocpf_admit lifts the bar; so is whoever is only registered, with the same MUK: it is the same client. POCPF_E_STATE: no such member (nothing to do). */
+ *  SIP or pocpf_admit lifts the bar; so is whoever is only registered, with the same MUK: it is the same client. With EXPELLED
+ *  he need not be a member, see pocpf_expel. POCPF_E_STATE: no such channel, or no such member (nothing to do). */
 pocpf_err pocpf_member_departed(pocpf *pf, int64_t now_ms, const char *channel, const char *user, pocpf_departure how);
+
+/** What an expulsion has done. */
+typedef struct pocpf_expulsion {
+    size_t size;
+    bool was_member;
+    bool barred; /* false: so many are barred that there was no room; then nobody new is let in */
+    bool
+        rekeyed; /* the key that he may have is being replaced, by this or by an expulsion before it. False: there is no key, or
+                     he is no member, and no member who left has kept a key that is in use */
+} pocpf_expulsion;
+
+/** An operator expels somebody, whether he is a member or not: a radio may be stolen after it left, with the key in it. As
+ *  POCPF_EXPELLED, and only pocpf_admit lifts the bar, no session does. On a channel under a MuSiK `user` is an IMPU or an MC
+ *  service id. `done` may be NULL. POCPF_E_STATE: no such channel; POCPF_E_NOMEM: as any other error, nothing has changed. */
+pocpf_err pocpf_expel(pocpf *pf, int64_t now_ms, const char *channel, const char *user, pocpf_expulsion *done);
 /** The client turned its multicast lines off or on again by its own offer (lost or regained the bearer). */
 pocpf_err pocpf_member_bearer(pocpf *pf, int64_t now_ms, const char *channel, const char *user, bool receives);
 /** An operator wants a new MSK. POCPF_E_STATE when the channel is not active. */

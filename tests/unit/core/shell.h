@@ -53,6 +53,7 @@ typedef struct client {
     bool may_be_ahead; /* of the engine, with a MUK that was not durable */
     bool deaf;         /* no push reaches him */
     bool expelled;     /* no registration lets him in */
+    bool shut_out;     /* nor does a session */
     bool came_back;    /* a crash forgot that he is out: only a roster can tell that he is */
 } client;
 

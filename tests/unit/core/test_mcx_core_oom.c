@@ -136,6 +136,8 @@ static poc_err tell(story *st)
     if (st->air_id == before || pocpf_mcx_joined(st->pf, st->now_ms, CHANNEL, BOB_IMPU) != POCPF_E_DENIED)
         return POC_E_BUG;
     CALL(st, pocpf_admit(st->pf, st->now_ms, CHANNEL, BOB_IMPU));
+    CALL(st, pocpf_expel(st->pf, st->now_ms, CHANNEL, mc_ids[1], NULL));
+    CALL(st, pocpf_admit(st->pf, st->now_ms, CHANNEL, mc_ids[1]));
     CALL(st, pocpf_mcx_logged_off(st->pf, st->now_ms, ALICE_IMPU));
     CALL(st, pocpf_mcx_logged_off(st->pf, st->now_ms, BOB_IMPU));
     CALL(st, pocpf_mcx_kms_remove(st->pf, st->now_ms, OTHER_KMS));

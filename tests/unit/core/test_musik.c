@@ -172,6 +172,58 @@ static void an_expulsion_holds_the_channel_until_all_others_have_another_key(voi
     office_free(o);
 }
 
+static pocpf_expulsion expel_by(office *o, const char *name)
+{
+    pocpf_expulsion done = { .size = sizeof(done) };
+    assert_int_equal(pocpf_expel(o->pf, o->now_ms, CHANNEL, name, &done), POCPF_OK);
+    office_run(o);
+    assert_true(done.barred);
+    return done;
+}
+
+/* MCX-22: he logged off, but what his client was given is still what everybody hears. */
+static void who_logged_off_with_the_key_and_is_expelled_then_is_locked_out(void **state)
+{
+    static const char second[] = "sip:bob.second@ims.example";
+    office *o = open_pair(state);
+    const uint32_t before = o->air_id;
+    assert_int_equal(pocpf_mcx_logged_off(o->pf, o->now_ms, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->air_id, before);
+    o->text[0] = '\0';
+    pocpf_expulsion done = expel_by(o, BOB_IMPU);
+    assert_true(done.rekeyed && !done.was_member);
+    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO REVOKE:ali ");
+    assert_int_equal(o->revocation.key_id, before);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_E_DENIED);
+    done = expel_by(o, BOB_ID); /* so that no other public identity of his helps him */
+    assert_false(done.rekeyed);
+    office_crash(o);
+    office_run(o);
+    bring(o, &o->town->bob, second, CSK(7));
+    assert_int_equal(join(o, second), POCPF_E_DENIED);
+    assert_int_equal(pocpf_admit(o->pf, o->now_ms, CHANNEL, BOB_ID), POCPF_OK);
+    assert_int_equal(join(o, second), POCPF_OK);
+    office_free(o);
+}
+
+/* MCX-22: the service id is who he is, whatever he calls himself to the network. */
+static void an_expulsion_by_service_id_meets_all_public_identities(void **state)
+{
+    static const char second[] = "sip:bob.second@ims.example";
+    office *o = open_pair(state);
+    bring(o, &o->town->bob, second, CSK(7));
+    assert_int_equal(join(o, second), POCPF_OK);
+    office_run(o);
+    o->text[0] = '\0';
+    const pocpf_expulsion done = expel_by(o, BOB_ID);
+    assert_true(done.rekeyed && done.was_member);
+    office_expect(o, "HOLD PERSIST DOWNLOAD:ali UPDATE GO REVOKE:ali ");
+    assert_int_equal(join(o, BOB_IMPU), POCPF_E_DENIED);
+    assert_int_equal(join(o, second), POCPF_E_DENIED);
+    office_free(o);
+}
+
 /* MCX-22: make before break, and all change at the time that the key itself says. */
 static void a_rotation_is_downloaded_to_all_first_and_switches_at_its_activation_time(void **state)
 {
@@ -792,6 +844,8 @@ int main(void)
         cmocka_unit_test(nothing_goes_on_air_before_somebody_has_the_key),
         cmocka_unit_test(who_has_an_expired_csk_gets_no_musik_until_he_brings_another),
         cmocka_unit_test(an_expulsion_holds_the_channel_until_all_others_have_another_key),
+        cmocka_unit_test(who_logged_off_with_the_key_and_is_expelled_then_is_locked_out),
+        cmocka_unit_test(an_expulsion_by_service_id_meets_all_public_identities),
         cmocka_unit_test(a_rotation_is_downloaded_to_all_first_and_switches_at_its_activation_time),
         cmocka_unit_test(who_did_not_answer_is_tried_again_later_and_with_his_next_csk),
         cmocka_unit_test(who_logs_off_leaves_and_the_last_one_takes_the_channel_off_air),

@@ -125,6 +125,18 @@ static poc_err bar_one(story *st, const char *name)
     return carry_out(st);
 }
 
+/* He left with the key: a call that failed half-way must not have forgotten that when it is made again. */
+static poc_err lock_out_leaver(story *st, const char *name)
+{
+    const unsigned updates = st->updates;
+    pocpf_expulsion done = { .size = sizeof(done) };
+    CALL(st, pocpf_member_departed(st->pf, 1000, "c", name, POCPF_LEFT));
+    CALL(st, pocpf_expel(st->pf, 1000, "c", name, &done));
+    POC_TRY(carry_out(st));
+    POC_TRY(answer_all(st));
+    return done.barred && done.rekeyed && !done.was_member && st->updates == updates + 1 ? POC_OK : POC_E_BUG;
+}
+
 static poc_err tell(story *st, pocpf_secret *muk, pocpf_secret *other)
 {
     pocpf_channel conf = { .size = sizeof(conf), .id = "c", .group_uri = "sip:g@cf", .key_group = 1 };
@@ -141,7 +153,7 @@ static poc_err tell(story *st, pocpf_secret *muk, pocpf_secret *other)
     POC_TRY(register_one(st, "sip:d@x.example", muks));
     POC_TRY(bar_one(st, "sip:d@x.example"));
     bool told_all = st->offered == 7 && st->pushed >= 3 && st->updates == 2 && st->expelled == 2;
-    return told_all ? POC_OK : POC_E_BUG;
+    return told_all ? lock_out_leaver(st, names[0]) : POC_E_BUG;
 }
 
 static poc_err begin(story *st)

@@ -36,7 +36,9 @@ static void do_join(shell *s, client *c)
 {
     if (c->muk == NULL || test_rng_below(&s->chance, 4) == 0)
         shell_authenticate(s, c);
-    (void)shell_join_only(s, c);
+    bool was_shut_out = c->shut_out && !is_member(s, c);
+    pocpf_err err = shell_join_only(s, c);
+    assert_true(!was_shut_out || err == POCPF_E_DENIED || s->conf.group_uri == NULL);
 }
 
 /* Whom the operator or the focus expelled no registration lets in again. */
@@ -72,7 +74,7 @@ static void do_admit(shell *s, client *c)
 {
     pocpf_err err = pocpf_admit(s->pf, s->now_ms, SHELL_CHANNEL, c->name);
     if (err == POCPF_OK)
-        c->expelled = false;
+        c->expelled = c->shut_out = false;
 }
 
 static void do_push_thing(shell *s, client *c)
@@ -104,8 +106,23 @@ static void do_push_thing(shell *s, client *c)
     }
 }
 
+/* By the operator, whether he is in or not. */
+static void do_expel(shell *s, client *c)
+{
+    pocpf_expulsion done = { .size = sizeof(done) };
+    const bool was_member = is_member(s, c);
+    assert_int_equal(pocpf_expel(s->pf, s->now_ms, SHELL_CHANNEL, c->name, &done), POCPF_OK);
+    assert_true(done.barred && done.was_member == was_member && !is_member(s, c));
+    c->expelled = c->shut_out = true;
+    bar(s, c);
+}
+
 static void do_depart(shell *s, client *c)
 {
+    if (test_rng_below(&s->chance, 4) == 0) {
+        do_expel(s, c);
+        return;
+    }
     static const pocpf_departure ways[] = { POCPF_LEFT, POCPF_LOST, POCPF_REMOVED, POCPF_EXPELLED };
     pocpf_departure how = ways[test_rng_below(&s->chance, 4)];
     if (shell_depart(s, c->name, how) == POCPF_OK)
@@ -166,7 +183,8 @@ static void do_crash(shell *s)
         pocpf_member_status status;
         bool is_in = shell_look(s, c, &status);
         c->expelled = shell_has_bar(s, c); /* the rest was not durable */
-        if (c->barred_from != 0 && is_in)  /* the focus does not list him: he gets nothing new unless we are blind */
+        c->shut_out = pocpf_join_check(s->pf, SHELL_CHANNEL, c->name) == POCPF_E_DENIED;
+        if (c->barred_from != 0 && is_in) /* the focus does not list him: he gets nothing new unless we are blind */
             c->barred_from = status.by_sip ? highest + 1 : 0;
         c->came_back = c->barred_from != 0 && is_in;
         if (c->inside && !is_member(s, c))
@@ -235,11 +253,12 @@ static void do_something(shell *s)
 /* Who is expelled does not go on hearing: off air, held back, or under a key he does not have. */
 static void nobody_expelled_listens(shell *s)
 {
-    if (s->conf.rekey.gate != POCPF_GATE_HOLD || s->conf.rekey.on_leave != POCPF_LEAVE_ALWAYS)
+    bool is_every_leaver = s->conf.rekey.on_leave == POCPF_LEAVE_ALWAYS;
+    if (s->conf.rekey.gate != POCPF_GATE_HOLD)
         return;
     for (size_t i = 0; i < s->client_count; i++) {
         const client *c = s->clients[i];
-        if (c->barred_from == 1 && !is_member(s, c))
+        if (((is_every_leaver && c->barred_from == 1) || c->expelled) && !is_member(s, c))
             assert_true(s->air_id == 0 || s->air_id != c->holds || s->hold || strcmp(shell_state(s), "rekeying") == 0);
     }
 }
@@ -342,7 +361,8 @@ static void check_calm(shell *s)
     assert_string_equal(shell_state(s), listeners > 0 ? "active" : "idle");
     assert_false(s->hold);
     for (size_t i = 0; i < s->client_count; i++)
-        if (s->clients[i]->barred_from == 1 && s->conf.rekey.on_leave == POCPF_LEAVE_ALWAYS)
+        if ((s->clients[i]->barred_from == 1 && s->conf.rekey.on_leave == POCPF_LEAVE_ALWAYS) ||
+            (s->clients[i]->expelled && !is_member(s, s->clients[i])))
             assert_true(s->air_id == 0 || s->clients[i]->holds != s->air_id);
 }
 

@@ -233,8 +233,24 @@ static void an_unknown_channel_or_user_is_named_in_the_refusal(void **state)
     refuses(b, "/v1/channels/none/rekey", "-X POST", 404, "not_found", "no channel \"none\"");
     refuses(b, "/v1/channels/none/expel", "-d '{\"user\":\"sip:bob@x.example\"}'", 404, "not_found",
             "no channel \"none\"");
-    refuses(b, "/v1/channels/fire/expel", "-d '{\"user\":\"sip:bob@X.example\"}'", 404, "not_found",
-            "sip:bob@x.example is no member of channel \"fire\"");
+    refuses(b, "/v1/channels/fire/admit", "-d '{\"user\":\"sip:bob@X.example\"}'", 404, "not_found",
+            "sip:bob@x.example is not barred from channel \"fire\"");
+}
+
+/* POC-10: a radio may be stolen before its owner comes, or after he left. */
+static void who_is_no_member_is_expelled_all_the_same(void **state)
+{
+    bench *b = (bench *)*state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fetch(b, "/v1/channels/fire/expel", "-d '{\"user\":\"sip:bob@X.example\"}'"), 200);
+        assert_string_equal(text(b, "user"), "sip:bob@x.example");
+        assert_string_equal(text(b, "state"), "idle");
+        assert_true(json_is_false(json_object_get(b->json, "was_member")));
+        assert_true(json_is_true(json_object_get(b->json, "barred")));
+        assert_true(json_is_false(json_object_get(b->json, "rekeyed")));
+    }
+    assert_int_equal(fetch(b, "/v1/channels/fire/admit", "-d '{\"user\":\"sip:bob@x.example\"}'"), 200);
+    assert_int_equal(fetch(b, "/v1/channels/fire/admit", "-d '{\"user\":\"sip:bob@x.example\"}'"), 404);
 }
 
 static void other_paths_and_methods_are_not_served(void **state)
@@ -493,6 +509,7 @@ int main(int argc, char **argv)
         WITH_DAEMON(refusals_are_counted_by_their_reason),
         WITH_DAEMON(channels_are_listed_and_looked_at),
         WITH_DAEMON(an_unknown_channel_or_user_is_named_in_the_refusal),
+        WITH_DAEMON(who_is_no_member_is_expelled_all_the_same),
         WITH_DAEMON(other_paths_and_methods_are_not_served),
         WITH_DAEMON(a_body_that_is_not_what_the_route_wants_is_refused),
         WITH_DAEMON(a_body_over_16_kib_is_refused_announced_or_not),

@@ -158,6 +158,20 @@ static void who_is_expelled_opens_nothing_more(void **state)
     assert_true(daemon_asks(&b->pf, "/channels/north/rekey", ""));
 }
 
+/* POC-10 for MuSiKs: without a CSK the IMPU does not tell the service id, but mcx.users does; it is compared octet by octet. */
+static void who_is_not_registered_is_expelled_by_his_service_id_too(void **state)
+{
+    mcx_bench *b = *state;
+    assert_true(daemon_asks(&b->pf, "/channels/north/expel", "{\"user\":\"sip:bob@HOME1.example\"}"));
+    assert_non_null(strstr(b->pf.admin, "\"was_member\":false,\"barred\":true,\"rekeyed\":false"));
+    assert_true(daemon_asks(&b->pf, "/channels/north/admit", "{\"user\":\"sip:bob@mcptt.example\"}"));
+    assert_false(daemon_asks(&b->pf, "/channels/north/admit", "{\"user\":\"sip:bob@mcptt.example\"}"));
+    assert_true(daemon_asks(&b->pf, "/channels/north/admit", "{\"user\":\"sip:bob@home1.example\"}"));
+    assert_true(daemon_asks(&b->pf, "/channels/north/expel", "{\"user\":\"sip:Carol@MCPTT.example\"}"));
+    daemon_comes_to_say(&b->pf, "/events", "\"user\":\"sip:Carol@MCPTT.example\",\"reason\":\"expel\"");
+    assert_true(daemon_asks(&b->pf, "/channels/north/admit", "{\"user\":\"sip:Carol@MCPTT.example\"}"));
+}
+
 /* MCX-11: by PUBLISH too, with what RFC 3903 asks; a refresh brings no key and keeps the registration. */
 static void a_publish_brings_a_csk_too(void **state)
 {
@@ -412,6 +426,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(who_listens_to_a_bearer_is_sent_the_musik_of_its_region, mcx_bench_again),
         cmocka_unit_test_setup(a_bearer_is_announced_again_to_who_did_not_take_it, mcx_bench_again),
         cmocka_unit_test_setup(who_is_expelled_opens_nothing_more, mcx_bench_again),
+        cmocka_unit_test_setup(who_is_not_registered_is_expelled_by_his_service_id_too, mcx_bench_again),
         cmocka_unit_test_setup(a_publish_brings_a_csk_too, mcx_bench_again),
         cmocka_unit_test_setup(a_third_party_register_brings_a_csk_too, mcx_bench_again),
         cmocka_unit_test_setup_teardown(keys_may_come_by_notify_and_with_another_algorithm, open_notifying,
