@@ -108,6 +108,7 @@ static poc_err take_parameter(gba_digest *d, poc_rd *rd)
         if (place->p != NULL)
             return poc_rd_fail(rd, "repeated parameter");
         *place = value;
+        break;
     }
     return POC_OK;
 }
