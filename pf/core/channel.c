@@ -231,8 +231,11 @@ static void expelled_again(core_engine *e, core_channel *ch, const core_event *e
     if (may_hold_next)
         cancel(e, ch, "somebody who may hold the next key was expelled");
     ch->reason = CORE_REASON_EXPEL;
-    if (!may_hold_next)
+    if (!may_hold_next) {
+        if (ch->scope != NULL)
+            ch->cursor = 0; /* who was on his way to the key on air is not given it any more */
         return;
+    }
     revoke_begin(e, ch, ch->keys.next);
     prepare(e, ch);
 }

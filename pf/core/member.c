@@ -45,7 +45,7 @@ static void number_message(core_engine *e, core_member *m)
 
 static void begin_delivery(core_engine *e, core_member *m)
 {
-    m->offered_id = rekey_target(m->channel)->id;
+    m->offered_id = rekey_target_of(m)->id;
     m->sent = 0;
     number_message(e, m);
     if (m->given_id == 0 && m->tries == 0)
@@ -324,6 +324,8 @@ static void back_off(core_engine *e, core_member *m, const core_event *ev)
     member_wake_at(e, m, e->now_ms + rekey_backoff_ms(m->tries));
     if (m->tries < UINT8_MAX)
         m->tries++;
+    if (m->channel->state == C_PREPARE && m->offered_id != rekey_target_of(m)->id)
+        queue_up(m); /* that was the key on air: the next one goes to him too */
 }
 
 /* The shell gave up an offer that the engine gave up before. */

@@ -564,7 +564,10 @@ int64_t channel_deadline(const core_channel *ch);
 void channel_tick(core_engine *e, core_channel *ch);
 
 /* rekey.c */
+/** The key that members are to have in the end; and the one that this member is given next: who comes while a MuSiK is being
+ *  rotated is given the one on air first, unless somebody was expelled or it is his coming that changes the key. */
 const core_msk *rekey_target(const core_channel *ch);
+const core_msk *rekey_target_of(const core_member *m);
 bool rekey_hands_out(const core_channel *ch);
 void rekey_round(core_channel *ch);
 /** Counts the member in or out of what the barrier, and of what the window waits for. */

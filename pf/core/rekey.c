@@ -8,6 +8,33 @@ const core_msk *rekey_target(const core_channel *ch)
     return ch->keys.next != NULL ? ch->keys.next : ch->keys.current;
 }
 
+/* While a planned rotation is prepared, who comes needs what is on air until then. */
+static bool gives_both(const core_channel *ch)
+{
+    return ch->scope != NULL && ch->keys.current != NULL && ch->keys.next != NULL && ch->reason != CORE_REASON_EXPEL &&
+           !ch->policy.on_join;
+}
+
+/* Who may have the next key already is past that: what somebody holds who goes out is judged by what he was given last. */
+static bool lacks_current(const core_member *m)
+{
+    const core_keyset *ks = &m->channel->keys;
+    const bool was_sent = m->offered_id == ks->current->id && m->given_id == ks->current->id;
+    return m->offered_id != ks->next->id && m->given_id != ks->next->id && !was_sent;
+}
+
+const core_msk *rekey_target_of(const core_member *m)
+{
+    const core_channel *ch = m->channel;
+    return gives_both(ch) && lacks_current(m) ? ch->keys.current : rekey_target(ch);
+}
+
+/* What he has been sent comes first: its answer is waited for, or its end. */
+static bool is_on_his_way(const core_channel *ch, const core_member *m)
+{
+    return gives_both(ch) && m->emitted && m->offered_id == ch->keys.current->id;
+}
+
 void rekey_round(core_channel *ch)
 {
     ch->round++;
@@ -49,13 +76,15 @@ uint32_t rekey_ways(const core_member *m)
     return wanted != 0 ? wanted : has;
 }
 
-static bool needs(const core_engine *e, const core_channel *ch, const core_member *m, poc_msk_id target)
+static bool needs(const core_engine *e, const core_channel *ch, const core_member *m)
 {
+    const poc_msk_id target = rekey_target_of(m)->id;
     switch ((member_state)m->state) {
     case M_READY:
         /* Before the barrier everybody is asked once; who did not answer is asked again after it. */
         return m->offered_id != target || (ch->state != C_PREPARE && m->wake_ms <= e->now_ms);
     case M_OFFERED:
+        return m->offered_id != target && !is_on_his_way(ch, m);
     case M_PUSHED:
     case M_STALE:
         return m->offered_id != target;
@@ -87,12 +116,12 @@ static void give(core_engine *e, core_member *m, uint32_t ways)
     (void)member_do(e, m, ways == CORE_BY_SIP ? ME_OFFER : ME_PUSH);
 }
 
-static bool pump_pushes(core_engine *e, core_channel *ch, poc_msk_id target)
+static bool pump_pushes(core_engine *e, core_channel *ch)
 {
     bool did = false;
     while (ch->push_cursor < ch->count && ch->push_listed < CORE_PUSH_AHEAD && e->inbox.count < CORE_PUSH_AHEAD) {
         core_member *m = ch->members[ch->push_cursor++];
-        if (rekey_ways(m) != CORE_BY_PUSH || !needs(e, ch, m, target))
+        if (rekey_ways(m) != CORE_BY_PUSH || !needs(e, ch, m))
             continue;
         give(e, m, CORE_BY_PUSH);
         did = true;
@@ -100,7 +129,7 @@ static bool pump_pushes(core_engine *e, core_channel *ch, poc_msk_id target)
     return did;
 }
 
-static bool pump_offers(core_engine *e, core_channel *ch, poc_msk_id target)
+static bool pump_offers(core_engine *e, core_channel *ch)
 {
     bool did = false;
     if (kind_gathers(e, ch))
@@ -108,7 +137,7 @@ static bool pump_offers(core_engine *e, core_channel *ch, poc_msk_id target)
     while (ch->cursor < ch->count && ch->windowed < e->set.offer_window) {
         core_member *m = ch->members[ch->cursor++];
         uint32_t ways = rekey_ways(m);
-        if ((ways & CORE_BY_SIP) == 0 || !needs(e, ch, m, target))
+        if ((ways & CORE_BY_SIP) == 0 || !needs(e, ch, m))
             continue;
         give(e, m, ways);
         did = true;
@@ -120,9 +149,8 @@ bool rekey_pump(core_engine *e, core_channel *ch)
 {
     if (!rekey_hands_out(ch) || !kind_may_give(e, ch))
         return false;
-    poc_msk_id target = rekey_target(ch)->id;
-    bool did = pump_pushes(e, ch, target);
-    did |= pump_offers(e, ch, target);
+    bool did = pump_pushes(e, ch);
+    did |= pump_offers(e, ch);
     bool all_asked = ch->cursor == ch->count && ch->push_cursor == ch->count;
     if (ch->state == C_PREPARE && all_asked && ch->outstanding == 0 && kind_may_switch(e, ch)) {
         engine_tell_channel(e, ch, &(core_event){ .type = CE_BARRIER });

@@ -558,6 +558,162 @@ static void expel(office *o, const char *impu)
     assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, impu, POCPF_EXPELLED), POCPF_OK);
 }
 
+/* ---- who comes while the key is being changed ---- */
+
+#define ALICE_AT_WORK "sip:alice@work.example" /* another public identity of hers */
+
+static void answer(office *o, bool ok)
+{
+    const office_download d = o->download;
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, d.user, d.number, ok), POCPF_OK);
+    office_run(o);
+}
+
+/* A rotation that ALICE has answered; whoever comes now answers when he is told to. BOB and ALICE_AT_WORK have a CSK. Returns the
+ * key to come. */
+static uint32_t open_rotation(office **out, void **state)
+{
+    office *o = *out = open_office(state);
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    bring(o, &o->town->bob, BOB_IMPU, CSK(2));
+    bring(o, &o->town->alice, ALICE_AT_WORK, CSK(3));
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    office_run(o);
+    assert_int_not_equal(o->download.key_id, o->air_id);
+    o->answers = false;
+    o->text[0] = '\0';
+    return o->download.key_id;
+}
+
+/* MCX-22: else he would hear nothing until the switch. */
+static void who_joins_during_a_planned_rotation_is_given_the_key_on_air_and_then_the_next(void **state)
+{
+    office *o;
+    const uint32_t next = open_rotation(&o, state);
+    mcx_opened opened;
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST DOWNLOAD:bob ");
+    assert_int_equal(o->download.key_id, o->air_id);
+    assert_int_equal(office_open(o, &o->town->bob, &opened), POC_OK);
+    assert_memory_equal(poc_secret_bytes(opened.key), o->air_key, 16);
+    mcx_opened_done(&opened);
+    answer(o, true);
+    office_expect(o, "MULTICAST:bob DOWNLOAD:bob ");
+    assert_int_equal(o->download.key_id, next);
+    answer(o, true);
+    pass(o, 2000);
+    office_expect(o, "UPDATE ");
+    assert_int_equal(o->air_id, next);
+    pocpf_channel_status s = { .size = sizeof(s) };
+    assert_int_equal(pocpf_channel_look(o->pf, CHANNEL, &s), POCPF_OK);
+    assert_true(s.members == 2 && s.confirmed == 2);
+    pass(o, 60000);
+    office_expect(o, "");
+    office_free(o);
+}
+
+static void who_does_not_take_the_key_on_air_is_given_the_next_all_the_same(void **state)
+{
+    office *o;
+    const uint32_t next = open_rotation(&o, state);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->download.key_id, o->air_id);
+    answer(o, false);
+    assert_int_equal(o->download.key_id, next);
+    answer(o, true);
+    pass(o, 2000);
+    assert_int_equal(o->air_id, next);
+    office_expect(o, "PERSIST DOWNLOAD:bob DOWNLOAD:bob UPDATE MULTICAST:bob ");
+    office_free(o);
+}
+
+/* MCX-22: a message that is still in the queue when the rotation begins is for the key on air, and goes. */
+static void who_has_just_joined_when_a_rotation_begins_gets_both_keys(void **state)
+{
+    office *o = open_office(state);
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    bring(o, &o->town->bob, BOB_IMPU, CSK(2));
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    o->store_holds = true;
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    leave_text(o);
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    o->store_holds = false;
+    assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
+    office_run(o);
+    office_expect(o, "DOWNLOAD:bob DOWNLOAD:ali MULTICAST:bob DOWNLOAD:bob ");
+    office_free(o);
+}
+
+/* MCX-22: what is on air is what the expelled one has. */
+static void who_joins_while_somebody_is_locked_out_is_never_given_the_old_key(void **state)
+{
+    office *o = open_pair(state);
+    bring(o, &o->town->alice, ALICE_AT_WORK, CSK(3));
+    o->answers = false;
+    expel(o, BOB_IMPU);
+    office_run(o);
+    const uint32_t before = o->air_id, next = o->download.key_id;
+    assert_int_not_equal(next, before);
+    const office_download first = o->download;
+    assert_int_equal(join(o, ALICE_AT_WORK), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->download.key_id, next);
+    answer(o, true);
+    assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, first.user, first.number, true), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->air_id, next);
+    office_free(o);
+}
+
+/* MCX-22: the same when the rotation was a planned one before; also for a message that waits in the queue. */
+static void an_expulsion_in_a_planned_rotation_takes_the_key_on_air_from_who_is_on_his_way_to_it(void **state)
+{
+    office *o;
+    const uint32_t next = open_rotation(&o, state);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(o->download.key_id, o->air_id);
+    o->store_holds = true;
+    assert_int_equal(join(o, ALICE_AT_WORK), POCPF_OK);
+    leave_text(o);
+    assert_int_equal(pocpf_member_departed(o->pf, o->now_ms, CHANNEL, BOB_IMPU, POCPF_EXPELLED), POCPF_OK);
+    o->store_holds = false;
+    assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST HOLD DOWNLOAD:ali ");
+    assert_string_equal(o->download.user, ALICE_AT_WORK);
+    assert_int_equal(o->download.key_id, next);
+    office_free(o);
+}
+
+/* Where each coming changes the key, nobody is to hear what was before him. */
+static void where_joins_change_the_key_nobody_is_given_the_one_before_him(void **state)
+{
+    pocpf_channel strict = channel;
+    office *o = office_new(*state);
+    strict.rekey.on_join = true;
+    o->channel = &strict;
+    o->answers = true;
+    office_boot(o);
+    bring(o, &o->town->alice, ALICE_IMPU, CSK(1));
+    bring(o, &o->town->bob, BOB_IMPU, CSK(2));
+    assert_int_equal(join(o, ALICE_IMPU), POCPF_OK);
+    office_run(o);
+    assert_int_equal(pocpf_rekey(o->pf, o->now_ms, CHANNEL), POCPF_OK);
+    leave_text(o);
+    assert_int_equal(join(o, BOB_IMPU), POCPF_OK);
+    office_run(o);
+    office_expect(o, "PERSIST DOWNLOAD:bob ");
+    assert_int_not_equal(o->download.key_id, o->air_id);
+    office_free(o);
+}
+
 static void answer_revocation(office *o, bool ok)
 {
     assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, o->revocation.user, o->revocation.number, ok), POCPF_OK);
@@ -867,6 +1023,12 @@ int main(void)
         cmocka_unit_test(without_revocation_an_expulsion_only_replaces_the_key),
         cmocka_unit_test(a_channel_of_an_older_caller_is_taken_as_it_is),
         cmocka_unit_test(a_user_of_another_kms_is_served_once_its_certificate_is_known_and_no_longer),
+        cmocka_unit_test(who_joins_during_a_planned_rotation_is_given_the_key_on_air_and_then_the_next),
+        cmocka_unit_test(who_does_not_take_the_key_on_air_is_given_the_next_all_the_same),
+        cmocka_unit_test(who_has_just_joined_when_a_rotation_begins_gets_both_keys),
+        cmocka_unit_test(who_joins_while_somebody_is_locked_out_is_never_given_the_old_key),
+        cmocka_unit_test(an_expulsion_in_a_planned_rotation_takes_the_key_on_air_from_who_is_on_his_way_to_it),
+        cmocka_unit_test(where_joins_change_the_key_nobody_is_given_the_one_before_him),
         cmocka_unit_test(two_channels_have_two_keys_and_members_of_their_own),
         cmocka_unit_test(a_revocation_sleeps_while_nobody_signs_and_goes_on_with_the_next_keys),
         cmocka_unit_test(a_musik_that_the_key_of_another_service_was_for_goes_with_that_key),
