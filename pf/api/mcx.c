@@ -167,3 +167,8 @@ bool pocpf_csk_next(const pocpf *pf, size_t *at, pocpf_csk_status *out)
     put_status(out, &s);
     return true;
 }
+
+pocpf_err pocpf_clock(const pocpf *pf, int64_t now_ms, int64_t *clock_ms)
+{
+    return (pocpf_err)core_clock_look(pf->core, now_ms, clock_ms);
+}

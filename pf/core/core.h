@@ -240,6 +240,8 @@ poc_err core_csk_look(const core_engine *e, const char *user, uint32_t csk_id, c
 poc_err core_csk_of(const core_engine *e, const char *impu, uint8_t service, core_csk_status *out);
 bool core_csk_next(const core_engine *e, size_t *at, core_csk_status *out);
 
+poc_err core_clock_look(const core_engine *e, int64_t now_ms, int64_t *clock_ms);
+
 typedef enum core_conf_state { CORE_CONF_FULL, CORE_CONF_PARTIAL, CORE_CONF_DELETED } core_conf_state;
 typedef enum core_conf_status {
     CORE_STATUS_ABSENT,

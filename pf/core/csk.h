@@ -59,7 +59,7 @@ typedef struct core_csk {
     bool is_bound; /* its record is durable */
     mcx_algorithm algorithm;
     int64_t expires_ms;
-    int64_t sent_s; /* of the message that brought it, and never later than it was taken */
+    int64_t sent_s; /* of the message that brought it, and never later than it was taken, on our clock (clock.c) */
     uint8_t rand[];
 } core_csk;
 

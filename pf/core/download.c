@@ -28,7 +28,7 @@ poc_err download_make(core_engine *e, core_book *b, uint32_t uploaded_id, const 
     POC_TRY(poc_secret_random(&key, algorithm->key_len, &e->set.rng));
     POC_TRY(csk_make(out, key, id, poc_span_of(rand, sizeof(rand))));
     (*out)->algorithm = *algorithm;
-    (*out)->sent_s = e->now_ms / 1000;
+    (*out)->sent_s = clock_ms(e) / 1000;
     return mcx_cs_id_of(&(*out)->cs_id, MCX_CSK, (mcx_service)b->service);
 }
 

@@ -75,8 +75,10 @@ static bool pump(core_engine *e)
 
 static void find_deadline(core_engine *e)
 {
-    const int64_t download_ms = download_deadline(e);
+    const int64_t download_ms = download_deadline(e), clock_due_ms = clock_deadline(e);
     e->deadline_ms = e->store_retry_ms < download_ms ? e->store_retry_ms : download_ms;
+    if (clock_due_ms < e->deadline_ms)
+        e->deadline_ms = clock_due_ms;
     for (uint32_t i = 0; i < e->channel_count; i++)
         if (e->channel_list[i]->deadline_ms < e->deadline_ms)
             e->deadline_ms = e->channel_list[i]->deadline_ms;
@@ -194,6 +196,7 @@ void core_tick(core_engine *e, int64_t now_ms)
             channel_tick(e, e->channel_list[i]);
         }
     download_tick(e);
+    clock_look(e);
     engine_end(e);
     find_deadline(e);
     fx_forget(e, &e->handed);
@@ -226,6 +229,7 @@ poc_err core_new(core_engine **out, const core_settings *settings)
     ring_init(&e->tell, sizeof(core_line));
     ring_init(&e->inbox, sizeof(core_event));
     journal_init(&e->journal);
+    clock_init(&e->clock);
     e->deadline_ms = e->store_retry_ms = CORE_NEVER;
     e->restoring = true;
     e->set = set;

@@ -490,6 +490,7 @@ poc_err core_restored(core_engine *e, int64_t now_ms)
     for (uint32_t i = 0; i < e->channel_count; i++)
         resume(e, e->channel_list[i]);
     download_resume(e);
+    clock_begin(e);
     return ended(e, POC_OK);
 }
 

@@ -6,6 +6,7 @@
  *   'm' channel 00 user        -> 2, flags(1), length(1), push address, dialog; or 1, flags(1), dialog
  *   'b' channel 00 user        -> 1; he was expelled; or 2, by the operator
  *   'k' IMPU 00 service        -> 1, client-server keys (csk_record.c)
+ *   't'                        -> 1, time that the clock has not reached, in ms (8) (clock.c)
  *
  * A sealed MUK is nonce(12), ciphertext(32) and tag(16) of AES-256-GCM under the store key, with the user as associated
  * data. */
@@ -89,7 +90,7 @@ static void put_key(poc_wr *wr, const core_durable *d)
         put_name(wr, b->channel, b->name, b->name_len);
     } else if (d->kind == RECORD_BOOK) {
         book_put_key(wr, d);
-    } else {
+    } else if (d->kind == RECORD_MEMBER) {
         const core_member *m = (const core_member *)(const void *)d;
         put_name(wr, m->channel, member_name(m), m->user->name_len);
     }
@@ -143,6 +144,8 @@ static poc_err put_value(core_engine *e, poc_wr *wr, const core_durable *d)
     poc_wr_u8(wr, LAYOUT);
     if (d->kind == RECORD_BOOK)
         return book_put_value(e, wr, d);
+    if (d->kind == RECORD_CLOCK)
+        clock_put(e, wr);
     if (d->kind == RECORD_KEYGROUP)
         poc_wr_u16(wr, ((const core_keygroup *)(const void *)d)->number);
     return POC_OK;
@@ -218,6 +221,8 @@ void journal_kept(core_engine *e)
     j->kept += n;
     for (size_t i = 0; i < n; i++) {
         j->in_flight[i]->in_flight = false;
+        if (j->in_flight[i]->kind == RECORD_CLOCK)
+            clock_kept(e);
         journal_release(e, j->in_flight[i]);
     }
 }
@@ -479,6 +484,8 @@ poc_err core_restore(core_engine *e, poc_span key_span, poc_span value_span)
         return read_barred(e, &key, &value, layout);
     case RECORD_BOOK:
         return book_read(e, &key, &value);
+    case RECORD_CLOCK:
+        return clock_read(e, &key, &value);
     default:
         return POC_E_INPUT;
     }

@@ -8,7 +8,8 @@
 #include "pf/core/core.h"
 #include "pf/core/session/roster.h"
 
-#define CORE_NEVER INT64_MAX
+#define CORE_NEVER        INT64_MAX
+#define CORE_CLOCK_MAX_MS (INT64_MAX / 4) /* nobody has seen it there */
 
 /* Every bound and every time of this room that is not a setting. */
 enum {
@@ -43,6 +44,7 @@ enum {
         1024,             /* messages of a batch that may be spread: 0.3 ms of AVX-512 or 1.7 ms without, on one core */
     CORE_SEAL_ROOM = 576, /* octets of one MSK message: all its parts at their bounds give 560 */
     CORE_RECORD_ROOM = 128 * 1024,
+    CORE_CLOCK_SPARE_MS = 1000, /* of the clock that are durable beyond what it shows */
     CORE_SEALED_MUK = POC_GCM_NONCE_LEN + POC_MUK_LEN + POC_GCM_TAG_LEN
 };
 
@@ -58,7 +60,8 @@ typedef enum record_kind {
     RECORD_USER = 'u',
     RECORD_MEMBER = 'm',
     RECORD_BARRED = 'b',
-    RECORD_BOOK = 'k'
+    RECORD_BOOK = 'k',
+    RECORD_CLOCK = 't'
 } record_kind;
 
 /** First member of everything that has a record. A thing marked for writing is written with the next PERSIST as it then
@@ -78,6 +81,16 @@ typedef struct core_journal {
     core_record records[CORE_RECORDS_MAX];
     uint8_t room[CORE_RECORD_ROOM];
 } core_journal;
+
+/* ---- clock.c ---- */
+
+typedef struct core_clock {
+    core_durable durable;
+    int64_t ahead_ms;   /* of the time of the calls */
+    int64_t until_ms;   /* what its record says, or will say */
+    int64_t written_ms; /* what the last write of it says */
+    int64_t kept_ms;    /* what is durable */
+} core_clock;
 
 /* ---- keyset.c: MSKs roll through slots ---- */
 
@@ -405,6 +418,7 @@ struct core_engine {
     uint32_t errors;   /* so many error messages were looked into */
     core_batch batch;
     struct core_mcx *mcx; /* NULL: nobody needs it */
+    core_clock clock;
 };
 
 _Static_assert(sizeof(core_member) <= CORE_MEMBER_SIZE, "a member costs more than the door says");
@@ -433,6 +447,20 @@ int64_t download_deadline(const core_engine *e);
 void download_identified(core_engine *e);
 void kind_identified(core_engine *e);
 void mcx_side_free(core_engine *e);
+
+/* clock.c */
+void clock_init(core_clock *c);
+/** All records have been read. */
+void clock_begin(core_engine *e);
+/** Now, as what is kept with a key has it. */
+int64_t clock_ms(const core_engine *e);
+/** Asks for a PERSIST when there is not much left of what is durable. */
+void clock_look(core_engine *e);
+int64_t clock_deadline(const core_engine *e);
+void clock_put(core_engine *e, poc_wr *wr);
+/** What was put last is durable. */
+void clock_kept(core_engine *e);
+poc_err clock_read(core_engine *e, poc_rd *key, poc_rd *value);
 
 /* limits.c */
 poc_err limits_apply(core_settings *s);

@@ -187,6 +187,7 @@ static poc_err make_key(upload *u, core_csk **out)
     (*out)->sent_s = (int64_t)(o->sent_ntp_s - MCX_NTP_MINUS_UNIX);
     if ((*out)->sent_s > u->e->now_ms / 1000)
         (*out)->sent_s = u->e->now_ms / 1000;
+    (*out)->sent_s += u->e->clock.ahead_ms / 1000;
     if (o->has_parameters && o->parameters.expiry_s != 0)
         (*out)->expires_ms = (int64_t)o->parameters.expiry_s * 1000;
     return POC_OK;
@@ -235,6 +236,7 @@ static void announce(upload *u, core_book *b)
 {
     core_engine *e = u->e;
     journal_mark(e, &b->durable);
+    clock_look(e);
     fx_persist(e);
     fx_book(e, CORE_DO_CSK_BOUND, b, b->current->id);
     if (b->next != NULL)

@@ -72,7 +72,7 @@ static poc_err make_floor(shell_mcx *x)
 {
     uint64_t seed;
     POC_TRY(poc_rng_system.fill(poc_rng_system.ctx, &seed, sizeof(seed)));
-    return wire_mcx_floor_new(&x->floor, x->shell->pf, io_now_ms(), seed);
+    return wire_mcx_floor_new(&x->floor, x->shell->pf, seed);
 }
 
 void shell_mcx_timer_set(shell_mcx *x)

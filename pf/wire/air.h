@@ -50,14 +50,14 @@ wire_mcx_air_stats wire_mcx_air_look(const wire_mcx_air *a);
 
 /* ---- floor control with one user, under his CSK (MCX-6) ---- */
 
-/** The keys at work of all users: which CSKs there are the engine knows, who sent what under them is kept here. The index that
- *  packets to a user begin with follows from the age of his CSK, and packets never overtake it: so no index comes twice, even
- *  after a restart in which all this was lost. That leaves 100 packets a second for each sender, 16 of them at once, and 248
- *  days for a CSK. */
+/** The keys at work of all users: which CSKs there are the engine knows, who sent what under them is kept here. The index of packets
+ *  to a user follows pocpf_clock, and they overtake it by little: so no index comes twice, not after a restart in which all this
+ *  was lost, and not when he logs off and brings the same key again. That leaves 100 packets a second for each sender, 16 of them
+ *  at once, and 124 days at least for a CSK. */
 typedef struct wire_mcx_floor wire_mcx_floor;
 
 /** Borrows `pf`; `seed` is random, for tables. POC_E_NOMEM. */
-poc_err wire_mcx_floor_new(wire_mcx_floor **out, const pocpf *pf, int64_t now_ms, uint64_t seed);
+poc_err wire_mcx_floor_new(wire_mcx_floor **out, const pocpf *pf, uint64_t seed);
 /** NULL is fine. */
 void wire_mcx_floor_free(wire_mcx_floor *f);
 /** Has this user (as the engine calls him: mostly the IMPU) a CSK in force? Then his floor control is protected, and from then on always. */
@@ -67,7 +67,7 @@ bool wire_mcx_floor_has(const wire_mcx_floor *f, const char *user);
 poc_err wire_mcx_floor_open(wire_mcx_floor *f, int64_t now_ms, const char *user, poc_wr *out, poc_span packet);
 /** Protects a clear packet for him under his current CSK. POC_E_STATE: he has none, or the SSRC is one that he sends with
  *  himself (the same key and SSRC on both sides would mean the same keystream: who sent it chooses another); POC_E_INPUT;
- *  POC_E_LIMIT: too many at once; POC_E_NOMEM. */
+ *  POC_E_LIMIT: too many at once, a CSK that is too old, or the clock is not durable yet; POC_E_NOMEM. */
 poc_err wire_mcx_floor_seal(wire_mcx_floor *f, int64_t now_ms, const char *user, poc_wr *out, poc_span clear);
 /** He has logged off: what was kept of him is wiped. */
 void wire_mcx_floor_forget(wire_mcx_floor *f, const char *user);

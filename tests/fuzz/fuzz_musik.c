@@ -403,8 +403,11 @@ static void walk(world *w)
 {
     pocpf_csk_status s = { .size = sizeof(s) };
     size_t at = 0, n = 0;
+    int64_t clock_ms = INT64_MAX;
+    (void)pocpf_clock(w->pf, w->now_ms, &clock_ms);
+    must(clock_ms >= w->now_ms);
     for (; pocpf_csk_next(w->pf, &at, &s); n++) {
-        must(s.csk_id >> 28 == MCX_CSK && s.sent_s <= w->now_ms / 1000);
+        must(s.csk_id >> 28 == MCX_CSK && s.sent_s <= clock_ms / 1000);
         must(pocpf_csk_look(w->pf, s.impu, s.csk_id, &s) == POCPF_OK);
     }
     must(n <= IMPUS * 2);

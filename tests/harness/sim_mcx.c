@@ -70,7 +70,7 @@ poc_err sim_mcx_make(sim *s)
     if (!s->has_mcx)
         return POC_OK;
     POC_TRY(wire_mcx_desk_new(&pf->desk, &rules, pf->engine));
-    return wire_mcx_floor_new(&pf->floor, pf->engine, sim_now_ms(s), UINT64_C(0x666c));
+    return wire_mcx_floor_new(&pf->floor, pf->engine, UINT64_C(0x666c));
 }
 
 static poc_err keys_give(sim *s)

@@ -427,7 +427,8 @@ typedef struct pocpf_csk_status {
     const uint8_t *rand;
     size_t rand_len;
     const pocpf_secret *key;
-    int64_t sent_s; /* Unix time of the message that brought the key, and never later than it was taken */
+    int64_t
+        sent_s; /* Unix time of the message that brought the key, and never later than it was taken, on pocpf_clock */
     uint8_t service;
 } pocpf_csk_status;
 
@@ -439,6 +440,12 @@ pocpf_err pocpf_csk_of(const pocpf *pf, const char *impu, uint8_t service, pocpf
 /** Walks the CSKs in force, one for each user and service, in no order: start with `*at` = 0; false at the end. No other call in between
  *  that may bring or take one. */
 bool pocpf_csk_next(const pocpf *pf, size_t *at, pocpf_csk_status *out);
+
+/** A clock for whoever counts something under a CSK that must not be counted again, as the index of SRTCP: in ms, it goes at the pace
+ *  of `now_ms`, stands at it or ahead of it, and never goes back, not over a restart either, though the wall clock may have been
+ *  set back meanwhile. What it shows, and the second behind that, is durable. POCPF_E_STATE: that is not so yet, or no CSK is
+ *  kept: nothing may be counted now. */
+pocpf_err pocpf_clock(const pocpf *pf, int64_t now_ms, int64_t *clock_ms);
 
 /* ---- what happened: conference state (RFC 4575) ---- */
 

@@ -60,6 +60,8 @@ typedef struct office {
     poc_rng rng;
     int64_t now_ms;
     poc_table store;
+    uint8_t clock[16]; /* the record of the clock, which is in none of the counts */
+    size_t clock_len;
     bool store_fails, store_holds, is_nobody;
     char text[2048]; /* what was done, a word each */
     uint32_t air_id;

@@ -721,7 +721,7 @@ static void a_download_goes_on_after_a_restart_and_ends_with_the_next_upload(voi
     office_expect(o, "PERSIST BOUND:20000002 csk_bound ");
     assert_int_equal(pocpf_download_answered(o->pf, o->now_ms, ALICE_IMPU, number, true), POCPF_E_STATE);
     pocpf_tick(o->pf, o->now_ms);
-    assert_int_equal(pocpf_deadline_ms(o->pf), INT64_MAX);
+    assert_true(pocpf_deadline_ms(o->pf) > o->now_ms + 60000); /* no download is waited for */
     office_free(o);
 }
 

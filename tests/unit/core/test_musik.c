@@ -754,7 +754,8 @@ static void the_key_of_who_was_expelled_is_revoked_at_those_who_stay_and_had_it(
 
 static void pass_until_something_happens(office *o)
 {
-    while (o->text[0] == '\0' && pocpf_deadline_ms(o->pf) != INT64_MAX)
+    const int64_t latest_ms = o->now_ms + INT64_C(3600) * 1000;
+    while (o->text[0] == '\0' && pocpf_deadline_ms(o->pf) <= latest_ms)
         pass(o, pocpf_deadline_ms(o->pf) - o->now_ms);
 }
 

@@ -82,7 +82,7 @@ static poc_err guard_floor(void *ctx)
 {
     const office *o = ctx;
     wire_mcx_floor *f;
-    POC_TRY(wire_mcx_floor_new(&f, o->pf, o->now_ms, 7));
+    POC_TRY(wire_mcx_floor_new(&f, o->pf, 7));
     const poc_err err = pass(o, f);
     wire_mcx_floor_free(f);
     return err;

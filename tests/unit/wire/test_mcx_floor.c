@@ -52,7 +52,7 @@ static desk *desk_new(void **state)
     bring(d, &d->office->town->alice, ALICE_IMPU, ALICE_CSK);
     bring(d, &d->office->town->bob, BOB_IMPU, BOB_CSK);
     d->now_ms = d->office->now_ms;
-    assert_int_equal(wire_mcx_floor_new(&d->floor, d->office->pf, d->now_ms, 7), POC_OK);
+    assert_int_equal(wire_mcx_floor_new(&d->floor, d->office->pf, 7), POC_OK);
     d->now_ms += 1000;
     return d;
 }
@@ -333,7 +333,7 @@ static void no_index_comes_twice_over_a_crash(void **state)
         wire_mcx_floor_free(d->floor);
         office_crash(d->office);
         office_run(d->office);
-        assert_int_equal(wire_mcx_floor_new(&d->floor, d->office->pf, d->now_ms, 7), POC_OK);
+        assert_int_equal(wire_mcx_floor_new(&d->floor, d->office->pf, 7), POC_OK);
         for (packet p; seal_for(d, ALICE_IMPU, CF_SSRC, &p) != POC_OK; d->now_ms++)
             ; /* it waits; no time is lost here */
         d->now_ms += life % 7;
@@ -341,16 +341,19 @@ static void no_index_comes_twice_over_a_crash(void **state)
     desk_free(d);
 }
 
-/** Alice brings this very key, in a message with a RAND of these octets. */
-static void bring_again(desk *d, const poc_secret *key, uint8_t rand)
+/** Alice brings this very key, so much later, in a message with a RAND of these octets. */
+static void bring_again(desk *d, const poc_secret *key, uint8_t rand, int64_t later_ms)
 {
     office *o = d->office;
     uint8_t octets[MIKEY_MESSAGE_MAX];
-    o->now_ms += 1000;
+    o->now_ms += later_ms;
     const uint64_t ntp_s = (uint64_t)o->now_ms / 1000 + MCX_NTP_MINUS_UNIX;
-    mcx_seal_params params = {
-        .sender = &o->town->alice.identity, .key_id = ALICE_NEXT, .ntp = ntp_s << 32, .ntp_s = ntp_s, .cs_id = 6
-    };
+    const uint64_t fraction = (uint64_t)(o->now_ms % 1000) * UINT32_MAX / 1000;
+    mcx_seal_params params = { .sender = &o->town->alice.identity,
+                               .key_id = ALICE_NEXT,
+                               .ntp = ntp_s << 32 | fraction,
+                               .ntp_s = ntp_s,
+                               .cs_id = 6 };
     mcx_seal_job job = {
         .uri = poc_span_str(MDSI), .kms = &o->town->certificate, .out = octets, .cap = sizeof(octets)
     };
@@ -369,7 +372,7 @@ static void a_csk_that_comes_again_with_another_rand_makes_other_session_keys(vo
     uint32_t last = 0;
     assert_int_equal(poc_secret_random(&key, 16, &d->office->rng), POC_OK);
     for (uint8_t i = 0; i < 4; i++) {
-        bring_again(d, key, i % 2); /* the RAND of before too: its indices go on */
+        bring_again(d, key, i % 2, 1000); /* the RAND of before too: its indices go on */
         d->now_ms += 1000;
         mcx_srtcp *alice = client_of(d, ALICE_IMPU, ALICE_NEXT);
         p = protect(alice, ALICE_SSRC + i);
@@ -384,18 +387,130 @@ static void a_csk_that_comes_again_with_another_rand_makes_other_session_keys(vo
     desk_free(d);
 }
 
+/** The clock of the engine and of the packets. */
+static void pass(desk *d, int64_t ms)
+{
+    d->now_ms += ms;
+    d->office->now_ms = d->now_ms;
+    pocpf_tick(d->office->pf, d->now_ms);
+    office_run(d->office);
+}
+
+static void restart(desk *d, int64_t set_back_ms)
+{
+    wire_mcx_floor_free(d->floor);
+    d->now_ms -= set_back_ms;
+    d->office->now_ms = d->now_ms;
+    office_crash(d->office);
+    office_run(d->office);
+    assert_int_equal(wire_mcx_floor_new(&d->floor, d->office->pf, 7), POC_OK);
+}
+
+/* 124 days at least, and twice as many at most: the period in which the key came counts as a whole. */
 static void a_key_that_is_too_old_protects_nothing_more(void **state)
 {
     desk *d = desk_new(state);
     packet p;
-    d->now_ms += INT64_C(248) * 86400 * 1000;
+    const int64_t day_ms = INT64_C(86400) * 1000;
+    pass(d, 124 * day_ms);
     assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_OK);
-    d->now_ms += INT64_C(86400) * 1000;
+    pass(d, 124 * day_ms + day_ms / 2);
     assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_E_LIMIT);
-    d->now_ms = d->office->now_ms - 2 * 3600 * 1000; /* a key from the future */
-    wire_mcx_floor_free(d->floor);
-    assert_int_equal(wire_mcx_floor_new(&d->floor, d->office->pf, d->now_ms - 1000, 7), POC_OK);
-    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_E_STATE);
+    desk_free(d);
+}
+
+/* The same key, the same SSRC: an index that came twice would be a keystream that comes twice. */
+static void no_index_comes_twice_when_the_wall_clock_was_set_back_while_nobody_looked(void **state)
+{
+    static const int64_t set_back_ms[] = { 0, 10, 1000, 3600 * 1000, INT64_C(30) * 86400 * 1000 };
+    desk *d = desk_new(state);
+    unsigned count;
+    uint32_t highest = send_all(d, CF_SSRC, &count);
+    for (size_t i = 0; i < POC_COUNT(set_back_ms); i++) {
+        pass(d, 500);
+        highest = send_all(d, CF_SSRC, &count);
+        restart(d, set_back_ms[i]);
+        const uint32_t last = send_all(d, CF_SSRC, &count);
+        assert_int_equal(count, 16);
+        assert_true(last - (count - 1) > highest);
+        highest = last;
+    }
+    desk_free(d);
+}
+
+/* A clock that was years ahead for the life of one process costs nobody his floor control: what comes after is counted from
+ * there. */
+static void a_key_that_comes_after_a_clock_that_was_far_ahead_is_as_good_as_any(void **state)
+{
+    desk *d = desk_new(state);
+    const int64_t far_ms = INT64_C(1000) * 86400 * 1000;
+    unsigned count;
+    packet p;
+    pass(d, far_ms);
+    restart(d, far_ms);
+    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_E_LIMIT); /* a thousand days, for all we know */
+    bring(d, &d->office->town->alice, ALICE_IMPU, ALICE_NEXT);
+    (void)send_all(d, CF_SSRC, &count);
+    assert_int_equal(count, 16);
+    restart(d, 0);
+    assert_true(send_all(d, CF_SSRC, &count) > 0);
+    desk_free(d);
+}
+
+/* Nothing is sent at a time that another process could begin with. */
+static void nothing_is_sent_at_a_time_that_is_not_durable(void **state)
+{
+    desk *d = desk_new(state);
+    packet p;
+    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_OK);
+    d->now_ms += 20 * 60 * 1000; /* the engine was not asked meanwhile */
+    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_E_LIMIT);
+    d->office->store_holds = true;
+    pass(d, 0);
+    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_E_LIMIT);
+    d->office->store_holds = false;
+    assert_int_equal(pocpf_persisted(d->office->pf, d->now_ms, false), POCPF_OK);
+    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_E_LIMIT);
+    pass(d, 60 * 1000); /* it is written again */
+    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_OK);
+    desk_free(d);
+}
+
+/* It logs off in the middle of a burst and is back at once, with the key that it had. */
+static void a_client_that_logs_off_and_brings_the_same_key_goes_on_where_it_was(void **state)
+{
+    desk *d = desk_new(state);
+    poc_secret *key;
+    uint32_t highest = 0;
+    assert_int_equal(poc_secret_random(&key, 16, &d->office->rng), POC_OK);
+    for (int i = 0; i < 5; i++) {
+        unsigned count;
+        bring_again(d, key, 1, 20);
+        d->now_ms = d->office->now_ms;
+        const uint32_t last = send_all(d, CF_SSRC, &count);
+        assert_true(count < 16 || i == 0); /* it has used up some of what comes at once */
+        assert_true(count > 0 && last - (count - 1) > highest);
+        highest = last;
+        assert_int_equal(pocpf_mcx_logged_off(d->office->pf, d->office->now_ms, ALICE_IMPU), POCPF_OK);
+        office_run(d->office);
+        wire_mcx_floor_forget(d->floor, ALICE_IMPU);
+    }
+    poc_secret_free(key);
+    desk_free(d);
+}
+
+/* A store that an older version has left: a key, and no record of the clock. */
+static void a_store_without_a_record_of_the_clock_counts_on_from_what_it_had(void **state)
+{
+    desk *d = desk_new(state);
+    pocpf_csk_status s = { .size = sizeof(s) };
+    packet p;
+    assert_int_equal(pocpf_csk_look(d->office->pf, ALICE_IMPU, 0, &s), POCPF_OK);
+    const uint32_t former = (uint32_t)((d->now_ms - s.sent_s * 1000 + 3600 * 1000) / 10) + 16;
+    d->office->clock_len = 0;
+    restart(d, 0);
+    assert_int_equal(seal_for(d, ALICE_IMPU, CF_SSRC, &p), POC_OK);
+    assert_true(view_of(&p).index > former);
     desk_free(d);
 }
 
@@ -430,6 +545,11 @@ int main(void)
         cmocka_unit_test(no_index_comes_twice_over_a_crash),
         cmocka_unit_test(a_csk_that_comes_again_with_another_rand_makes_other_session_keys),
         cmocka_unit_test(a_key_that_is_too_old_protects_nothing_more),
+        cmocka_unit_test(no_index_comes_twice_when_the_wall_clock_was_set_back_while_nobody_looked),
+        cmocka_unit_test(a_key_that_comes_after_a_clock_that_was_far_ahead_is_as_good_as_any),
+        cmocka_unit_test(nothing_is_sent_at_a_time_that_is_not_durable),
+        cmocka_unit_test(a_client_that_logs_off_and_brings_the_same_key_goes_on_where_it_was),
+        cmocka_unit_test(a_store_without_a_record_of_the_clock_counts_on_from_what_it_had),
         cmocka_unit_test(hundreds_of_sessions_fit_under_one_csk),
     };
     return cmocka_run_group_tests(tests, town_open, town_close);
