@@ -138,6 +138,7 @@ typedef struct config {
         char *kms_path, *kms_tls_certificate, *kms_tls_key;
         uint32_t kms_requests_per_source_s, kms_connections_max, kms_connections_per_source;
         char *users, *token_key, *token_issuer, *token_audience;
+        config_texts token_scopes;
         uint32_t algorithms, skew_s, expires_s, expires_min_s, requests_per_user_s;
         int forced_algorithm;
         bool strict_signature, refuse_clear;

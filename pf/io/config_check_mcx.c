@@ -91,8 +91,9 @@ static poc_err check_tokens(config_checker *k)
     const bool has_key = c->mcx.token_key[0] != '\0';
     if (c->mcx.users[0] == '\0' && !has_key)
         return FAIL(k, 0, "mcx.users and mcx.token_key are both missing: nobody could be authorised");
-    if (!has_key && (c->mcx.token_issuer[0] != '\0' || c->mcx.token_audience[0] != '\0'))
-        return FAIL(k, 0, "mcx.token_issuer and mcx.token_audience say nothing without mcx.token_key");
+    if (!has_key &&
+        (c->mcx.token_issuer[0] != '\0' || c->mcx.token_audience[0] != '\0' || c->mcx.token_scopes.count > 0))
+        return FAIL(k, 0, "mcx.token_issuer, token_audience and token_scopes say nothing without mcx.token_key");
     return POC_OK;
 }
 

@@ -41,7 +41,7 @@ struct mcx_people {
     bool is_anywhere; /* somebody in it may have any IMPU */
     poc_table by_id, by_token, by_impu;
     char *token_key; /* PEM; NULL: no JWTs */
-    char *issuer, *audience;
+    char *issuer, *audience, *scopes;
 };
 
 typedef struct reader {
@@ -225,12 +225,30 @@ static char *text_or_null(const char *text)
     return text[0] == '\0' ? NULL : strdup(text);
 }
 
+/** With spaces between them, as in a token; NULL: no memory. */
+static char *joined(const config_texts *texts)
+{
+    size_t n = 1, at = 0;
+    for (size_t i = 0; i < texts->count; i++)
+        n += strlen(texts->item[i]) + 1;
+    char *out = (char *)calloc(1, n);
+    for (size_t i = 0; out != NULL && i < texts->count; i++) {
+        const size_t len = strlen(texts->item[i]);
+        memcpy(out + at, texts->item[i], len);
+        at += len;
+        out[at++] = ' ';
+    }
+    return out;
+}
+
 static poc_err load_token_rules(mcx_people *people, const config *c, char why[CONFIG_WHY_MAX])
 {
     people->issuer = text_or_null(c->mcx.token_issuer);
     people->audience = text_or_null(c->mcx.token_audience);
     if ((people->issuer == NULL && c->mcx.token_issuer[0] != '\0') ||
         (people->audience == NULL && c->mcx.token_audience[0] != '\0'))
+        return POC_E_NOMEM;
+    if (c->mcx.token_scopes.count > 0 && (people->scopes = joined(&c->mcx.token_scopes)) == NULL)
         return POC_E_NOMEM;
     if (c->mcx.token_key[0] == '\0')
         return POC_OK;
@@ -276,6 +294,7 @@ void mcx_people_free(mcx_people *people)
     free(people->token_key);
     free(people->issuer);
     free(people->audience);
+    free(people->scopes);
     free(people);
 }
 
@@ -351,7 +370,7 @@ static poc_err by_digest(const mcx_people *people, const char *impu, mcx_service
 static poc_err by_claims(const mcx_people *people, const char *impu, mcx_service service, const char *token,
                          int64_t now_s, char mc_id[WIRE_MCX_TEXT_MAX + 1], const char **why)
 {
-    const mcx_token_rules rules = { people->token_key, people->issuer, people->audience };
+    const mcx_token_rules rules = { people->token_key, people->issuer, people->audience, people->scopes };
     POC_TRY(mcx_token_open(mc_id, &rules, service, token, now_s, why));
     if (!people->is_listed)
         return POC_OK;

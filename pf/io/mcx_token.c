@@ -35,6 +35,38 @@ static bool is_for(const json_t *audience, const char *wanted)
     return false;
 }
 
+static bool has_word(poc_span words, poc_span word)
+{
+    while (words.n > 0)
+        if (poc_span_eq(poc_split(&words, ' '), word))
+            return true;
+    return false;
+}
+
+/** RFC 6749 3.3: words with spaces between them; some servers write a list of them. */
+static bool is_in_scope(const json_t *scope, poc_span word)
+{
+    const json_t *item;
+    size_t i;
+    if (json_is_string(scope))
+        return has_word(poc_span_str(json_string_value(scope)), word);
+    json_array_foreach(scope, i,
+                       item) if (json_is_string(item) && poc_span_eq_str(word, json_string_value(item))) return true;
+    return false;
+}
+
+/** An ID token has the same issuer and the same ids: what tells it from an access token is its scope (TS 33.180 B.2). */
+static bool is_for_service(const json_t *scope, const char *wanted)
+{
+    poc_span words = poc_span_str(wanted == NULL ? "" : wanted);
+    while (words.n > 0) {
+        const poc_span word = poc_split(&words, ' ');
+        if (word.n > 0 && is_in_scope(scope, word))
+            return true;
+    }
+    return wanted == NULL;
+}
+
 static poc_err fail(poc_err err, const char **why, const char *says)
 {
     *why = says;
@@ -59,6 +91,8 @@ static poc_err check_claims(const json_t *claims, const mcx_token_rules *rules, 
         return fail(POC_E_AUTH, why, "an access token of another issuer");
     if (!is_for(json_object_get(claims, "aud"), rules->audience))
         return fail(POC_E_AUTH, why, "an access token for somebody else");
+    if (!is_for_service(json_object_get(claims, "scope"), rules->scopes))
+        return fail(POC_E_AUTH, why, "a token without the scope of this service");
     return POC_OK;
 }
 

@@ -88,6 +88,11 @@ static const char *check_entity(const char *text)
     return strlen(text) < POC_URI_MAX ? NULL : "an identity of at most 255 octets";
 }
 
+static const char *check_scope(const char *text)
+{
+    return text[0] != '\0' && check_entity(text) == NULL ? NULL : "a scope, such as \"3gpp:mc:ptt_service\"";
+}
+
 static const char *check_kms_url(const char *text)
 {
     static const char want[] =
@@ -446,6 +451,8 @@ const option options[] = {
           "What \"iss\" of such a token must be; empty: it is not looked at."),
     TEXT("mcx", "token_audience", "", 255, NULL, TOP(mcx.token_audience),
           "What \"aud\" of such a token must be or contain; empty: it is not looked at."),
+    TEXTS("mcx", "token_scopes", OPTION_OPTIONAL, 0, 8, check_scope, TOP(mcx.token_scopes),
+          "One of these must be in \"scope\" of such a token; empty: it is not looked at, and then an ID token of the same server will do."),
     WORDS("mcx", "algorithms", words_algorithms, 7, TOP(mcx.algorithms),
           "What clients may protect signalling with."),
     WORD("mcx", "forced_algorithm", words_forced, 15, TOP(mcx.forced_algorithm),

@@ -44,9 +44,11 @@ static bool goes_on_with_tls(const option *o, const config *before, const config
 /** What a reload takes over; the rest is only read at the start. */
 static bool is_taken_by_reload(const shell *s, const option *o, const config *after)
 {
-    static const option_name names[] = {
-        { "mcx", "users" }, { "mcx", "token_key" }, { "mcx", "token_issuer" }, { "mcx", "token_audience" }
-    };
+    static const option_name names[] = { { "mcx", "users" },
+                                         { "mcx", "token_key" },
+                                         { "mcx", "token_issuer" },
+                                         { "mcx", "token_audience" },
+                                         { "mcx", "token_scopes" } };
     return strcmp(o->group, "log") == 0 || is_among(names, POC_COUNT(names), o) || goes_on_with_tls(o, s->boot, after);
 }
 

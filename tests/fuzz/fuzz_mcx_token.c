@@ -15,8 +15,9 @@ static void must(bool holds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const mcx_token_rules rules[] = { { P256_KEY, NULL, NULL },
-                                             { RSA_KEY, "https://idm.example", "mcx.example" } };
+    static const mcx_token_rules rules[] = { { P256_KEY, NULL, NULL, NULL },
+                                             { RSA_KEY, "https://idm.example", "mcx.example", NULL },
+                                             { FRESH_KEY, NULL, NULL, "video 3gpp:mc:ptt_service" } };
     char token[WIRE_MCX_TOKEN_MAX + 1], mc_id[WIRE_MCX_TEXT_MAX + 1] = "";
     const char *why = NULL;
     if (size == 0 || size > WIRE_MCX_TOKEN_MAX || memchr(data, '\0', size) != NULL)

@@ -104,6 +104,14 @@
     "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsIm1jcHR0X2lkIjoic2lwOmFsaWNlQG1jLmV4YW1" \
     "wbGVcblg6IHkifQ.npP2Ey_zqFccPNb_7uyf0rPnoWmnTw7qWtrcRBHcLV2GqMz4KURuIuGfK7QcPUtIUYNPMNiiL3EWV9PJjO-J" \
     "pg"
+#define TOKEN_SCOPE                                                                                        \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsInNjb3BlIjpbIm9wZW5pZCIsIjNncHA6bWM6cHR" \
+    "0X3NlcnZpY2UiXSwibWNwdHRfaWQiOiJzaXA6YWxpY2VAbWMuZXhhbXBsZSJ9.AIf6JatgAy0InUXJK1epQbLZJcdItjOqjgc9_E" \
+    "cqTlMoA3vYHM3u6aG-Y049mmrdHYlr7dqFied_epcmk41CpQ"
+#define TOKEN_SCOPE_TEXT                                                                                   \
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsInNjb3BlIjoib3BlbmlkIDNncHA6bWM6cHR0X3N" \
+    "lcnZpY2UiLCJtY3B0dF9pZCI6InNpcDphbGljZUBtYy5leGFtcGxlIn0.V2z1uC1UDxu1StP8rehdvYSD_R29MA8JlC6gWwmjtxl" \
+    "IwZkIK3cGTYmbEL79lGvVGFQ7rzr5YdjvdgovnAqm6w"
 #define FRESH_KEY                                                        \
     "-----BEGIN PUBLIC KEY-----\n"                                       \
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEdRArP44LjSpbB4P1kYkrT72ojqVQ\n" \

@@ -42,12 +42,13 @@ static void file_write(char path[256], const char *name, const char *text)
 
 typedef struct rules {
     const char *users, *key, *issuer, *audience; /* texts; NULL: none */
+    const char *scope[2];
 } rules;
 
 static poc_err people_of(mcx_people **out, const rules *r, char why[CONFIG_WHY_MAX])
 {
     static char nothing[] = "";
-    char users_path[256] = "", key_path[256] = "";
+    char users_path[256] = "", key_path[256] = "", *scopes[2];
     config c = { 0 };
     if (r->users != NULL)
         file_write(users_path, "users.cfg", r->users);
@@ -57,6 +58,11 @@ static poc_err people_of(mcx_people **out, const rules *r, char why[CONFIG_WHY_M
     c.mcx.token_key = key_path;
     c.mcx.token_issuer = r->issuer == NULL ? nothing : (char *)(uintptr_t)r->issuer;
     c.mcx.token_audience = r->audience == NULL ? nothing : (char *)(uintptr_t)r->audience;
+    while (c.mcx.token_scopes.count < POC_COUNT(scopes) && r->scope[c.mcx.token_scopes.count] != NULL) {
+        scopes[c.mcx.token_scopes.count] = (char *)(uintptr_t)r->scope[c.mcx.token_scopes.count];
+        c.mcx.token_scopes.count++;
+    }
+    c.mcx.token_scopes.item = scopes;
     why[0] = '\0';
     return mcx_people_new(out, &c, why);
 }
@@ -214,6 +220,23 @@ static void a_token_that_does_not_hold_in_all_its_parts_is_refused(void **state)
     expect(p, NULL, MCX_MCPTT, TOKEN_AUD_TEXT, "sip:alice@mc.example");
     for (size_t i = 0; i < POC_COUNT(bad); i++)
         refuse(p, NULL, MCX_MCPTT, bad[i].token, bad[i].err, bad[i].says);
+    mcx_people_free(p);
+}
+
+/* TS 33.180 B.2: an ID token says who somebody is as well, and is seen by more. */
+static void a_token_of_another_scope_is_refused(void **state)
+{
+    (void)state;
+    rules r = { .key = FRESH_KEY, .scope = { "3gpp:mc:video_service", "3gpp:mc:ptt_service" } };
+    mcx_people *p = good(&r);
+    expect(p, NULL, MCX_MCPTT, TOKEN_SCOPE, "sip:alice@mc.example");
+    expect(p, NULL, MCX_MCPTT, TOKEN_SCOPE_TEXT, "sip:alice@mc.example");
+    refuse(p, NULL, MCX_MCPTT, TOKEN_FRESH, POC_E_AUTH, "without the scope of this service");
+    mcx_people_free(p);
+    r = (rules){ .key = FRESH_KEY, .scope = { "3gpp:mc:ptt_servic" } };
+    p = good(&r);
+    refuse(p, NULL, MCX_MCPTT, TOKEN_SCOPE, POC_E_AUTH, "without the scope of this service");
+    refuse(p, NULL, MCX_MCPTT, TOKEN_SCOPE_TEXT, POC_E_AUTH, "without the scope of this service");
     mcx_people_free(p);
 }
 
@@ -387,6 +410,7 @@ int main(void)
         cmocka_unit_test(who_is_in_the_file_no_more_may_not_stay),
         cmocka_unit_test(a_signed_token_says_who_it_is_in_each_service),
         cmocka_unit_test(a_token_that_does_not_hold_in_all_its_parts_is_refused),
+        cmocka_unit_test(a_token_of_another_scope_is_refused),
         cmocka_unit_test(a_signed_token_that_can_be_read_in_two_ways_is_refused),
         cmocka_unit_test(any_octet_of_a_signed_token_changes_everything),
         cmocka_unit_test(a_file_with_very_many_users_is_read),
