@@ -20,7 +20,8 @@ struct mcx_ask {
     uint8_t *document; /* in a vault: there are keys in what comes; MCX_KMS_DOCUMENT_MAX octets */
     size_t len;
     bool is_too_large;
-    long status; /* of the answer */
+    long status;                  /* of the answer */
+    char detail[CURL_ERROR_SIZE]; /* of the library: which part of a certificate does not hold, for example */
     char why[CONFIG_WHY_MAX];
 };
 
@@ -113,8 +114,8 @@ static poc_err headers_make(mcx_ask *a, struct curl_slist **out, size_t identity
 
 static poc_err fail_curl(mcx_ask *a, CURLcode code)
 {
-    (void)snprintf(a->why, sizeof(a->why), "%s",
-                   a->is_too_large ? "an answer that is too large" : curl_easy_strerror(code));
+    const char *says = a->detail[0] != '\0' ? a->detail : curl_easy_strerror(code);
+    (void)snprintf(a->why, sizeof(a->why), "%s", a->is_too_large ? "an answer that is too large" : says);
     return code == CURLE_OUT_OF_MEMORY ? POC_E_NOMEM : POC_E_IO;
 }
 
@@ -124,6 +125,7 @@ static poc_err post(mcx_ask *a, const char *url, poc_span body, struct curl_slis
     a->len = 0;
     a->status = 0;
     a->is_too_large = false;
+    a->detail[0] = '\0';
     (void)curl_easy_setopt(a->easy, CURLOPT_URL, url);
     (void)curl_easy_setopt(a->easy, CURLOPT_POSTFIELDSIZE, (long)body.n);
     (void)curl_easy_setopt(a->easy, CURLOPT_POSTFIELDS, (const char *)body.p);
@@ -217,6 +219,7 @@ static bool set_up(mcx_ask *a)
     const char *ca = a->c->mcx.kms_ca;
     CURL *e = a->easy;
     return curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_ERRORBUFFER, a->detail) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_NOPROXY, "*") == CURLE_OK && /* nobody between us and our keys */
            curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&

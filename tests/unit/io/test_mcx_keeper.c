@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "pf/io/config_private.h"
 #include "pf/io/http.h"
 #include "pf/io/log.h"
 #include "pf/io/mcx_keeper.h"
@@ -376,6 +377,81 @@ static void a_kms_that_is_dead_at_the_start_is_found_when_it_is_back(void **stat
     assert_true(mcx_keeper_look(s->keeper).signs);
 }
 
+/** A certificate NAME.pem of this address with its key NAME.key, which ends in so many days. */
+static void make_certificate(const stage *s, const char *name, const char *address, int days)
+{
+    char command[768];
+    (void)snprintf(
+        command, sizeof(command),
+        "cd '%s' && echo subjectAltName=IP:%s > san && openssl req -newkey ec -pkeyopt "
+        "ec_paramgen_curve:P-256 -nodes -keyout %s.key -out csr -subj /CN=kms 2>/dev/null && openssl x509 -req "
+        "-in csr -signkey %s.key -days %d -extfile san -out %s.pem 2>/dev/null",
+        s->b.folder, address, name, name, days, name);
+    assert_int_equal(system(command), 0);
+}
+
+static char *read_pem(const stage *s, const char *name, const char *kind)
+{
+    char path[256], why[CONFIG_WHY_MAX], *text = NULL;
+    (void)snprintf(path, sizeof(path), "%s/%s.%s", s->b.folder, name, kind);
+    assert_int_equal(config_file_text(&text, path, why), POC_OK);
+    return text;
+}
+
+/** The KMS with this certificate, for a client that trusts in that one. */
+static void begin_over_tls(stage *s, const char *its, const char *trusted)
+{
+    static char ca[256];
+    char *certificate = read_pem(s, its, "pem"), *key = read_pem(s, its, "key");
+    mcx_kms_http_free(s->b.http);
+    s->b.http = NULL;
+    kms_bench_listen(&s->b, 0, certificate, key);
+    free(certificate);
+    free(key);
+    be_client(s, mcx_kms_http_port(s->b.http, 0));
+    (void)snprintf(s->url, sizeof(s->url), "https://127.0.0.1:%u" KMS_ROOT, mcx_kms_http_port(s->b.http, 0));
+    (void)snprintf(ca, sizeof(ca), "%s/%s.pem", s->b.folder, trusted);
+    s->b.c.mcx.kms_ca = ca;
+    keeper_begins(s, NULL);
+}
+
+/* MCX-24: keys of the server are in its answers, and the token in the question. */
+static void a_kms_that_nobody_vouches_for_is_told_nothing(void **state)
+{
+    static const struct {
+        const char *its, *trusted, *says;
+    } rows[] = { { "good", "other", "certificate" },
+                 { "elsewhere", "elsewhere", "subject name" },
+                 { "over", "over", "expired" } };
+    stage *s = (stage *)*state;
+    int pipe_fd[2];
+    char said[4096];
+    assert_int_equal(pipe(pipe_fd), 0);
+    make_certificate(s, "good", "127.0.0.1", 2);
+    make_certificate(s, "other", "127.0.0.1", 2);
+    make_certificate(s, "elsewhere", "127.0.0.9", 2);
+    make_certificate(s, "over", "127.0.0.1", -1);
+    s->b.c.mcx.identities.count = 1;
+    for (size_t i = 0; i < POC_COUNT(rows); i++) {
+        log_to(pipe_fd[1]);
+        begin_over_tls(s, rows[i].its, rows[i].trusted);
+        until_failures(s, 1);
+        const ssize_t n = read(pipe_fd[0], said, sizeof(said) - 1); /* the line is written before it is counted */
+        log_to(2);
+        said[n > 0 ? n : 0] = '\0';
+        if (strstr(said, rows[i].says) == NULL)
+            fail_msg("%s: \"%s\" does not say \"%s\"", rows[i].its, said, rows[i].says);
+        assert_int_equal(mcx_kms_http_look(s->b.http).requests, 0);
+        mcx_keeper_free(s->keeper);
+        s->keeper = NULL;
+    }
+    (void)close(pipe_fd[0]);
+    (void)close(pipe_fd[1]);
+    begin_over_tls(s, "good", "good");
+    until(s, &s->keys, 1);
+    assert_int_equal(s->verdict, POCPF_OK);
+}
+
 static void a_wrong_token_brings_nothing_until_the_file_has_the_right_one(void **state)
 {
     stage *s = (stage *)*state;
@@ -673,6 +749,7 @@ int main(int argc, char **argv)
         TEST(period_follows_period),
         TEST(a_kms_is_asked_over_http_for_each_identity),
         TEST(a_kms_that_is_dead_at_the_start_is_found_when_it_is_back),
+        TEST(a_kms_that_nobody_vouches_for_is_told_nothing),
         TEST(a_wrong_token_brings_nothing_until_the_file_has_the_right_one),
         TEST(a_token_file_that_others_can_read_is_not_used),
         TEST(an_answer_of_another_time_is_refused),
