@@ -45,6 +45,16 @@ static int guard_process(void)
     return -1;
 }
 
+/** Connections and relay ports are descriptors: as many as the system lets us have. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused: with those there are */
+}
+
 static int complain(poc_err err, const char *why)
 {
     (void)fprintf(stderr, "%s\n", why[0] != '\0' ? why : poc_err_name(err));
@@ -66,6 +76,7 @@ static int serve(const char *path)
     io_daemon *d;
     if (guard_process() != 0)
         return EXIT_FAILURE;
+    raise_descriptors();
     poc_err err = io_daemon_new(&d, path, why);
     if (err != POC_OK)
         return complain(err, why);

@@ -93,7 +93,7 @@ typedef struct config {
     struct {
         config_texts listen, trusted_peers;
         char *domain, *next_hop, *tls_certificate, *tls_key;
-        uint32_t session_expires_s;
+        uint32_t session_expires_s, tcp_idle_s;
         bool strict_identities;
     } sip;
     struct {
@@ -153,7 +153,8 @@ typedef struct config {
     } admin;
     struct {
         uint32_t sessions_max, members_max, channels_max, users_max, roster_max, offer_window;
-        uint32_t requests_per_source_s, ub_connections_max, ub_connections_per_source, seal_threads, drain_s;
+        uint32_t requests_per_source_s, sip_connections_per_source, ub_connections_max, ub_connections_per_source,
+            seal_threads, drain_s;
     } limits;
     config_channel *channels; /* those of the list channels, then those of mcx.musik */
     size_t channel_count;

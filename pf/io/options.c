@@ -248,6 +248,9 @@ const option options[] = {
           "Peers whose requests need no digest: the Controlling Function and the core. With a port, address and port must both be the peer's."),
     NUMBER("sip", "session_expires_s", "s", "1800", 0, 86400, TOP(sip.session_expires_s),
           "Session timer (RFC 4028) on both legs; 0 switches it off, otherwise at least 90."),
+    NUMBER("sip", "tcp_idle_s", "s", "1200", 0, 86400, TOP(sip.tcp_idle_s),
+          "A TCP connection that a client has made is closed when no octet has come or gone for so long, keep-alives "
+          "included. Addresses of trusted_peers are let be. 0: never."),
     FLAG("sip", "strict_identities", "true", TOP(sip.strict_identities),
           "A bootstrapped user whose BSF names no SIP identities may act as nobody."),
     ABSENT("sip", "tls_certificate", OPTION_FILE, "Would be the certificate chain of tls: listeners; sip-tls.md says why there are none."),
@@ -549,6 +552,9 @@ const option options[] = {
           "Offers outstanding per channel during a rekey."),
     NUMBER("limits", "requests_per_source_s", "1/s", "50", 0, 100000, TOP(limits.requests_per_source_s),
           "Unauthenticated SIP requests per second from one address; 0: no bound."),
+    NUMBER("limits", "sip_connections_per_source", "", "1000", 0, 100000, TOP(limits.sip_connections_per_source),
+          "SIP connections over TCP from one address, and never more than a quarter of all descriptors: of more, those that "
+          "have been silent longest are closed. Addresses of trusted_peers have no bound. 0: no bound."),
     NUMBER("limits", "ub_connections_max", "", "256", 1, 10000, TOP(limits.ub_connections_max),
           "HTTP connections to the embedded BSF."),
     NUMBER("limits", "ub_connections_per_source", "", "32", 1, 10000, TOP(limits.ub_connections_per_source),

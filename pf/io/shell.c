@@ -305,6 +305,8 @@ static poc_err make_sip(shell *s, char why[CONFIG_WHY_MAX])
                               .session_expires_s = c->sip.session_expires_s,
                               .sessions_max = c->limits.sessions_max,
                               .requests_per_source_s = c->limits.requests_per_source_s,
+                              .tcp_idle_s = c->sip.tcp_idle_s,
+                              .connections_per_source = c->limits.sip_connections_per_source,
                               .strict_identities = c->sip.strict_identities,
                               .mcx_identity = c->mcx.psi[0] != '\0' ? c->mcx.psi : NULL,
                               .mcx_users_max = c->limits.members_max };

@@ -299,6 +299,7 @@ poc_err sip_new(sip **out, su_root_t *root, const sip_settings *settings, gba_na
     POC_TRY(sip_mcx_make(s, settings));
     POC_TRY(timers_make(s));
     POC_TRY(agent_start(s, settings));
+    POC_TRY(sip_tcp_new(&s->tcp, s, settings));
     *out = POC_RELEASE(s);
     return POC_OK;
 }
@@ -347,6 +348,7 @@ void sip_free(sip *s)
         sip_session_bury(s->sessions);
     sip_subscription_free_all(s);
     dead_free(s);
+    sip_tcp_free(s->tcp);
     if (s->door != NULL)
         nta_leg_destroy(s->door);
     if (s->agent != NULL)

@@ -37,7 +37,11 @@ typedef struct sip_settings {
     uint32_t session_min_s;     /* the shortest interval that is taken; 0: the 90 s of RFC 4028 */
     uint32_t sessions_max;
     uint32_t requests_per_source_s; /* unauthenticated requests per second from one address; 0: no limit */
-    bool strict_identities;         /* a B-TID without identities covers nobody */
+    /* Of TCP connections that others make; those of trusted peers' addresses are let be. */
+    uint32_t tcp_idle_s; /* without an octet in either direction, then closed; 0: never */
+    uint32_t
+        connections_per_source; /* more, or more than a quarter of all descriptors, and the longest idle go; 0: no bound */
+    bool strict_identities;     /* a B-TID without identities covers nobody */
     const char *mcx_identity; /* our public service identity (SIP URI); NULL: no mission critical services, REGISTER and
                                  PUBLISH are 405 */
     uint32_t mcx_users_max;   /* publications that are kept; 0: 100,000 */

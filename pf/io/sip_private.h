@@ -200,6 +200,8 @@ typedef struct sip_mcx {
 
 enum { SIP_UDP, SIP_TCP, SIP_TLS, SIP_TRANSPORTS };
 
+typedef struct sip_tcp sip_tcp;
+
 struct sip {
     su_root_t *root;
     su_home_t home[1];
@@ -227,6 +229,7 @@ struct sip {
     sip_carried *carried;
     sip_mcx *mcx; /* NULL: no mission critical services */
     sources *sources;
+    sip_tcp *tcp; /* NULL: not listening over TCP */
     wake *clock, *reaper, *pump;
     sip_timer **times; /* a heap: the earliest first */
     size_t times_set, times_made, times_cap;
@@ -248,6 +251,12 @@ void sip_refuse(sip *s, nta_incoming_t *irq, int status, const char *phrase, con
 bool sip_extension_refused(sip *s, nta_incoming_t *irq, sip_t const *m);
 void sip_drain_look(sip *s);
 uint32_t sip_random(uint32_t below);
+
+/* ---- sip_tcp.c ---- */
+/** Once the agent listens: bounds the connections that others make to it. NULL when it listens to no TCP. POC_E_IO, POC_E_NOMEM. */
+poc_err sip_tcp_new(sip_tcp **out, sip *s, const sip_settings *settings);
+/** Before the agent goes. NULL is fine. */
+void sip_tcp_free(sip_tcp *t);
 
 /* ---- sip_auth.c ---- */
 bool sip_is_trusted(const sip *s, msg_t *msg);

@@ -518,6 +518,8 @@ static void sip_start(world *w, const world_options *o)
         .sessions_max = o->sessions_max != 0 ? o->sessions_max : 10,
         .requests_per_source_s = o->requests_per_source_s,
         .strict_identities = o->strict,
+        .tcp_idle_s = o->tcp_idle_s,
+        .connections_per_source = o->connections_per_source,
         .session_expires_s = o->session_expires_s,
         .session_min_s = o->session_min_s,
         .mcx_identity = o->mcx_identity,

@@ -137,6 +137,7 @@ typedef struct world_options {
     uint32_t sessions_max; /* 0: ten */
     uint32_t requests_per_source_s;
     uint32_t session_expires_s, session_min_s;
+    uint32_t tcp_idle_s, connections_per_source;
     const char *mcx_identity;
     uint32_t mcx_users_max, mcx_sent_max;
     bool udp_only; /* the PF listens to no TCP */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 #define CORE     "127.0.0.2" /* trusted by the world's settings: gets past the digest */
 #define STRANGER "127.0.0.3"
 
-enum { BIG = 80000, TEXT_MAX = BIG + 4096, MUTATIONS = 1500, FLOOD = 400 };
+enum { BIG = 80000, TEXT_MAX = BIG + 4096, MUTATIONS = 1500, FLOOD = 400, CONNECTIONS = 40, PATIENCE_MS = 60000 };
 
 static const world_options over_udp = { .transport = "udp" };
 
@@ -420,6 +421,160 @@ static void flood_of_one_source_does_not_starve_another(void **state)
     end_with_an_honest_join(&w);
 }
 
+/* ---- connections ---- */
+
+/* The PF has ended it. */
+static bool is_closed(const raw *r)
+{
+    char octet;
+    return recv(r->fd, &octet, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+static bool is_answered(raw *r)
+{
+    for (int64_t end = sip_now_ms() + PATIENCE_MS; sip_now_ms() < end; su_root_step(r->world->root, 10))
+        if (recv(r->fd, r->heard, sizeof(r->heard) - 1, MSG_DONTWAIT) > 0)
+            return strncmp(r->heard, "SIP/2.0 200", 11) == 0;
+    return false;
+}
+
+static void ask_for_options(raw *r, const char *transport)
+{
+    static uint32_t number;
+    char text[1024];
+    number++;
+    int n = snprintf(text, sizeof(text),
+                     "OPTIONS sip:" WORLD_FQDN " SIP/2.0\r\nVia: SIP/2.0/%s %s:%u;branch=z9hG4bKoptions%u\r\n"
+                     "Max-Forwards: 70\r\nFrom: <sip:x@home1.example>;tag=1\r\nTo: <sip:" WORLD_FQDN ">\r\n"
+                     "Call-ID: options-%u@%s\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                     transport, r->host, r->port, number, number, r->host);
+    raw_send(r, text, (size_t)n);
+}
+
+static bool is_served(raw *r)
+{
+    ask_for_options(r, "TCP");
+    return is_answered(r);
+}
+
+static void close_all(const raw *r, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)close(r[i].fd);
+}
+
+static void silent_connection_is_closed_and_one_with_keep_alives_is_not(void **state)
+{
+    (void)state;
+    static const world_options idle = { .transport = "udp", .tcp_idle_s = 2 };
+    static const char cut[] = "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP 1.2.3.4\r\nContent-Le";
+    enum { SILENT, HALF, ALIVE, TRUSTED, ALL };
+    int64_t said_ms, longest_ms = 0;
+    raw r[ALL];
+    world w;
+    start(&w, &idle);
+    for (size_t i = 0; i < ALL; i++)
+        r[i] = raw_open(&w, i == TRUSTED ? CORE : STRANGER, SOCK_STREAM);
+    raw_send(&r[HALF], cut, sizeof(cut) - 1);
+    const int64_t end = (said_ms = sip_now_ms()) + PATIENCE_MS;
+    while (!is_closed(&r[SILENT]) || !is_closed(&r[HALF])) {
+        assert_true(sip_now_ms() < end);
+        raw_send(&r[ALIVE], "\r\n\r\n", 4);
+        rounds(&w, 5);
+        const int64_t now_ms = sip_now_ms();
+        longest_ms = now_ms - said_ms > longest_ms ? now_ms - said_ms : longest_ms;
+        said_ms = now_ms;
+    }
+    if (longest_ms < 1000) /* else the machine has slept, and the keep-alives with it */
+        assert_true(is_served(&r[ALIVE]));
+    assert_true(is_served(&r[TRUSTED]));
+    while (!is_closed(&r[ALIVE])) {
+        assert_true(sip_now_ms() < end + PATIENCE_MS);
+        rounds(&w, 5);
+    }
+    close_all(r, ALL);
+    end_with_an_honest_join(&w);
+}
+
+static size_t open_ones(const raw *r, size_t n)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < n; i++)
+        open += !is_closed(&r[i]);
+    return open;
+}
+
+static void source_keeps_as_many_connections_as_it_may(void **state)
+{
+    (void)state;
+    static const world_options few = { .transport = "udp", .connections_per_source = CONNECTIONS / 4 };
+    raw many[CONNECTIONS], trusted[CONNECTIONS];
+    world w;
+    start(&w, &few);
+    raw other = raw_open(&w, "127.0.0.4", SOCK_STREAM);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        many[i] = raw_open(&w, STRANGER, SOCK_STREAM);
+        trusted[i] = raw_open(&w, CORE, SOCK_STREAM);
+        rounds(&w, 1);
+    }
+    for (int64_t end = sip_now_ms() + PATIENCE_MS; open_ones(many, CONNECTIONS) > CONNECTIONS / 4;) {
+        assert_true(sip_now_ms() < end);
+        rounds(&w, 10);
+    }
+    assert_string_equal(w.refusal, "a source has more SIP connections than it may");
+    rounds(&w, 500);
+    assert_int_equal(open_ones(many, CONNECTIONS), CONNECTIONS / 4);
+    assert_int_equal(open_ones(trusted, CONNECTIONS), CONNECTIONS);
+    assert_true(is_served(&other));
+    /* Who comes anew is served; one that is silent goes for it. */
+    raw next = raw_open(&w, STRANGER, SOCK_STREAM);
+    assert_true(is_served(&next));
+    for (int64_t end = sip_now_ms() + PATIENCE_MS; open_ones(many, CONNECTIONS) >= CONNECTIONS / 4;) {
+        assert_true(sip_now_ms() < end);
+        rounds(&w, 10);
+    }
+    assert_true(is_served(&next));
+    close_all(many, CONNECTIONS);
+    close_all(trusted, CONNECTIONS);
+    (void)close(next.fd);
+    (void)close(other.fd);
+    end_with_an_honest_join(&w);
+}
+
+static void connections_wait_while_descriptors_are_short(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    int held[CONNECTIONS];
+    world w;
+    start(&w, &over_udp);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        assert_true((held[i] = dup(STDERR_FILENO)) >= 0);
+    /* All but an eighth are taken. */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit few = { (rlim_t)held[CONNECTIONS - 1] * 8 / 7, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int64_t end = sip_now_ms() + PATIENCE_MS; strstr(w.refusal, "descriptors run short") == NULL;) {
+        assert_true(sip_now_ms() < end);
+        rounds(&w, 10);
+    }
+    const uint32_t told = w.refusals;
+    raw waiting = raw_open(&w, STRANGER, SOCK_STREAM), udp = raw_open(&w, STRANGER, SOCK_DGRAM);
+    ask_for_options(&waiting, "TCP");
+    rounds(&w, 500);
+    assert_int_equal(recv(waiting.fd, waiting.heard, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(w.refusals, told);
+    ask_for_options(&udp, "UDP");
+    assert_true(is_answered(&udp));
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        (void)close(held[i]);
+    assert_true(is_answered(&waiting));
+    (void)close(waiting.fd);
+    (void)close(udp.fd);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    end_with_an_honest_join(&w);
+}
+
 /* ---- twice ---- */
 
 /* A datagram that comes twice carries the same nonce count: it is the same request, not a replay. */
@@ -526,6 +681,9 @@ int main(void)
         cmocka_unit_test(strays_and_garbage_are_answered_or_dropped),
         cmocka_unit_test(responses_that_nobody_asked_for_change_nothing),
         cmocka_unit_test(flood_of_one_source_does_not_starve_another),
+        cmocka_unit_test(silent_connection_is_closed_and_one_with_keep_alives_is_not),
+        cmocka_unit_test(source_keeps_as_many_connections_as_it_may),
+        cmocka_unit_test(connections_wait_while_descriptors_are_short),
         cmocka_unit_test(retransmitted_invite_with_credentials_is_one_request),
         cmocka_unit_test(retransmitted_200_of_the_cf_is_acknowledged_again),
     };
