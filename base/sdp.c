@@ -2,17 +2,6 @@
 
 #include "base/text.h"
 
-/* One line without its end; false at the end of the text. */
-static bool next_line(poc_span *rest, poc_span *line)
-{
-    if (rest->n == 0)
-        return false;
-    *line = poc_split(rest, '\n');
-    if (line->n > 0 && line->p[line->n - 1] == '\r')
-        line->n--;
-    return true;
-}
-
 static poc_err conn_parse(poc_sdp_conn *out, poc_span value)
 {
     uint64_t n;
@@ -94,7 +83,7 @@ poc_err poc_sdp_parse(poc_sdp *out, poc_span text, poc_fault *fault)
     *out = (poc_sdp){ .lines = poc_span_of(text.p, 0) };
     if (text.n > POC_SDP_MAX)
         return POC_E_LIMIT;
-    while (next_line(&rest, &line)) {
+    while (poc_line_next(&rest, &line)) {
         rd.p = line.p;
         if (line.n == 0 && rest.n == 0)
             break;
@@ -117,7 +106,7 @@ poc_err poc_sdp_parse(poc_sdp *out, poc_span text, poc_fault *fault)
 bool poc_sdp_attr_next(poc_span *lines, const char *name, poc_span *value)
 {
     poc_span line;
-    while (next_line(lines, &line)) {
+    while (poc_line_next(lines, &line)) {
         if (line.n < 2 || line.p[0] != 'a' || line.p[1] != '=')
             continue;
         *value = poc_span_of(line.p + 2, line.n - 2);
@@ -148,7 +137,7 @@ static bool direction_in(poc_span lines, poc_sdp_direction *out)
 {
     poc_span line;
     bool is_found = false;
-    while (next_line(&lines, &line)) {
+    while (poc_line_next(&lines, &line)) {
         if (line.n < 2 || line.p[0] != 'a' || line.p[1] != '=')
             continue;
         poc_span rest = poc_span_of(line.p + 2, line.n - 2);

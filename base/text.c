@@ -179,6 +179,16 @@ poc_span poc_split(poc_span *rest, char sep)
     return head;
 }
 
+bool poc_line_next(poc_span *rest, poc_span *line)
+{
+    if (rest->n == 0)
+        return false;
+    *line = poc_split(rest, '\n');
+    if (line->n > 0 && line->p[line->n - 1] == '\r')
+        line->n--;
+    return true;
+}
+
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

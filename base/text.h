@@ -31,6 +31,8 @@ poc_err poc_u64_get(uint64_t *out, uint64_t max, poc_span text);
 
 /** Splits at the next `sep`: returns what stands before it and moves `rest` behind it (or to the empty end). */
 poc_span poc_split(poc_span *rest, char sep);
+/** The next line without its end, LF or CR LF; false at the end of the text. */
+bool poc_line_next(poc_span *rest, poc_span *line);
 /** Without white space (space, tab, CR, LF) at both ends. */
 poc_span poc_trim(poc_span text);
 

@@ -18,8 +18,6 @@ wire_line_kind wire_line_kind_of(const poc_sdp_media *media);
 bool wire_line_is_multicast(const poc_sdp_media *media, wire_line_kind kind);
 /** What wire_unicast_read makes of a description that is parsed: `text` parsed is `sdp`. */
 poc_err wire_unicast_of(wire_unicast *out, const poc_sdp *sdp, poc_span text, poc_fault *fault);
-/** The next line without its end; false at the end of the text. */
-bool wire_line_next(poc_span *rest, poc_span *line);
 
 /** v= to t=, and a=bcastversion when asked for. */
 void wire_head_put(poc_wr *out, const wire_local *local, bool bcastversion);

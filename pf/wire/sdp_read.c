@@ -5,16 +5,6 @@
 #include "pf/wire/lines.h"
 #include "pf/wire/wire.h"
 
-bool wire_line_next(poc_span *rest, poc_span *line)
-{
-    if (rest->n == 0)
-        return false;
-    *line = poc_split(rest, '\n');
-    if (line->n > 0 && line->p[line->n - 1] == '\r')
-        line->n--;
-    return true;
-}
-
 wire_line_kind wire_line_kind_of(const poc_sdp_media *media)
 {
     static const struct {
@@ -75,7 +65,7 @@ static poc_err lines_copy(char *out, size_t cap, poc_span lines, const char *con
 {
     poc_wr wr = poc_wr_into(out, cap);
     poc_span line;
-    while (wire_line_next(&lines, &line)) {
+    while (poc_line_next(&lines, &line)) {
         if (!is_passed_on(line, names))
             continue;
         if (!is_clean(line))

@@ -86,7 +86,7 @@ static unsigned bandwidth_kbps(poc_span lines)
 {
     poc_span line;
     uint64_t kbps = AS_DEFAULT_KBPS;
-    while (wire_line_next(&lines, &line))
+    while (poc_line_next(&lines, &line))
         if (poc_span_eq_str(poc_split(&line, ':'), "b=AS"))
             if (poc_u64_get(&kbps, 1000000, line) != POC_OK)
                 kbps = AS_DEFAULT_KBPS;
@@ -96,7 +96,7 @@ static unsigned bandwidth_kbps(poc_span lines)
 static void attributes_put(poc_wr *out, poc_span lines)
 {
     poc_span line;
-    while (wire_line_next(&lines, &line)) {
+    while (poc_line_next(&lines, &line)) {
         if (line.n == 0 || line.p[0] != 'a')
             continue;
         poc_wr_span(out, line);
