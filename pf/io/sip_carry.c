@@ -109,24 +109,12 @@ static void carried_failed(sip_carried *c)
     carried_free(c);
 }
 
-/* False: the request was answered. */
-static bool settle(sip_content *out, sip_inbound *in, const char *who, bool from_client)
-{
-    const char *why;
-    const poc_err err = sip_content_settle(out, in, who, from_client, &why);
-    if (err == POC_OK)
-        return true;
-    sip_content_refuse(in, err, who, why);
-    sip_inbound_free(in);
-    return false;
-}
-
 void sip_carry_in_dialog(sip_inbound *in)
 {
     sip_leg *other = sip_leg_other(in->leg);
     sip_t const *m = in->m;
     sip_content content;
-    if (!settle(&content, in, in->leg->session->user, sip_leg_side(in->leg) == RELAY_CLIENT))
+    if (!sip_content_settle(&content, in, in->leg->session->user, sip_leg_side(in->leg) == RELAY_CLIENT))
         return;
     sip_carried *c = carried_new(in);
     if (c != NULL) {
@@ -182,7 +170,7 @@ void sip_carry_from_client(sip_inbound *in)
     sip_content content;
     poc_wr_fmt(&wr, "P-Asserted-Identity: <%s>", in->user);
     (void)poc_wr_text(&wr);
-    if (settle(&content, in, in->user, true))
+    if (sip_content_settle(&content, in, in->user, true))
         carry_outside(in, content, asserted, in->sip->next_hop);
 }
 
@@ -191,6 +179,6 @@ void sip_carry_from_core(sip_inbound *in)
     char user[POC_URI_MAX];
     sip_content content = { in->m->sip_content_type, in->m->sip_payload };
     const bool is_known = sip_url_canonical(user, in->m->sip_to->a_url) == POC_OK;
-    if (!is_known || settle(&content, in, user, false))
+    if (!is_known || sip_content_settle(&content, in, user, false))
         carry_outside(in, content, NULL, NULL);
 }

@@ -39,13 +39,30 @@ static poc_err content_ask(sip_content *out, const sip_inbound *in, const char *
     return err;
 }
 
-poc_err sip_content_settle(sip_content *out, const sip_inbound *in, const char *who, bool from_client, const char **why)
+static void refuse(sip_inbound *in, poc_err err, const char *who, const char *why)
 {
+    nta_incoming_t *irq = in->irq;
+    in->irq = NULL;
+    sip_refused(in->sip, err, who, why);
+    if (err == POC_E_AUTH)
+        sip_refuse(in->sip, irq, SIP_403_FORBIDDEN, "content is not protected by its sender");
+    else if (err == POC_E_INPUT)
+        sip_refuse(in->sip, irq, SIP_400_BAD_REQUEST, "protected content cannot be read");
+    else
+        sip_refuse(in->sip, irq, SIP_500_INTERNAL_SERVER_ERROR, "protected content cannot be carried on");
+    sip_inbound_free(in);
+}
+
+bool sip_content_settle(sip_content *out, sip_inbound *in, const char *who, bool from_client)
+{
+    const char *why;
     *out = as_it_is(in->m);
-    *why = "";
     if (in->sip->events->content == NULL || in->m->sip_content_type == NULL || sip_body(in->m).n == 0)
-        return POC_OK;
-    return content_ask(out, in, who, from_client, why);
+        return true;
+    const poc_err err = content_ask(out, in, who, from_client, &why);
+    if (err != POC_OK)
+        refuse(in, err, who, why);
+    return err == POC_OK;
 }
 
 static poc_err alone(sip_content *out, su_home_t *home, poc_span sdp)
@@ -69,17 +86,4 @@ poc_err sip_content_describe(sip_content *out, su_home_t *home, sip_content cont
         err = content_make(out, home, c);
     free(c);
     return err;
-}
-
-void sip_content_refuse(sip_inbound *in, poc_err err, const char *who, const char *why)
-{
-    nta_incoming_t *irq = in->irq;
-    in->irq = NULL;
-    sip_refused(in->sip, err, who, why);
-    if (err == POC_E_AUTH)
-        sip_refuse(in->sip, irq, SIP_403_FORBIDDEN, "content is not protected by its sender");
-    else if (err == POC_E_INPUT)
-        sip_refuse(in->sip, irq, SIP_400_BAD_REQUEST, "protected content cannot be read");
-    else
-        sip_refuse(in->sip, irq, SIP_500_INTERNAL_SERVER_ERROR, "protected content cannot be carried on");
 }

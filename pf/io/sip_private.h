@@ -323,14 +323,12 @@ typedef struct sip_content {
     sip_payload_t const *payload;
 } sip_content;
 
-/** Asks the shell about the body of a request from or to the client `who`. Errors as events.content; `why` is constant. */
-poc_err sip_content_settle(sip_content *out, const sip_inbound *in, const char *who, bool from_client,
-                           const char **why);
-/** The same with the description `sdp` in the place of the one it has; with no content in `content`: that description alone. In `home`.
+/** Asks the shell about the body of a request from or to the client `who`. False: it cannot be carried on, the request was
+ *  refused and has ended its stay. */
+bool sip_content_settle(sip_content *out, sip_inbound *in, const char *who, bool from_client);
+/** `content` with the description `sdp` in the place of the one it has; where there is none, that description alone. In `home`.
  *  POC_E_INPUT, POC_E_LIMIT, POC_E_NOMEM, POC_E_IO. */
 poc_err sip_content_describe(sip_content *out, su_home_t *home, sip_content content, poc_span sdp);
-/** Answers a request whose body could not be settled. */
-void sip_content_refuse(sip_inbound *in, poc_err err, const char *who, const char *why);
 
 /* ---- sip_carry.c ---- */
 /** A method that is handed on to the other side, inside or outside a dialog. */

@@ -392,16 +392,8 @@ static void setup_go(sip_session *s, sip_inbound *in, sip_content others)
 /* What stands beside the description goes on with it; nothing where it stands alone. False: the request was answered. */
 static bool others_settle(sip_content *out, sip_inbound *in, bool from_client, const char *user)
 {
-    const char *why;
     *out = (sip_content){ NULL, NULL };
-    if (sip_body_is_sdp(in->m))
-        return true;
-    const poc_err err = sip_content_settle(out, in, user, from_client, &why);
-    if (err == POC_OK)
-        return true;
-    sip_content_refuse(in, err, user, why);
-    sip_inbound_free(in);
-    return false;
+    return sip_body_is_sdp(in->m) || sip_content_settle(out, in, user, from_client);
 }
 
 static void invite_begin(sip_inbound *in, bool from_client, const char *user, const char *group)
