@@ -251,6 +251,15 @@ void gba_param_quoted(poc_wr *wr, const char *name, poc_span value)
     poc_wr_u8(wr, '"');
 }
 
+void gba_authorization_begin(poc_wr *wr, const gba_digest *d)
+{
+    poc_wr_fmt(wr, "Digest ");
+    gba_param_quoted(wr, "username", d->username);
+    gba_param_quoted(wr, "realm", d->realm);
+    gba_param_quoted(wr, "nonce", d->nonce);
+    gba_param_quoted(wr, "uri", d->uri);
+}
+
 poc_err gba_authentication_info_put(poc_wr *wr, const gba_digest *d, const char rspauth[33])
 {
     gba_param_quoted(wr, "rspauth", poc_span_of(rspauth, 32));

@@ -26,6 +26,8 @@ bool gba_qop_offered(poc_span list, const char *wanted);
 poc_err gba_cnonce_make(char out[GBA_CNONCE_LEN + 1], const poc_rng *rng);
 /** `name="value"`, with ", " in front unless it is the first after the scheme. */
 void gba_param_quoted(poc_wr *wr, const char *name, poc_span value);
+/** The scheme, and what every Authorization says of who asks for what: username, realm, nonce and uri. */
+void gba_authorization_begin(poc_wr *wr, const gba_digest *d);
 /** The parameters of Authentication-Info that answer `d`. */
 poc_err gba_authentication_info_put(poc_wr *wr, const gba_digest *d, const char rspauth[33]);
 

@@ -21,11 +21,7 @@ static poc_err expect(char out[33], const gba_ua_client *c, const gba_digest *d,
 
 static void authorization_put(poc_wr *wr, const gba_digest *d)
 {
-    poc_wr_fmt(wr, "Digest ");
-    gba_param_quoted(wr, "username", d->username);
-    gba_param_quoted(wr, "realm", d->realm);
-    gba_param_quoted(wr, "nonce", d->nonce);
-    gba_param_quoted(wr, "uri", d->uri);
+    gba_authorization_begin(wr, d);
     gba_param_quoted(wr, "response", d->response);
     poc_wr_fmt(wr, ", algorithm=MD5, qop=");
     poc_wr_span(wr, d->qop);

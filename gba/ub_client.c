@@ -75,15 +75,6 @@ static poc_span password(const gba_ub_client *c)
     return poc_span_of(c->vector.res, c->phase == PHASE_RES ? sizeof(c->vector.res) : 0);
 }
 
-static void common_put(poc_wr *wr, const gba_digest *d)
-{
-    poc_wr_fmt(wr, "Digest ");
-    gba_param_quoted(wr, "username", d->username);
-    gba_param_quoted(wr, "realm", d->realm);
-    gba_param_quoted(wr, "nonce", d->nonce);
-    gba_param_quoted(wr, "uri", d->uri);
-}
-
 static void auts_put(poc_wr *wr, const uint8_t auts[14])
 {
     char text[POC_BASE64_LEN(14)];
@@ -100,14 +91,14 @@ poc_err gba_ub_client_request(gba_ub_client *c, poc_wr *authorization)
         return POC_E_STATE;
     gba_digest d = parameters(c);
     if (c->phase == PHASE_FIRST) {
-        common_put(wr, &d);
+        gba_authorization_begin(wr, &d);
         gba_param_quoted(wr, "response", poc_span_of(NULL, 0));
         return poc_wr_done(wr);
     }
     POC_TRY(gba_cnonce_make(c->cnonce, &c->rng));
     d = parameters(c);
     POC_TRY(gba_digest_expect(response, &d, password(c), poc_span_str("GET"), poc_span_of(NULL, 0)));
-    common_put(wr, &d);
+    gba_authorization_begin(wr, &d);
     gba_param_quoted(wr, "response", poc_span_of(response, 32));
     poc_wr_fmt(wr, ", algorithm=AKAv1-MD5, qop=auth-int, nc=00000001");
     gba_param_quoted(wr, "cnonce", d.cnonce);
