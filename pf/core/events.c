@@ -38,19 +38,7 @@ static poc_err keygroup_of(core_engine *e, const core_channel_conf *c, core_keyg
     if (c->kind != CORE_KIND_MSK)
         return POC_OK; /* it has no key numbers */
     group_name(name, c);
-    *out = poc_table_get(&e->keygroups, poc_span_of(name, sizeof(name)));
-    if (*out != NULL)
-        return POC_OK;
-    core_keygroup *g = calloc(1, sizeof(*g));
-    if (g == NULL)
-        return POC_E_NOMEM;
-    g->durable.kind = RECORD_KEYGROUP;
-    memcpy(g->name, name, sizeof(name));
-    poc_err err = poc_table_put(&e->keygroups, poc_span_of(g->name, sizeof(g->name)), g);
-    if (err != POC_OK)
-        free(g);
-    *out = err == POC_OK ? g : NULL;
-    return err;
+    return keyset_group(e, name, out);
 }
 
 static poc_err check_conf(core_channel_conf *c)

@@ -307,26 +307,15 @@ void journal_stuck(core_engine *e)
 static poc_err read_keygroup(core_engine *e, poc_rd *key, poc_rd *value)
 {
     uint8_t name[POC_KEY_DOMAIN_LEN + 2];
+    core_keygroup *g;
     uint16_t number;
     POC_TRY(poc_rd_copy(key, name, sizeof(name)));
     POC_TRY(poc_rd_end(key));
     POC_TRY(poc_rd_u16(value, &number));
     POC_TRY(poc_rd_end(value));
-    core_keygroup *g = poc_table_get(&e->keygroups, poc_span_of(name, sizeof(name)));
-    if (g != NULL) {
-        g->number = number > g->number ? number : g->number;
-        return POC_OK;
-    }
-    g = calloc(1, sizeof(*g));
-    if (g == NULL)
-        return POC_E_NOMEM;
-    g->durable.kind = RECORD_KEYGROUP;
-    g->number = number;
-    memcpy(g->name, name, sizeof(name));
-    poc_err err = poc_table_put(&e->keygroups, poc_span_of(g->name, sizeof(g->name)), g);
-    if (err != POC_OK)
-        free(g);
-    return err;
+    POC_TRY(keyset_group(e, name, &g));
+    g->number = number > g->number ? number : g->number;
+    return POC_OK;
 }
 
 /* Counting goes on behind the block that the record allowed: nobody knows how much of it was used. */

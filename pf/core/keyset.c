@@ -5,6 +5,23 @@
 
 #include "pf/core/model.h"
 
+poc_err keyset_group(core_engine *e, const uint8_t name[POC_KEY_DOMAIN_LEN + 2], core_keygroup **out)
+{
+    *out = poc_table_get(&e->keygroups, poc_span_of(name, POC_KEY_DOMAIN_LEN + 2));
+    if (*out != NULL)
+        return POC_OK;
+    core_keygroup *g = calloc(1, sizeof(*g));
+    if (g == NULL)
+        return POC_E_NOMEM;
+    g->durable.kind = RECORD_KEYGROUP;
+    memcpy(g->name, name, sizeof(g->name));
+    poc_err err = poc_table_put(&e->keygroups, poc_span_of(g->name, sizeof(g->name)), g);
+    if (err != POC_OK)
+        free(g);
+    *out = err == POC_OK ? g : NULL;
+    return err;
+}
+
 poc_err keyset_make(core_engine *e, core_msk **out)
 {
     core_msk *k = calloc(1, sizeof(*k));

@@ -670,6 +670,8 @@ int64_t policy_age_due_ms(const core_channel *ch, core_reason *why);
 bool policy_mtk_due(const core_channel *ch, uint32_t mtks);
 
 /* keyset.c */
+/** The keygroup of this name, which is made when there is none. POC_E_NOMEM. */
+poc_err keyset_group(core_engine *e, const uint8_t name[POC_KEY_DOMAIN_LEN + 2], core_keygroup **out);
 poc_err keyset_make(core_engine *e, core_msk **out);
 core_msk *keyset_ref(core_msk *k);
 void keyset_unref(core_msk *k);
