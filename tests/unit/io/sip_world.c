@@ -679,6 +679,16 @@ void world_join(world *w)
     assert_true(world_wait(w, &w->ups, 1));
 }
 
+void pf_offer(world *w, uint64_t number, pocpf_offer_kind kind, uint32_t timeout_ms)
+{
+    static const poc_span mikey = { (const uint8_t *)"a MIKEY message", 15 };
+    w->inside_call = true;
+    assert_int_equal(
+        sip_offer(w->session, number, kind, kind == POCPF_OFFER_WITHDRAW ? (poc_span){ 0 } : mikey, timeout_ms),
+        POC_OK);
+    w->inside_call = false;
+}
+
 void peer_request(peer *p, sip_method_t method, const char *name, const char *body, const char *type)
 {
     peer_request_with(p, method, name, NULL, body, type);

@@ -162,6 +162,8 @@ void client_invite(world *w, const char *from, const char *authorization, const 
 void client_authorize(world *w, char out[2048], const char *body, bool right);
 /** Challenge, INVITE with digest, 200, ACK, session_up. */
 void world_join(world *w);
+/** Offers something to the client of the session, as the shell does; what is not withdrawn brings a key message. */
+void pf_offer(world *w, uint64_t number, pocpf_offer_kind kind, uint32_t timeout_ms);
 /** A request in the peer's dialog. */
 void peer_request(peer *p, sip_method_t method, const char *name, const char *body, const char *type);
 void peer_notify(peer *p, const char *state, const char *body);
