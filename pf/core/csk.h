@@ -67,9 +67,10 @@ typedef struct core_csk {
 typedef struct core_book core_book;
 struct core_book {
     core_durable durable;
-    uint32_t refs; /* effects that name it */
-    bool inside;   /* not logged off */
-    bool waits;    /* in the list of those whose download is not answered */
+    uint32_t refs;    /* effects that name it */
+    bool inside;      /* not logged off */
+    bool waits;       /* in the list of those whose download is not answered */
+    bool is_restored; /* nobody remembers any more which messages came at the time of his last upload */
     uint8_t service, tries;
     core_csk *current, *previous;
     core_csk *next;    /* made here: in force when its download has been answered */

@@ -144,6 +144,7 @@ static poc_err fill(core_engine *e, core_book *b, poc_rd *rd)
     POC_TRY(read_csk(e, b, rd, &b->previous));
     POC_TRY(read_csk(e, b, rd, &b->next));
     POC_TRY(poc_rd_end(rd));
+    b->is_restored = true;
     return b->current != NULL ? POC_OK : POC_E_INPUT;
 }
 

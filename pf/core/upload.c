@@ -33,11 +33,12 @@ static bool is_taken(void *ctx, uint32_t csb_id, poc_span sender)
     return owner != NULL && owner != u->book;
 }
 
-/* What was seen before a restart is not remembered; how old the last one was is. */
+/* What was seen before a restart is not remembered; how old the last one was is, to the second: of that second all count as seen. */
 static bool is_older(const core_book *b, uint32_t csb_id, uint64_t sent_ntp_s)
 {
-    return b != NULL &&
-           (sent_ntp_s < b->uploaded_ntp_s || (sent_ntp_s == b->uploaded_ntp_s && book_key(b, csb_id) != NULL));
+    if (b == NULL || sent_ntp_s > b->uploaded_ntp_s)
+        return false;
+    return sent_ntp_s < b->uploaded_ntp_s || b->is_restored || book_key(b, csb_id) != NULL;
 }
 
 static const char is_older_why[] = "older than the last upload of its user";
@@ -269,6 +270,7 @@ static poc_err take(upload *u, core_book *b, core_csk *k, core_csk *next)
     roll(u->x, b, k);
     b->next = next;
     b->uploaded_ntp_s = u->opened.sent_ntp_s;
+    b->is_restored = false;
     announce(u, b);
     return POC_OK;
 }

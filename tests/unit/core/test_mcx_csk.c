@@ -303,6 +303,28 @@ static void one_who_uploads_without_end_keeps_nobody_else_out(void **state)
     office_free(o);
 }
 
+/* MCX-5: two keys are kept, and a time to the second; the message of the third was heard in that second as well. */
+static void no_upload_of_the_second_of_the_last_one_is_taken_after_a_restart(void **state)
+{
+    office *o = open_office(state);
+    uint8_t octets[3][MIKEY_MESSAGE_MAX];
+    size_t n[3];
+    pocpf_csk_status s;
+    for (uint32_t i = 0; i < 3; i++) {
+        n[i] = office_seal(o, &o->town->alice, CSK(i), NULL, 0, octets[i]);
+        assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets[i], n[i], NULL), POCPF_OK);
+    }
+    office_run(o);
+    office_crash(o);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets[i], n[i], NULL), POCPF_E_AUTH);
+    assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(2));
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(3)), POCPF_OK);
+    n[0] = office_seal(o, &o->town->alice, CSK(4), NULL, 0, octets[0]); /* in the same second, after the restart */
+    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets[0], n[0], NULL), POCPF_OK);
+    office_free(o);
+}
+
 static void an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on(void **state)
 {
     office *o = open_office(state);
@@ -740,6 +762,7 @@ int main(void)
         cmocka_unit_test(a_key_that_was_replaced_does_not_come_back_when_the_next_one_runs_out),
         cmocka_unit_test(a_key_that_is_not_active_yet_is_refused),
         cmocka_unit_test(one_who_uploads_without_end_keeps_nobody_else_out),
+        cmocka_unit_test(no_upload_of_the_second_of_the_last_one_is_taken_after_a_restart),
         cmocka_unit_test(an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on),
         cmocka_unit_test(keys_come_back_after_a_restart_and_lie_sealed_in_between),
         cmocka_unit_test(logging_off_wipes_the_keys_and_their_record),
