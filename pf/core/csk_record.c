@@ -1,10 +1,11 @@
 /* Client-server keys at rest.
  *
- *   'k' IMPU 00 service(1) -> 1, length(2) service id, length(2) KMS, uploaded_ntp_s(8), 3 x key: current, previous, next
+ *   'k' IMPU 00 service(1) -> 2, length(2) service id, length(2) KMS, uploaded_ntp_s(8), 3 x key: current, previous, next
  *       key: has(1), id(4), CS-ID(1), algorithm(4), expires_ms(8), sent_s(8), length(1) RAND, length(1) sealed key
  *
- * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with IMPU 00 service as associated
- * data. */
+ * A sealed key is nonce, ciphertext and tag of AES-256-GCM under the store key, with IMPU 00 service and all of the value that
+ * stands in front of it as associated data: whoever the key is said to be of, for what and since when is as true as the key. (The
+ * index of what goes to him follows from that time.) In layout 1 it was IMPU 00 service alone. */
 #include <string.h>
 
 #include "pf/core/csk.h"
@@ -22,21 +23,39 @@ static void put_text(poc_wr *wr, const char *text)
     poc_wr_span(wr, s);
 }
 
-/* Sealed afresh each time. */
-static poc_err seal(core_engine *e, poc_wr *wr, const core_book *b, const core_csk *k)
+enum {
+    CSK_ROOM = 28 + MIKEY_RAND_MAX + CORE_CSK_ROOM, /* octets of a key and what is said of it */
+    AAD_ROOM = CORE_NAME_MAX + 2 + 13 + 2 * MCX_URI_MAX + 3 * CSK_ROOM
+};
+
+static poc_err aad_make(poc_span *out, uint8_t room[AAD_ROOM], const core_book *b, poc_span said)
+{
+    poc_wr wr = poc_wr_into(room, AAD_ROOM);
+    poc_wr_span(&wr, book_label_of(b));
+    poc_wr_span(&wr, said);
+    *out = poc_span_of(room, wr.len);
+    return poc_wr_done(&wr);
+}
+
+/* Sealed afresh each time, with what `wr` has of the value so far. */
+static poc_err seal(core_engine *e, poc_wr *wr, size_t start, const core_book *b, const core_csk *k)
 {
     const size_t len = poc_secret_len(k->key);
-    uint8_t nonce[POC_GCM_NONCE_LEN];
+    uint8_t nonce[POC_GCM_NONCE_LEN], aad_room[AAD_ROOM];
+    poc_span aad;
+    if (wr->overflow)
+        return POC_E_LIMIT;
+    POC_TRY(aad_make(&aad, aad_room, b, poc_span_of(wr->buf + start, wr->len - start)));
     POC_TRY(e->set.rng.fill(e->set.rng.ctx, nonce, sizeof(nonce)));
     poc_wr_u8(wr, (uint8_t)(sizeof(nonce) + len + POC_GCM_TAG_LEN));
     poc_wr_put(wr, nonce, sizeof(nonce));
     uint8_t *room = poc_wr_room(wr, len + POC_GCM_TAG_LEN);
     if (room == NULL)
         return POC_E_LIMIT;
-    return poc_gcm_seal(room, poc_secret_span(e->set.store_key), nonce, book_label_of(b), poc_secret_span(k->key));
+    return poc_gcm_seal(room, poc_secret_span(e->set.store_key), nonce, aad, poc_secret_span(k->key));
 }
 
-static poc_err put_csk(core_engine *e, poc_wr *wr, const core_book *b, const core_csk *k)
+static poc_err put_csk(core_engine *e, poc_wr *wr, size_t start, const core_book *b, const core_csk *k)
 {
     poc_wr_u8(wr, k != NULL);
     if (k == NULL)
@@ -51,28 +70,29 @@ static poc_err put_csk(core_engine *e, poc_wr *wr, const core_book *b, const cor
     poc_wr_u64(wr, (uint64_t)k->sent_s);
     poc_wr_u8(wr, k->rand_len);
     poc_wr_put(wr, k->rand, k->rand_len);
-    return seal(e, wr, b, k);
+    return seal(e, wr, start, b, k);
 }
 
 poc_err book_put_value(core_engine *e, poc_wr *wr, const core_durable *d)
 {
     const core_book *b = (const core_book *)(const void *)d;
+    const size_t start = wr->len - 1; /* with the layout */
     put_text(wr, b->mc_id);
     put_text(wr, b->kms_uri);
     poc_wr_u64(wr, b->uploaded_ntp_s);
-    POC_TRY(put_csk(e, wr, b, b->current));
-    POC_TRY(put_csk(e, wr, b, b->previous));
-    return put_csk(e, wr, b, b->next);
+    POC_TRY(put_csk(e, wr, start, b, b->current));
+    POC_TRY(put_csk(e, wr, start, b, b->previous));
+    return put_csk(e, wr, start, b, b->next);
 }
 
-static poc_err open_sealed(const core_engine *e, const core_book *b, poc_span sealed, poc_secret **out)
+static poc_err open_sealed(const core_engine *e, poc_span aad, poc_span sealed, poc_secret **out)
 {
     const size_t around = POC_GCM_NONCE_LEN + POC_GCM_TAG_LEN;
     if (sealed.n != around + 16 && sealed.n != around + 32)
         return POC_E_INPUT;
     POC_OWNED(poc_secret, key, poc_secret_free);
     POC_TRY(poc_secret_new(&key, sealed.n - around));
-    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), sealed.p, book_label_of(b),
+    POC_TRY(poc_gcm_open(poc_secret_edit(key), poc_secret_span(e->set.store_key), sealed.p, aad,
                          poc_span_of(sealed.p + POC_GCM_NONCE_LEN, sealed.n - POC_GCM_NONCE_LEN)));
     *out = POC_RELEASE(key);
     return POC_OK;
@@ -101,14 +121,16 @@ static poc_err read_fields(poc_rd *rd, core_csk *k, poc_span *rand, poc_span *se
 static poc_err read_csk(core_engine *e, core_book *b, poc_rd *rd, core_csk **slot)
 {
     core_csk fields = { 0 };
-    poc_span rand, sealed;
-    uint8_t has;
+    poc_span rand, sealed, aad;
+    uint8_t has, aad_room[AAD_ROOM];
     POC_TRY(poc_rd_u8(rd, &has));
     if (!has)
         return POC_OK;
     POC_TRY(read_fields(rd, &fields, &rand, &sealed));
     POC_OWNED(poc_secret, key, poc_secret_free);
-    POC_TRY(open_sealed(e, b, sealed, &key));
+    const size_t said = rd->origin[0] == CORE_LAYOUT_CSK ? (size_t)(sealed.p - 1 - rd->origin) : 0;
+    POC_TRY(aad_make(&aad, aad_room, b, poc_span_of(rd->origin, said)));
+    POC_TRY(open_sealed(e, aad, sealed, &key));
     core_csk *k;
     POC_TRY(csk_make(&k, key, fields.id, rand));
     k->cs_id = fields.cs_id;

@@ -141,9 +141,11 @@ static poc_err put_value(core_engine *e, poc_wr *wr, const core_durable *d)
         poc_wr_u8(wr, ((const core_bar *)(const void *)d)->is_firm ? LAYOUT_FIRM_BAR : LAYOUT);
         return POC_OK;
     }
-    poc_wr_u8(wr, LAYOUT);
-    if (d->kind == RECORD_BOOK)
+    if (d->kind == RECORD_BOOK) {
+        poc_wr_u8(wr, CORE_LAYOUT_CSK);
         return book_put_value(e, wr, d);
+    }
+    poc_wr_u8(wr, LAYOUT);
     if (d->kind == RECORD_CLOCK)
         clock_put(e, wr);
     if (d->kind == RECORD_KEYGROUP)
@@ -459,7 +461,8 @@ poc_err core_restore(core_engine *e, poc_span key_span, poc_span value_span)
     POC_TRY(poc_rd_u8(&key, &kind));
     POC_TRY(poc_rd_u8(&value, &layout));
     bool is_known = layout == LAYOUT || (layout == LAYOUT_MEMBER && kind == RECORD_MEMBER) ||
-                    (layout == LAYOUT_FIRM_BAR && kind == RECORD_BARRED);
+                    (layout == LAYOUT_FIRM_BAR && kind == RECORD_BARRED) ||
+                    (layout == CORE_LAYOUT_CSK && kind == RECORD_BOOK);
     if (!is_known)
         return POC_E_INPUT;
     switch (kind) {

@@ -45,6 +45,7 @@ enum {
     CORE_SEAL_ROOM = 576, /* octets of one MSK message: all its parts at their bounds give 560 */
     CORE_RECORD_ROOM = 128 * 1024,
     CORE_CLOCK_SPARE_MS = 1000, /* of the clock that are durable beyond what it shows */
+    CORE_LAYOUT_CSK = 2,        /* of the value in the record of a CSK */
     CORE_SEALED_MUK = POC_GCM_NONCE_LEN + POC_MUK_LEN + POC_GCM_TAG_LEN
 };
 

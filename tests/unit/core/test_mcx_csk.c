@@ -366,6 +366,39 @@ static void keys_come_back_after_a_restart_and_lie_sealed_in_between(void **stat
     office_free(o);
 }
 
+/* Whose it is, for what and since when is sealed with it. */
+static void a_record_with_any_bit_altered_brings_no_key_back(void **state)
+{
+    office *o = open_office(state);
+    uint8_t key[512], value[2048];
+    size_t key_len = 0, value_len = 0;
+    pocpf *pf;
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
+    office_run(o);
+    assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(2)), POCPF_OK);
+    for (pocpf_effect fx; pocpf_poll(o->pf, &fx);) {
+        if (fx.type != POCPF_DO_PERSIST)
+            continue;
+        const pocpf_record *r = &fx.u.persist.records[0];
+        key_len = r->key_len;
+        value_len = r->value_len;
+        memcpy(key, r->key, key_len);
+        memcpy(value, r->value, value_len);
+        assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
+    }
+    for (size_t i = 0; i <= value_len; i++) {
+        const uint8_t bit = (uint8_t)(1u << i % 8);
+        value[i] ^= i < value_len ? bit : 0;
+        assert_int_equal(pocpf_new(&pf, &o->host, &o->set), POCPF_OK);
+        const bool is_back = pocpf_restore(pf, key, key_len, value, value_len) == POCPF_OK;
+        if (is_back != (i == value_len))
+            fail_msg("octet %zu of %zu", i, value_len);
+        pocpf_free(pf);
+        value[i] ^= i < value_len ? bit : 0;
+    }
+    office_free(o);
+}
+
 static void logging_off_wipes_the_keys_and_their_record(void **state)
 {
     office *o = open_office(state);
@@ -765,6 +798,7 @@ int main(void)
         cmocka_unit_test(no_upload_of_the_second_of_the_last_one_is_taken_after_a_restart),
         cmocka_unit_test(an_upload_that_cannot_be_kept_is_lost_and_the_key_before_goes_on),
         cmocka_unit_test(keys_come_back_after_a_restart_and_lie_sealed_in_between),
+        cmocka_unit_test(a_record_with_any_bit_altered_brings_no_key_back),
         cmocka_unit_test(logging_off_wipes_the_keys_and_their_record),
         cmocka_unit_test(who_the_authorisation_names_is_asked_with_the_key_and_has_to_be_the_sender),
         cmocka_unit_test(structs_of_an_older_caller_are_taken_as_they_are),
