@@ -320,6 +320,7 @@ void core_free(core_engine *e)
     at = 0;
     for (core_keygroup *g; (g = poc_table_next(&e->keygroups, &at)) != NULL;)
         free(g);
+    bars_orphans_free(e);
     seal_done(e);
     keyset_unref(e->spare);
     poc_table_done(&e->channels);

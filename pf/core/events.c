@@ -72,8 +72,12 @@ static poc_err list_channel(core_engine *e, core_channel *ch)
         e->channel_room = room;
     }
     POC_TRY(poc_table_put(&e->channels, poc_span_str(ch->id), ch));
-    e->channel_list[e->channel_count++] = ch;
-    return POC_OK;
+    const poc_err err = bars_adopt(e, ch);
+    if (err == POC_OK)
+        e->channel_list[e->channel_count++] = ch;
+    else
+        (void)poc_table_remove(&e->channels, poc_span_str(ch->id));
+    return err;
 }
 
 static poc_err new_channel(core_engine *e, const core_channel_conf *c, core_keygroup *g)

@@ -401,9 +401,13 @@ static poc_err read_barred(core_engine *e, poc_rd *key, poc_rd *value, uint8_t l
 {
     core_channel *ch;
     poc_span name;
+    const char *id = (const char *)key->p;
     POC_TRY(poc_rd_end(value));
-    POC_TRY(read_name(e, key, &ch, &name));
-    return bars_restore(e, ch, name, layout == LAYOUT_FIRM_BAR);
+    const poc_err err = read_name(e, key, &ch, &name);
+    const bool is_firm = layout == LAYOUT_FIRM_BAR;
+    if (err == POC_E_STATE)
+        return bars_keep(e, poc_span_str(id), name, is_firm);
+    return err != POC_OK ? err : bars_restore(e, ch, name, is_firm);
 }
 
 typedef struct member_record {

@@ -157,6 +157,15 @@ struct core_bar {
     char name[];
 };
 
+/** The bar of a channel that is not configured, as its record says: until the channel is added. */
+typedef struct core_orphan core_orphan;
+struct core_orphan {
+    core_orphan *next;
+    bool is_firm;
+    uint16_t channel_len, name_len;
+    char texts[]; /* channel, name */
+};
+
 /* ---- member.c ---- */
 
 typedef enum member_state {
@@ -403,7 +412,8 @@ struct core_engine {
     core_channel *touched;
     uint32_t channel_count, channel_room;
     uint32_t member_count, dialog_count; /* with those whose deletion is not durable yet */
-    uint32_t bar_count;
+    uint32_t bar_count;                  /* with the orphans */
+    core_orphan *orphans;
     core_ring todo, tell, inbox; /* tell: audit lines, behind all other effects of the same call */
     uint32_t untold;             /* of them, not yet in `todo` */
     core_todo handed;            /* what the last poll gave away */
@@ -722,6 +732,11 @@ void bars_lift(core_engine *e, core_bar *bar);
 /** A list of bars that is full, or that lacks somebody, lets nobody new in. */
 bool bars_complete(const core_engine *e, const core_channel *ch);
 void bars_free(core_engine *e, core_channel *ch);
+/** A record of a channel that is not there. */
+poc_err bars_keep(core_engine *e, poc_span channel, poc_span name, bool is_firm);
+/** A new channel takes what was kept for it. POC_E_NOMEM: it has none, and all is kept as before. */
+poc_err bars_adopt(core_engine *e, core_channel *ch);
+void bars_orphans_free(core_engine *e);
 void bars_unref(core_engine *e, core_bar *bar);
 
 /* solicit.c */

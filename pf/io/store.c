@@ -145,6 +145,16 @@ static poc_err check_damage(store *s, const char *path, char why[CONFIG_WHY_MAX]
     return POC_E_IO;
 }
 
+static int forget_record(store *s, poc_span key)
+{
+    int rc = sqlite3_bind_blob64(s->erase, 1, key.p, key.n, SQLITE_TRANSIENT);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s->erase);
+    (void)sqlite3_reset(s->erase);
+    (void)sqlite3_clear_bindings(s->erase);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 poc_err store_load(store *s, store_record_fn *record, void *user)
 {
     sqlite3_stmt *stmt = NULL;
@@ -154,7 +164,8 @@ poc_err store_load(store *s, store_record_fn *record, void *user)
         poc_span key = poc_span_of(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
         poc_span value = poc_span_of(sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1));
         err = record(user, key, value);
-        rc = SQLITE_OK;
+        rc = err == POC_E_STATE ? forget_record(s, key) : SQLITE_OK;
+        err = err == POC_E_STATE ? POC_OK : err;
     }
     (void)sqlite3_finalize(stmt);
     POC_TRY(err);

@@ -16,7 +16,7 @@ typedef struct store store;
 /** The end of store_write, from the loop of the su_root. `ok`: the batch is durable. Else nothing of it is, and `why` is a
  *  short text for the log. */
 typedef void store_done_fn(void *user, bool ok, const char *why);
-/** One record of store_load; an error ends the walk. */
+/** One record of store_load: POC_E_STATE forgets it for good, any other error ends the walk. */
 typedef poc_err store_record_fn(void *user, poc_span key, poc_span value);
 
 /** Opens or makes the file (mode 0600) and locks it against a second daemon. POC_E_IO: cannot be opened, locked, damaged or

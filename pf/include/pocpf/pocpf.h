@@ -534,9 +534,9 @@ void pocpf_tick(pocpf *pf, int64_t now_ms);
 /** When pocpf_tick wants to be called; INT64_MAX for never. */
 int64_t pocpf_deadline_ms(const pocpf *pf);
 
-/** Before anything else, after the channels were added: one stored record, in any order. POCPF_E_INPUT: not ours;
- *  POCPF_E_AUTH: sealed under another store key; POCPF_E_STATE: a member of a channel that is not there any more, forget
- *  the record. */
+/** Before anything else, after the channels were added: one stored record, in any order. The bars of a channel that is not
+ *  there wait for it. POCPF_E_INPUT: not ours; POCPF_E_AUTH: sealed under another store key; POCPF_E_STATE: a member of a
+ *  channel that is not there any more, forget the record. */
 pocpf_err pocpf_restore(pocpf *pf, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len);
 /** All records are in: members come back as RESTORED effects, and their channels continue under a fresh MSK. */
 pocpf_err pocpf_restored(pocpf *pf, int64_t now_ms);

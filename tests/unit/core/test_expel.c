@@ -268,6 +268,34 @@ static void a_leaver_whom_a_later_session_boots_is_locked_out(void **state)
     shell_free(s);
 }
 
+/* POC-17: the channel was not configured when the engine started, and comes back by a reload. */
+static void bars_wait_for_their_channel(void **state)
+{
+    (void)state;
+    shell *s = shell_new(6);
+    s->set.members_max = 2;
+    shell_boot(s);
+    expel(s, BOB, false, false);
+    shell_run(s);
+    pocpf_channel back = s->conf;
+    s->conf.id = "other";
+    shell_crash(s);
+    s->conf = back;
+    back.key_group++; /* the other one has this */
+    assert_int_equal(pocpf_join_check(s->pf, SHELL_CHANNEL, BOB), POCPF_E_STATE);
+    assert_int_equal(pocpf_channel_add(s->pf, s->now_ms, &back), POCPF_OK);
+    shell_authenticate(s, shell_client(s, BOB));
+    assert_int_equal(shell_join_only(s, shell_client(s, BOB)), POCPF_E_DENIED);
+    expel(s, CAROL, false, false);
+    pocpf_expulsion done = { .size = sizeof(done) };
+    assert_int_equal(pocpf_expel(s->pf, s->now_ms, SHELL_CHANNEL, DAVE, &done), POCPF_OK);
+    assert_false(done.barred); /* it counts as before */
+    assert_int_equal(pocpf_admit(s->pf, s->now_ms, SHELL_CHANNEL, BOB), POCPF_OK);
+    shell_run(s);
+    assert_false(shell_has_bar(s, shell_client(s, BOB)));
+    shell_free(s);
+}
+
 /* The one who did not fit in could be anybody. */
 static void a_list_of_bars_that_lost_one_of_the_operator_s_lets_nobody_new_in(void **state)
 {
@@ -304,6 +332,7 @@ int main(void)
         cmocka_unit_test(who_deregistered_with_the_key_and_is_expelled_then_is_locked_out),
         cmocka_unit_test(who_came_back_and_was_turned_away_loses_the_key_that_he_left_with),
         cmocka_unit_test(a_leaver_whom_a_later_session_boots_is_locked_out),
+        cmocka_unit_test(bars_wait_for_their_channel),
         cmocka_unit_test(a_list_of_bars_that_lost_one_of_the_operator_s_lets_nobody_new_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,11 +137,24 @@ static poc_err lock_out_leaver(story *st, const char *name)
     return done.barred && done.rekeyed && !done.was_member && st->updates == updates + 1 ? POC_OK : POC_E_BUG;
 }
 
+/* Bars of a channel that comes later, by a reload. */
+static poc_err wait_for_channel(story *st)
+{
+    static const uint8_t bars[2][9] = { "bl\0sip:x", "bl\0sip:y" }, values[2] = { 1, 2 };
+    const pocpf_channel conf = { .size = sizeof(conf), .id = "l", .group_uri = "sip:l@cf", .key_group = 2 };
+    for (size_t i = 0; i < 2; i++)
+        CALL(st, pocpf_restore(st->pf, bars[i], 8, &values[i], 1));
+    CALL(st, pocpf_restored(st->pf, 1000));
+    CALL(st, pocpf_channel_add(st->pf, 1000, &conf));
+    const bool is_barred = pocpf_is_barred(st->pf, "l", "sip:x") && pocpf_is_barred(st->pf, "l", "sip:y");
+    return is_barred && pocpf_join_check(st->pf, "l", "sip:x") == POCPF_OK ? POC_OK : POC_E_BUG;
+}
+
 static poc_err tell(story *st, pocpf_secret *muk, pocpf_secret *other)
 {
     pocpf_channel conf = { .size = sizeof(conf), .id = "c", .group_uri = "sip:g@cf", .key_group = 1 };
     CALL(st, pocpf_channel_add(st->pf, 1000, &conf));
-    CALL(st, pocpf_restored(st->pf, 1000));
+    POC_TRY(wait_for_channel(st));
     for (size_t i = 0; i < USERS; i++)
         POC_TRY(join_one(st, names[i], muk));
     POC_TRY(see_all(st));

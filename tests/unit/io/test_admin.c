@@ -334,6 +334,30 @@ static void reload_answers_with_what_changed(void **state)
     assert_int_equal(fetch(b, "/v1/channels/rail", ""), 200);
 }
 
+/* POC-17: a channel that is not configured for a while, over a restart too, has not forgotten whom it keeps out. */
+static void bars_of_a_channel_outlive_its_absence(void **state)
+{
+    static const char both[] = "channels = ( " CHANNEL("dispatch", "1", "500") ", " CHANNEL("fire", "2", "500") " );";
+    static const char one[] = "channels = ( " CHANNEL("dispatch", "1", "500") " );";
+    bench *b = (bench *)*state;
+    char words[2048];
+    for (int with_restart = 0; with_restart < 2; with_restart++) {
+        assert_int_equal(fetch(b, "/v1/channels/fire/expel", "-d '{\"user\":\"sip:bob@x.example\"}'"), 200);
+        write_config(b, one);
+        assert_int_equal(fetch(b, "/v1/reload", "-X POST"), 200);
+        assert_int_equal(fetch(b, "/v1/channels/fire", ""), 404);
+        if (with_restart) {
+            assert_int_equal(stop(b), 0);
+            if (!start(b, words))
+                fail_msg("%s", words);
+        }
+        write_config(b, both);
+        assert_int_equal(fetch(b, "/v1/reload", "-X POST"), 200);
+        assert_int_equal(fetch(b, "/v1/channels/fire/admit", "-d '{\"user\":\"sip:bob@x.example\"}'"), 200);
+        assert_int_equal(fetch(b, "/v1/channels/fire/admit", "-d '{\"user\":\"sip:bob@x.example\"}'"), 404);
+    }
+}
+
 /* POC-10: no configuration that switches it off gets in. */
 static void a_bad_configuration_is_told_with_file_and_line_and_changes_nothing(void **state)
 {
@@ -514,6 +538,7 @@ int main(int argc, char **argv)
         WITH_DAEMON(a_body_that_is_not_what_the_route_wants_is_refused),
         WITH_DAEMON(a_body_over_16_kib_is_refused_announced_or_not),
         WITH_DAEMON(reload_answers_with_what_changed),
+        WITH_DAEMON(bars_of_a_channel_outlive_its_absence),
         WITH_DAEMON(a_bad_configuration_is_told_with_file_and_line_and_changes_nothing),
         WITH_DAEMON(events_are_waited_for_no_longer_than_asked),
         WITH_DAEMON(a_client_that_is_slow_does_not_hold_up_others),

@@ -130,6 +130,29 @@ static void records_are_replaced_and_deleted_in_the_order_of_the_batch(void **st
     assert_string_equal(load(b).text, "a=3;c=;");
 }
 
+static poc_err on_every_other_record(void *user, poc_span key, poc_span value)
+{
+    found *f = (found *)user;
+    (void)on_record(f, key, value);
+    return f->count % 2 == 0 ? POC_E_STATE : POC_OK;
+}
+
+/* A member of a channel that was taken out of the configuration must not keep the daemon from starting. */
+static void a_record_that_nobody_needs_any_more_is_forgotten_and_the_rest_is_read(void **state)
+{
+    bench *b = (bench *)*state;
+    found f = { 0 };
+    assert_int_equal(open_store(b), POC_OK);
+    pocpf_record records[] = { record_of("a", "1"), record_of("b", "2"), record_of("c", "3"), record_of("d", "4") };
+    assert_true(write_all(b, records, 4));
+    reopen(b);
+    assert_int_equal(store_load(b->store, on_every_other_record, &f), POC_OK);
+    assert_string_equal(f.text, "a=1;b=2;c=3;d=4;");
+    assert_true(write_all(b, records, 1));
+    reopen(b);
+    assert_string_equal(load(b).text, "a=1;c=3;");
+}
+
 static void only_its_owner_can_read_the_file(void **state)
 {
     bench *b = (bench *)*state;
@@ -299,6 +322,7 @@ int main(void)
 #define WITH_BENCH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_BENCH(records_are_replaced_and_deleted_in_the_order_of_the_batch),
+        WITH_BENCH(a_record_that_nobody_needs_any_more_is_forgotten_and_the_rest_is_read),
         WITH_BENCH(only_its_owner_can_read_the_file),
         WITH_BENCH(a_second_batch_is_refused_while_one_is_on_its_way),
         WITH_BENCH(a_second_daemon_cannot_open_the_store),
