@@ -156,6 +156,8 @@ static void downloads_are_sealed_on_several_threads_and_each_is_signed_for_its_u
     unsigned seen = 0;
     for (pocpf_effect fx; pocpf_poll(o->pf, &fx);) {
         mikey_msg msg;
+        if (fx.type == POCPF_DO_PERSIST)
+            assert_int_equal(pocpf_persisted(o->pf, o->now_ms, true), POCPF_OK);
         if (fx.type != POCPF_DO_DOWNLOAD)
             continue;
         const poc_span octets = poc_span_of(fx.u.download.i_message, fx.u.download.len);
