@@ -379,17 +379,14 @@ void office_expect(office *o, const char *text)
 
 /* ---- clients ---- */
 
-size_t office_seal(office *o, const mcx_person *person, uint32_t id, const mcx_algorithm *algorithms, size_t n,
-                   uint8_t out[MIKEY_MESSAGE_MAX])
+/* What is sealed now, of `person`; the rest of `params` is the caller's. */
+static size_t seal(office *o, const mcx_person *person, mcx_seal_params params, uint8_t out[MIKEY_MESSAGE_MAX])
 {
     const uint64_t ntp_s = (uint64_t)o->now_ms / 1000 + MCX_NTP_MINUS_UNIX;
-    mcx_seal_params params = { .sender = &person->identity,
-                               .key_id = id,
-                               .ntp = ntp_s << 32 | (test_rng_next(&o->chance) & 0xff),
-                               .ntp_s = ntp_s,
-                               .cs_id = o->service == MCX_MCPTT ? 6 : 8,
-                               .algorithms = algorithms,
-                               .algorithm_count = n };
+    params.sender = &person->identity;
+    params.ntp = ntp_s << 32 | (test_rng_next(&o->chance) & 0xff);
+    params.ntp_s = ntp_s;
+    params.cs_id = o->service == MCX_MCPTT ? 6 : 8;
     mcx_seal_job job = {
         .uri = poc_span_str(MDSI), .kms = &o->town->certificate, .out = out, .cap = MIKEY_MESSAGE_MAX
     };
@@ -399,6 +396,13 @@ size_t office_seal(office *o, const mcx_person *person, uint32_t id, const mcx_a
     assert_int_equal(mcx_i_message_seal(&params, key, &o->rng, &job, 1), POC_OK);
     poc_secret_free(key);
     return job.len;
+}
+
+size_t office_seal(office *o, const mcx_person *person, uint32_t id, const mcx_algorithm *algorithms, size_t n,
+                   uint8_t out[MIKEY_MESSAGE_MAX])
+{
+    const mcx_seal_params params = { .key_id = id, .algorithms = algorithms, .algorithm_count = n };
+    return seal(o, person, params, out);
 }
 
 pocpf_err office_upload(office *o, const char *impu, const char *mc_id, const uint8_t *octets, size_t len,
@@ -421,6 +425,15 @@ pocpf_err office_bring(office *o, const mcx_person *person, const char *impu, ui
     o->now_ms += 1000;
     const size_t n = office_seal(o, person, id, NULL, 0, octets);
     return office_upload(o, impu, person->uri, octets, n, NULL);
+}
+
+pocpf_err office_bring_timed(office *o, uint32_t id, uint64_t activation_s, uint64_t expiry_s)
+{
+    uint8_t octets[MIKEY_MESSAGE_MAX];
+    const mcx_key_parameters times = { .type = MCX_CSK, .activation_s = activation_s, .expiry_s = expiry_s };
+    const mcx_seal_params params = { .key_id = id, .parameters = &times };
+    const size_t n = seal(o, &o->town->alice, params, octets);
+    return office_upload(o, ALICE_IMPU, ALICE_ID, octets, n, NULL);
 }
 
 poc_err office_open(office *o, const mcx_person *person, mcx_opened *out)

@@ -98,6 +98,8 @@ pocpf_err office_upload(office *o, const char *impu, const char *mc_id, const ui
                         const char **why);
 /** Seals and uploads with the default algorithm. */
 pocpf_err office_bring(office *o, const mcx_person *person, const char *impu, uint32_t id);
+/** Alice's, in force from and until these times (0: not said). */
+pocpf_err office_bring_timed(office *o, uint32_t id, uint64_t activation_s, uint64_t expiry_s);
 /** Opens the last download as `person`. */
 poc_err office_open(office *o, const mcx_person *person, mcx_opened *out);
 /** The same with any of them. */

@@ -227,29 +227,6 @@ static void no_upload_takes_a_user_back_to_an_older_key_after_a_restart(void **s
     office_free(o);
 }
 
-/* A CSK of alice's with times of its own. */
-static pocpf_err bring_timed(office *o, uint32_t id, uint64_t activation_s, uint64_t expiry_s)
-{
-    uint8_t octets[MIKEY_MESSAGE_MAX];
-    const uint64_t ntp_s = (uint64_t)o->now_ms / 1000 + MCX_NTP_MINUS_UNIX;
-    const mcx_key_parameters times = { .type = MCX_CSK, .activation_s = activation_s, .expiry_s = expiry_s };
-    const mcx_seal_params params = { .sender = &o->town->alice.identity,
-                                     .key_id = id,
-                                     .ntp = ntp_s << 32,
-                                     .ntp_s = ntp_s,
-                                     .cs_id = 6,
-                                     .rand = { (uint8_t)id },
-                                     .parameters = &times };
-    mcx_seal_job job = {
-        .uri = poc_span_str(MDSI), .kms = &o->town->certificate, .out = octets, .cap = sizeof(octets)
-    };
-    poc_secret *key;
-    assert_int_equal(poc_secret_random(&key, 16, &o->rng), POC_OK);
-    assert_int_equal(mcx_i_message_seal(&params, key, &o->rng, &job, 1), POC_OK);
-    poc_secret_free(key);
-    return office_upload(o, ALICE_IMPU, ALICE_ID, octets, job.len, NULL);
-}
-
 static void a_key_that_was_replaced_does_not_come_back_when_the_next_one_runs_out(void **state)
 {
     office *o = open_office(state);
@@ -257,7 +234,7 @@ static void a_key_that_was_replaced_does_not_come_back_when_the_next_one_runs_ou
     assert_int_equal(office_bring(o, &o->town->alice, ALICE_IMPU, CSK(1)), POCPF_OK);
     office_run(o);
     o->now_ms += 1000;
-    assert_int_equal(bring_timed(o, CSK(2), 0, (uint64_t)o->now_ms / 1000 + 60), POCPF_OK);
+    assert_int_equal(office_bring_timed(o, CSK(2), 0, (uint64_t)o->now_ms / 1000 + 60), POCPF_OK);
     assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(1)); /* until the next one is durable */
     office_run(o);
     assert_true(look(o, ALICE_IMPU, 0, &s) && s.csk_id == CSK(2));
@@ -274,11 +251,11 @@ static void a_key_that_is_not_active_yet_is_refused(void **state)
 {
     office *o = open_office(state);
     const uint64_t now_s = (uint64_t)o->now_ms / 1000;
-    assert_int_equal(bring_timed(o, CSK(1), now_s + 86400, 0), POCPF_E_DENIED);
-    assert_int_equal(bring_timed(o, CSK(1), now_s + 301, 0), POCPF_E_DENIED);
+    assert_int_equal(office_bring_timed(o, CSK(1), now_s + 86400, 0), POCPF_E_DENIED);
+    assert_int_equal(office_bring_timed(o, CSK(1), now_s + 301, 0), POCPF_E_DENIED);
     office_run(o);
     office_expect(o, "");
-    assert_int_equal(bring_timed(o, CSK(2), now_s + 300, now_s + 400), POCPF_OK);
+    assert_int_equal(office_bring_timed(o, CSK(2), now_s + 300, now_s + 400), POCPF_OK);
     office_run(o);
     office_expect(o, "PERSIST BOUND:20000002 csk_bound ");
     office_free(o);

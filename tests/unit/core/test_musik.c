@@ -110,24 +110,7 @@ static void nothing_goes_on_air_before_somebody_has_the_key(void **state)
 /** A CSK that its client wants to be in force for a minute only. */
 static void bring_for_a_minute(office *o, uint32_t id)
 {
-    uint8_t octets[MIKEY_MESSAGE_MAX];
-    const uint64_t now_s = (uint64_t)o->now_ms / 1000, ntp_s = now_s + MCX_NTP_MINUS_UNIX;
-    const mcx_key_parameters until = { .type = MCX_CSK, .expiry_s = now_s + 60 };
-    const mcx_seal_params params = { .sender = &o->town->alice.identity,
-                                     .key_id = id,
-                                     .ntp = ntp_s << 32,
-                                     .ntp_s = ntp_s,
-                                     .cs_id = 6,
-                                     .rand = { 1 },
-                                     .parameters = &until };
-    mcx_seal_job job = {
-        .uri = poc_span_str(MDSI), .kms = &o->town->certificate, .out = octets, .cap = sizeof(octets)
-    };
-    poc_secret *key;
-    assert_int_equal(poc_secret_random(&key, 16, &o->rng), POC_OK);
-    assert_int_equal(mcx_i_message_seal(&params, key, &o->rng, &job, 1), POC_OK);
-    poc_secret_free(key);
-    assert_int_equal(office_upload(o, ALICE_IMPU, ALICE_ID, octets, job.len, NULL), POCPF_OK);
+    assert_int_equal(office_bring_timed(o, id, 0, (uint64_t)o->now_ms / 1000 + 60), POCPF_OK);
     office_run(o);
 }
 
